@@ -1,0 +1,38 @@
+# One command each; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Stages and git hooks find this environment's python first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test check ui clean
+
+help:  ## List the commands.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# Done again only when the packages asked for have changed.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+setup: $(VENV)/installed  ## Make .venv with the pinned packages.
+
+repro: setup  ## Run whatever has changed, from sound to champion.
+	dvc repro
+
+check: setup  ## Lint and types.
+	ruff check .
+	ruff format --check .
+	mypy
+
+test: check  ## Lint, types and tests.
+	pytest
+
+ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000.
+	mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+
+clean:  ## Remove what the pipeline made; the cache and MLflow's runs stay.
+	rm -rf data models reports/plots

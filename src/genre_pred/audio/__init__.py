@@ -1,0 +1,1 @@
+"""Sound into numbers: decoding, windows, front ends, descriptors and the patch store."""

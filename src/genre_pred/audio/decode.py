@@ -1,0 +1,304 @@
+"""Files of sound into mono samples, streamed, so that hours need little memory.
+
+libsndfile decodes what it decodes exactly (lossless formats and Ogg), FFmpeg all the rest. MP3
+goes to FFmpeg because libsndfile believes the length in an MP3's header, or guesses one: of a
+variable-rate file of 60 s without a header it returned 10 s (measured). Neither library seeks in
+MP3 or Ogg to the exact sample, so reading always starts at the beginning, except in plain PCM.
+"""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import soundfile
+
+if TYPE_CHECKING:
+    import av
+
+AudioSource = Path | BinaryIO
+
+_BLOCK_SAMPLES = 1 << 16
+_SILENCE_DB = -200.0
+# First bytes of RIFF, RF64, Wave64, AIFF, AU, CAF, FLAC and Ogg.
+_SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"caff", b"fLaC", b"OggS")
+_SEEKS_EXACTLY = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU")
+# Containers FFmpeg may open. Playlist formats (hls, concat, dash) are left out on purpose: they
+# make FFmpeg open other files and addresses, which a stranger's upload could choose.
+_CONTAINERS = (
+    "mp3,aac,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,asf,ape,wv,tta,tak,mpc,mpc8,ac3,eac3,amr,"
+    "caf,aiff,wav,w64,flac,ogg,avi,flv,mpegts,mpeg,dsf"
+)
+
+
+class AudioError(Exception):
+    """Sound that cannot be used, with a reason for people."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)  # both in args, so that it pickles between processes
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one pass over a file of sound finds.
+
+    n_samples counts per channel what was really decoded, whatever the header says. rms_db (dB
+    relative to full scale, -200 for digital silence) and peak (1 is full scale) are those of the
+    mono mix. content digests the mono samples: tags and lossless containers do not change it.
+    """
+
+    sample_rate: int
+    channels: int
+    n_samples: int
+    rms_db: float
+    peak: float
+    content: str
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.sample_rate
+
+
+@dataclass(frozen=True)
+class _Block:
+    sample_rate: int
+    channels: int
+    first: int  # number of its first sample within the track
+    mono: np.ndarray  # (n,) float32
+
+
+def measure(source: AudioSource) -> Measured:
+    """Decode the whole of a source once and measure it.
+
+    Args:
+        source: Path, or seekable binary stream, of any length.
+
+    Returns:
+        The measurements.
+
+    Raises:
+        AudioError: If it cannot be opened or decoded, is empty, or holds no audio or NaN.
+    """
+    digest, n_samples, energy, peak = hashlib.sha256(), 0, 0.0, 0.0
+    for block in _blocks(source, 0):
+        digest.update(block.mono.astype("<f4", copy=False).tobytes())
+        n_samples += len(block.mono)
+        energy += float(np.square(block.mono, dtype=np.float64).sum())
+        peak = max(peak, float(np.abs(block.mono).max()))
+    power = energy / n_samples
+    return Measured(
+        sample_rate=block.sample_rate,  # _blocks gives at least one or raises
+        channels=block.channels,
+        n_samples=n_samples,
+        rms_db=max(10 * float(np.log10(power)), _SILENCE_DB) if power > 0 else _SILENCE_DB,
+        peak=peak,
+        content=digest.hexdigest()[:32],
+    )
+
+
+def read_samples(
+    source: AudioSource, start: int = 0, n_samples: int | None = None
+) -> tuple[np.ndarray, int]:
+    """Read a stretch of a source as mono: exactly that slice of the whole decoded track.
+
+    Args:
+        source: Path, or seekable binary stream.
+        start: First sample, at the native rate, from 0.
+        n_samples: How many samples, or None for all that follow.
+
+    Returns:
+        The mean of the channels, (n,) float32, n at most n_samples, and the native sample rate.
+
+    Raises:
+        AudioError: If the source cannot be decoded, or what was read holds NaN or infinity.
+        ValueError: If start or n_samples is negative.
+    """
+    return next(read_windows(source, [start], sys.maxsize if n_samples is None else n_samples))
+
+
+def read_windows(
+    source: AudioSource, starts: Sequence[int], n_samples: int
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Read several windows of a source in one streaming pass.
+
+    Args:
+        source: Path, or seekable binary stream.
+        starts: First samples of the windows at the native rate, ascending; they may overlap.
+        n_samples: Length of a window in samples.
+
+    Yields:
+        Per window what read_samples returns for it, shorter where the track ends.
+
+    Raises:
+        AudioError: As read_samples.
+        ValueError: If starts are not ascending, or a number is negative.
+    """
+    if list(starts) != sorted(starts) or min(starts, default=0) < 0 or n_samples < 0:
+        raise ValueError(f"windows must ascend from 0, not {list(starts)} of {n_samples} samples")
+    pending = list(starts)
+    held: list[_Block] = []
+    if not pending:
+        return
+    for block in _blocks(source, pending[0]):
+        held.append(block)
+        end = block.first + len(block.mono)
+        while pending and pending[0] + n_samples <= end:
+            yield _cut(held, pending.pop(0), n_samples), block.sample_rate
+        if not pending:
+            return
+        held = [b for b in held if b.first + len(b.mono) > pending[0]]
+    for start in pending:
+        yield _cut(held, start, n_samples), block.sample_rate
+
+
+def _cut(held: list[_Block], start: int, n_samples: int) -> np.ndarray:
+    if not held:
+        return np.zeros(0, np.float32)
+    samples = held[0].mono if len(held) == 1 else np.concatenate([b.mono for b in held])
+    offset = start - held[0].first
+    return samples[offset : offset + n_samples].copy()
+
+
+def _blocks(source: AudioSource, start: int) -> Iterator[_Block]:
+    """Yield at least one block, the first no later than `start`, or raises AudioError."""
+    with _opened(source) as (stream, path):
+        magic = stream.read(4)
+        stream.seek(0)
+        if not magic:
+            raise AudioError(path, "the file is empty")
+        n_blocks = 0
+        for block in _sndfile_or_ffmpeg(stream, path, magic, start):
+            if not np.isfinite(block.mono.sum(dtype=np.float64)):
+                raise AudioError(path, "holds samples that are not numbers (NaN or infinite)")
+            n_blocks += 1
+            yield block
+        if not n_blocks:
+            raise AudioError(path, "holds no audio: not one sample of it could be decoded")
+
+
+@contextmanager
+def _opened(source: AudioSource) -> Iterator[tuple[BinaryIO, str]]:
+    if isinstance(source, Path):
+        try:
+            stream = source.open("rb")
+        except OSError as error:
+            raise AudioError(str(source), f"cannot be read ({error.strerror})") from error
+        with stream:
+            yield stream, str(source)
+    else:
+        source.seek(0)
+        name = getattr(source, "name", None)
+        yield source, name if isinstance(name, str) else "the sound given"
+
+
+def _sndfile_or_ffmpeg(stream: BinaryIO, path: str, magic: bytes, start: int) -> Iterator[_Block]:
+    if magic in _SNDFILE_MAGIC:
+        try:
+            sound = soundfile.SoundFile(stream)
+        except (soundfile.LibsndfileError, TypeError):  # TypeError: the name ends in .raw
+            stream.seek(0)
+        else:
+            with sound:
+                yield from _sndfile_blocks(sound, start)
+            return
+    yield from _ffmpeg_blocks(stream, path)
+
+
+def _sndfile_blocks(sound: soundfile.SoundFile, start: int) -> Iterator[_Block]:
+    first = 0
+    if sound.format in _SEEKS_EXACTLY and sound.subtype.startswith(("PCM", "FLOAT", "DOUBLE")):
+        first = sound.seek(max(0, min(start, sound.frames - 1)))
+    buffer = np.empty((_BLOCK_SAMPLES, sound.channels), np.float32)
+    while True:
+        try:
+            read = sound.read(out=buffer)
+        except soundfile.LibsndfileError:
+            return  # a damaged file ends where the damage begins
+        if not len(read):
+            return
+        yield _Block(sound.samplerate, sound.channels, first, _mono(read.T))
+        first += len(read)
+
+
+def _ffmpeg_blocks(stream: BinaryIO, path: str) -> Iterator[_Block]:
+    import av  # here, because a collection of WAV or FLAC never needs it
+
+    first, kind, fifo = 0, None, av.AudioFifo()  # a fifo, because MP3 frames are only 26 ms each
+    for frame in _ffmpeg_frames(stream, path):
+        if fifo.samples and (kind != _kind(frame) or fifo.samples >= _BLOCK_SAMPLES):
+            block = _block(fifo.read(), first)
+            if block.sample_rate != frame.sample_rate:
+                raise AudioError(path, "changes its sample rate within the track")
+            yield block
+            first += len(block.mono)
+            fifo = fifo if kind == _kind(frame) else av.AudioFifo()
+        kind = _kind(frame)
+        frame.pts = None  # lost packets leave gaps in the time, which the fifo would refuse
+        fifo.write(frame)
+    if fifo.samples:
+        yield _block(fifo.read(), first)
+
+
+def _ffmpeg_frames(stream: BinaryIO, path: str) -> Iterator["av.AudioFrame"]:
+    import av
+
+    n_good, n_bad = 0, 0
+    try:
+        with av.open(
+            stream, "r", options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore"
+        ) as container:
+            if not container.streams.audio:
+                raise AudioError(path, "holds no audio")
+            for packet in container.demux(container.streams.audio[0]):
+                try:
+                    frames = packet.decode()
+                except av.error.InvalidDataError:
+                    n_bad += 1  # players go on after a broken frame as well
+                    continue
+                n_good += len(frames)
+                yield from frames
+    except av.FFmpegError as error:
+        if not n_good:
+            reason = f"is not a sound file that can be decoded ({error.strerror})"
+            raise AudioError(path, reason) from error
+    if n_bad > n_good:  # noise can look like the odd frame of sound
+        raise AudioError(path, "is not a sound file that can be decoded (mostly broken frames)")
+
+
+def _kind(frame: "av.AudioFrame") -> tuple[int, str, str]:
+    return frame.sample_rate, frame.layout.name, frame.format.name
+
+
+def _block(frame: Any, first: int) -> _Block:
+    planes = _planes(frame)
+    return _Block(frame.sample_rate, len(planes), first, _mono(planes))
+
+
+def _planes(frame: Any) -> np.ndarray:
+    """The samples of an av.AudioFrame as (channels, n) float32."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(frame.samples, -1).T  # (1, n * channels) -> (channels, n)
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if samples.dtype.kind == "i":
+        return samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    return samples.astype(np.float32, copy=False)
+
+
+def _mono(planes: np.ndarray) -> np.ndarray:
+    """(channels, n) -> (n,), added channel by channel so that every decoder rounds alike."""
+    mono = planes[0].copy()
+    for plane in planes[1:]:
+        mono += plane
+    return mono / np.float32(len(planes)) if len(planes) > 1 else mono

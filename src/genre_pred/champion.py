@@ -1,0 +1,352 @@
+"""The registry's champion: who is registered, who challenges, who is served.
+
+The promote stage and `genre-pred champion` both come through here. `judge` decides on tables;
+this module brings the tables, and does to the registry what was decided.
+"""
+
+import base64
+import io
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from genre_pred import track
+from genre_pred.classifier import GenreClassifier, Spec, save_classifier
+from genre_pred.clips import VALIDATION, genres_of
+from genre_pred.evaluate import on_judging_split
+from genre_pred.faults import Fault
+from genre_pred.files import digest
+from genre_pred.judge.metrics import score
+from genre_pred.judge.promotion import (
+    Decision,
+    NotComparable,
+    Side,
+    challenge,
+    comparable_clips,
+    first_champion,
+)
+from genre_pred.models import Model, read_models
+from genre_pred.params import Evaluate, Params, Promote
+from genre_pred.split import artists_apart, protocol
+
+PACKAGE = Path(__file__).parent
+FACTS = ("clip_id", "content", "genre", "artist")  # of held-out clips, beside the predictions
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A registered classifier as a side of a contest."""
+
+    classifier: GenreClassifier
+    side: Side
+
+    @classmethod
+    def of(cls, folder: Path, version: str) -> "Entrant":
+        """A registered version whose classifier lies in a folder."""
+        classifier = GenreClassifier(folder)
+        spec = classifier.spec
+        # Under cross-validation the final model has learnt from every clip, but its held-out
+        # predictions were made by models that had not.
+        unseen = frozenset(classifier.held_out["content"])
+        side = Side(
+            spec.model,
+            version,
+            tuple(spec.genres),
+            classifier.trained_on - unseen,
+            spec.validation_log_loss,
+            classifier.megabytes,
+        )
+        return cls(classifier, side)
+
+    @property
+    def version(self) -> str:
+        """Its version in the registry."""
+        return str(self.side.version)
+
+
+def registered_name(params: Params) -> str:
+    """The registered model of a collection."""
+    return f"genre-{params.data.collection}"
+
+
+def promote_workspace(
+    params: Params, data: Path, models: Path, reports: Path, *, run_id: str, contest: bool
+) -> dict[str, Any]:
+    """Register the best of each approach, and let the better one challenge the champion.
+
+    Safe to repeat: a classifier that is registered already keeps its version.
+
+    Args:
+        params: The settings that the models were trained with.
+        data: The folder data/.
+        models: The folder models/.
+        reports: The folder reports/, for metrics.json.
+        run_id: The open MLflow run.
+        contest: Whether the champion's place is at stake; otherwise the better one is registered
+            as challenger only, unless there is no champion yet.
+
+    Returns:
+        What reports/promotion.json says.
+    """
+    clips = pd.read_parquet(data / "clips.parquet")
+    split = pd.read_parquet(data / "split.parquet")
+    metrics = json.loads((reports / "metrics.json").read_text())
+    trained = {model.name: model for model in read_models(models, data)}
+    finalists = [
+        trained[metrics[approach]["model"]]
+        for approach in params.promote.approaches
+        if approach in metrics
+    ]
+    name = registered_name(params)
+    entrant = Entrant.of(track.fetch_version(challenger), str(challenger.version))
+    decision = _contest(name, entrant, clips, params.evaluate, params.promote)
+    if decision.promote:
+        track.crown(name, entrant.version, decision.reason, "challenge")
+        track.drop_alias(name, track.CHALLENGER)
+    return decision
+
+
+def force(name: str, version: str | None, reason: str) -> str:
+    """Make a version champion without a contest, for a reason that the history keeps.
+
+    Args:
+        name: The registered model.
+        version: The new champion; None for the challenger.
+        reason: Why.
+
+    Returns:
+        The version.
+
+    Raises:
+        Fault: If there is no such version.
+    """
+    if version is None:
+        challenger = track.version_at(name, track.CHALLENGER)
+        if challenger is None:
+            raise Fault(f"{name} has no challenger: name a version")
+        version = str(challenger.version)
+    if version not in {str(known.version) for known in track.versions(name)}:
+        raise Fault(f"{name} has no version {version}")
+    track.crown(name, version, reason, "forced")
+    challenger = track.version_at(name, track.CHALLENGER)
+    if challenger and str(challenger.version) == version:
+        track.drop_alias(name, track.CHALLENGER)
+    return version
+
+
+def rollback(name: str) -> str:
+    """Give the title back to the champion before.
+
+    Returns:
+        Its version.
+
+    Raises:
+        Fault: If there was none.
+    """
+    past = track.history(name)
+    if len(past) < 2:
+        raise Fault(f"{name} has had no other champion")
+    before, now = past[-2], past[-1]
+    track.crown(name, before["version"], f"rolled back from version {now['version']}", "rollback")
+    return before["version"]
+
+
+def build_classifier(
+    folder: Path, model: Model, clips: pd.DataFrame, split: pd.DataFrame, params: Params
+) -> None:
+    """Lay out the complete classifier of a trained model: see `classifier`."""
+    assert model.predictions is not None
+    genres = genres_of(clips)
+    judged = on_judging_split(model.predictions)
+    validation = model.predictions[model.predictions["split"] == VALIDATION]
+    learnt = split.loc[split["split"] != "test", "clip_id"]
+    spec = Spec(
+        model=model.name,
+        approach=model.approach,
+        collection=params.data.collection,
+        genres=genres,
+        clip=params.clip.model_dump(),
+        store_dtype=params.mel.dtype,
+        features=model.features,
+        network=model.network,
+        hidden=params.finetune.hidden if model.network else 0,
+        descriptor_rate=params.descriptors.sample_rate,
+        precision=params.embed.precision,
+        temperature=model.temperature,
+        weights=model.weights,
+        protocol=protocol(clips, split, params.split),
+        grouped=artists_apart(clips, split),
+        validation_log_loss=score(validation, clips, genres)["log_loss"],
+    )
+    save_classifier(
+        folder,
+        spec,
+        files=dict(model.files),
+        trained_on=clips.loc[clips["clip_id"].isin(learnt), "content"].tolist(),
+        held_out=clips[list(FACTS)].merge(judged, on="clip_id", validate="1:1"),
+    )
+
+
+def _enter(
+    name: str,
+    model: Model,
+    clips: pd.DataFrame,
+    split: pd.DataFrame,
+    params: Params,
+    run_id: str,
+    folder: Path,
+) -> Entrant:
+    build_classifier(folder, model, clips, split, params)
+    identity = digest(folder)
+    same = [v for v in track.versions(name) if v.tags.get("digest") == identity]
+    if same:
+        return Entrant.of(folder, str(same[-1].version))
+    uri = track.log_candidate(folder, model.approach, genres_of(clips), _example(params), PACKAGE)
+    told = {
+        "model": model.name,
+        "approach": model.approach,
+        "protocol": protocol(clips, split, params.split),
+        "note": model.note,
+        "command": model.command,
+        "digest": identity,
+    }
+    return Entrant.of(folder, track.register(name, uri, run_id, told))
+
+
+def _settle(
+    name: str, entrants: Sequence[Entrant], clips: pd.DataFrame, params: Params, contest: bool
+) -> Decision:
+    best, *others = _ranked(entrants)
+    champion = track.version_at(name, track.CHAMPION)
+    if champion is None:
+        decision = Decision(True, _first(best, others))
+        track.crown(name, best.version, decision.reason, "first")
+    elif str(champion.version) == best.version:
+        decision = Decision(
+            False, f"{best.side.model} (version {best.version}) is champion already."
+        )
+    else:
+        track.set_alias(name, track.CHALLENGER, best.version)
+        try:
+            decision = _contest(name, best, clips, params.evaluate, params.promote)
+        except NotComparable as stop:
+            return Decision(False, stop.reason)
+        if not decision.promote:
+            return decision
+        if not contest:
+            reason = f"{decision.reason[: -len(': promoted.')]}: it would be promoted by "
+            reason += "`genre-pred champion promote`; an experiment only registers a challenger."
+            return Decision(**{**asdict(decision), "promote": False, "reason": reason})
+        track.crown(name, best.version, decision.reason, "challenge")
+    if others:
+        track.set_alias(name, track.CHALLENGER, others[0].version)
+    else:
+        track.drop_alias(name, track.CHALLENGER)
+    return decision
+
+
+def _ranked(entrants: Sequence[Entrant]) -> list[Entrant]:
+    rest, ranked = list(entrants), []
+    while rest:
+        best = rest[0]
+        for other in rest[1:]:
+            if first_champion(best.side, other.side) is other.side:
+                best = other
+        rest.remove(best)
+        ranked.append(best)
+    return ranked
+
+
+def _first(best: Entrant, others: Sequence[Entrant]) -> str:
+    losses = [f"{it.side.model} {it.side.validation_log_loss:.3f}" for it in (best, *others)]
+    return (
+        f"{best.side.model} is the first champion: it has the lowest validation log-loss "
+        f"({', '.join(losses)})."
+    )
+
+
+def _contest(
+    name: str, challenger: Entrant, clips: pd.DataFrame | None, settings: Evaluate, rules: Promote
+) -> Decision:
+    version = track.version_at(name, track.CHAMPION)
+    if version is None:
+        raise Fault(f"{name} has no champion to challenge")
+    champion = Entrant.of(track.fetch_version(version), str(version.version))
+    judged = challenger.classifier.held_out
+    unseen = comparable_clips(champion.side, challenger.side, judged[["clip_id", "content"]])
+    judged = judged[judged["clip_id"].isin(unseen)]
+    if set(champion.side.genres) == set(challenger.side.genres):
+        old = _answers(champion.classifier, judged, clips)
+    else:
+        old = judged  # `challenge` says why they cannot be compared before it looks at this
+    facts = judged[list(FACTS)]
+    return challenge(
+        champion.side,
+        challenger.side,
+        _predictions(old),
+        _predictions(judged),
+        facts,
+        confidence=rules.confidence,
+        n_resamples=settings.n_resamples,
+        seed=settings.seed,
+        grouped=challenger.classifier.spec.grouped,
+    )
+
+
+def _answers(
+    champion: GenreClassifier, judged: pd.DataFrame, clips: pd.DataFrame | None
+) -> pd.DataFrame:
+    """The champion's predictions of clips: remembered ones, and new ones of what it must hear."""
+    genres = champion.spec.genres
+    remembered = champion.held_out.set_index("content")[genres]
+    answers = judged.drop(columns=[g for g in genres if g in judged]).set_index("content")
+    answers = answers.join(remembered, how="left").reset_index()
+    unheard = answers[answers[genres[0]].isna()]
+    if unheard.empty:
+        return answers
+    sound = pd.DataFrame(columns=["content", "path"]) if clips is None else clips
+    at_hand = unheard[["content"]].merge(sound, on="content", how="inner", validate="1:1")
+    if len(at_hand) < len(unheard):
+        raise NotComparable(
+            f"The champion has not heard {len(unheard)} of the clips to compare on, and the sound "
+            f"of {len(unheard) - len(at_hand)} of them is not at hand: run dvc repro, which lets "
+            "it hear them."
+        )
+    answers.loc[unheard.index, genres] = champion.predict_clips(at_hand)
+    return answers
+
+
+def _predictions(held_out: pd.DataFrame) -> pd.DataFrame:
+    return held_out.drop(columns=[name for name in FACTS if name != "clip_id"])
+
+
+def _overtaken_by(metrics: dict[str, Any], rules: Promote) -> str:
+    """What does better on validation than all who may be promoted, or an empty text."""
+    figures = {
+        approach: row["validation_accuracy"]
+        for approach, row in metrics.items()
+        if "validation_accuracy" in row
+    }
+    best = max(figures, key=lambda approach: figures[approach])
+    if best in rules.approaches:
+        return ""
+    return (
+        f"{metrics[best]['model']} does better on validation ({figures[best]:.1%}) than every "
+        f"candidate, but promote.approaches does not admit {best}."
+    )
+
+
+def _example(params: Params) -> str:
+    """A tone as base64 text: what a caller of the served classifier sends, without any music."""
+    rate = 8000
+    seconds = np.arange(round(params.clip.min_seconds * rate) + 1) / rate
+    sound = io.BytesIO()
+    soundfile.write(sound, 0.5 * np.sin(2 * np.pi * 440 * seconds), rate, format="FLAC")
+    return base64.b64encode(sound.getvalue()).decode()

@@ -1,0 +1,262 @@
+"""Classifiers on tables of features, as scikit-learn pipelines from one dict."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+from sklearn.decomposition import PCA
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from genre_pred.clips import VALIDATION, predictions_table
+from genre_pred.faults import check_known
+from genre_pred.features import FEATURE_SETS, Approach, FeatureSet, flatten, read_features
+from genre_pred.judge.calibration import (
+    cross_fitted_probabilities,
+    fit_temperature,
+    scores_of,
+    softmax,
+)
+from genre_pred.params import Classical
+from genre_pred.scores import windows_to_clips
+from genre_pred.split import Round
+
+
+class NotApplicable(ValueError):
+    """The data cannot carry a setting, as more components than clips; the text says why."""
+
+
+def _svc_rbf(settings: Classical) -> ClassifierMixin:
+    # break_ties makes the prediction the largest score also where two genres win as many duels.
+    return SVC(**settings.svc_rbf.model_dump(), break_ties=True)
+
+
+def _random_forest(settings: Classical) -> ClassifierMixin:
+    return RandomForestClassifier(**settings.random_forest.model_dump(), random_state=settings.seed)
+
+
+def _xgboost(settings: Classical) -> ClassifierMixin:
+    from xgboost import XGBClassifier  # slow to import, and the other three do without
+
+    return XGBClassifier(
+        **settings.xgboost.model_dump(), random_state=settings.seed, tree_method="hist", n_jobs=1
+    )
+
+
+def _logistic_regression(settings: Classical) -> ClassifierMixin:
+    return LogisticRegression(**settings.logistic_regression.model_dump())
+
+
+CLASSIFIERS: dict[str, Callable[[Classical], ClassifierMixin]] = {
+    "svc_rbf": _svc_rbf,
+    "random_forest": _random_forest,
+    "xgboost": _xgboost,
+    "logistic_regression": _logistic_regression,
+    "majority": lambda _: DummyClassifier(strategy="prior"),
+}
+NOTHING = "nothing"  # what the majority class reads of a clip
+FLOOR: Approach = "floor"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A classifier to be trained on a feature set.
+
+    Attributes:
+        features: The feature set's name.
+        spec: What comes before the classifier.
+        classifier: A name in CLASSIFIERS.
+        values: (n_rows, n_features) float32.
+        clip_ids: (n_rows,), the clip of each row; a clip may have several windows.
+    """
+
+    features: str
+    spec: FeatureSet
+    classifier: str
+    values: np.ndarray = field(repr=False)
+    clip_ids: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a job became: a pipeline with its temperature and predictions, or a reason.
+
+    Attributes:
+        seconds: Of all its fitting and predicting, wall time.
+        reason: Why the data cannot carry it; empty where they do.
+    """
+
+    features: str
+    classifier: str
+    seconds: float
+    pipeline: Pipeline | None = None
+    temperature: float = float("nan")
+    predictions: pd.DataFrame | None = None
+    reason: str = ""
+
+    @property
+    def model(self) -> str:
+        """The model's name on the leaderboard."""
+        return f"{self.features}/{self.classifier}"
+
+    def summary(self) -> dict[str, object]:
+        """Its row in models.csv; no timing, because the same settings give the same file."""
+        return {
+            "model": self.model,
+            "features": self.features,
+            "classifier": self.classifier,
+            "approach": FLOOR if self.features == NOTHING else FEATURE_SETS[self.features].approach,
+            "temperature": self.temperature,
+            "reason": self.reason,
+        }
+
+
+def jobs(settings: Classical, data: Path) -> list[Job]:
+    """Every classifier on every feature set asked for, and the majority class as a floor.
+
+    Args:
+        settings: The section `classical`.
+        data: The folder that holds mel/, descriptors/ and embeddings/.
+
+    Raises:
+        Fault: If a name is unknown, or a feature set was not computed.
+    """
+    check_known(settings.features, FEATURE_SETS, "classical.features")
+    check_known(settings.classifiers, CLASSIFIERS, "classical.classifiers")
+    made = []
+    for name in settings.features:
+        values, index = read_features(name, data)
+        clip_ids = index["clip_id"].to_numpy(dtype=object)
+        made += [
+            Job(name, FEATURE_SETS[name], classifier, values, clip_ids)
+            for classifier in settings.classifiers
+        ]
+    nothing = FeatureSet("mel", NOTHING, flatten, FLOOR, scale=False)
+    every = made[0].clip_ids
+    return [*made, Job(NOTHING, nothing, "majority", np.zeros((len(every), 1), np.float32), every)]
+
+
+def train(
+    job: Job,
+    settings: Classical,
+    clips: pd.DataFrame,
+    split: pd.DataFrame,
+    rounds: Sequence[Round],
+    genres: Sequence[str],
+) -> Trained:
+    """Fit a classifier, choose its temperature, predict what it has not seen.
+
+    With folds, each clip is predicted by the pipeline of the round that held it out, and the
+    pipeline that is kept is fitted on all clips.
+
+    Args:
+        job: The classifier and its table.
+        settings: The section `classical`.
+        clips: clip_id, genre.
+        split: clip_id, split, fold.
+        rounds: As `split.rounds` gives them.
+        genres: In the order of targets.
+
+    Returns:
+        The fitted pipeline and its predictions, or the reason why the data cannot carry it.
+    """
+    started = time.perf_counter()
+    targets = clips.set_index("clip_id")["genre"].map({genre: i for i, genre in enumerate(genres)})
+    try:
+        if rounds[0].fold < 0:
+            fitted = _train_once(job, settings, targets, split, rounds[0])
+        else:
+            fitted = _train_on_folds(job, settings, targets, rounds)
+    except NotApplicable as error:
+        seconds = time.perf_counter() - started
+        return Trained(job.features, job.classifier, seconds, reason=str(error))
+    pipeline, temperature, probabilities, predicted = fitted
+    where = split.set_index("clip_id").loc[predicted]
+    table = predictions_table(predicted, probabilities, genres, where["split"], where["fold"])
+    seconds = time.perf_counter() - started
+    return Trained(job.features, job.classifier, seconds, pipeline, temperature, table)
+
+
+Fitted = tuple[Pipeline, float, np.ndarray, list[str]]
+
+
+def _train_once(
+    job: Job, settings: Classical, targets: pd.Series, split: pd.DataFrame, only: Round
+) -> Fitted:
+    pipeline = fit(job, settings, targets, only.train)
+    scores, predicted = clip_scores(pipeline, job, only.predicted)
+    side = split.set_index("clip_id")["split"].loc[predicted].to_numpy(dtype=object)
+    chosen_on = side == VALIDATION
+    truth = targets.loc[predicted].to_numpy()
+    temperature = fit_temperature(scores[chosen_on], truth[chosen_on])
+    return pipeline, temperature, softmax(scores, temperature), predicted
+
+
+def _train_on_folds(
+    job: Job, settings: Classical, targets: pd.Series, rounds: Sequence[Round]
+) -> Fitted:
+    scores, predicted, folds = [], [], []
+    for each in rounds:
+        pipeline = fit(job, settings, targets, [*each.train, *each.validation])
+        of_round, ids = clip_scores(pipeline, job, each.predicted)
+        scores.append(of_round)
+        predicted += ids
+        folds += [each.fold] * len(ids)
+    probabilities, temperature = cross_fitted_probabilities(
+        np.concatenate(scores), targets.loc[predicted].to_numpy(), np.array(folds)
+    )
+    return fit(job, settings, targets, predicted), temperature, probabilities, predicted
+
+
+def fit(job: Job, settings: Classical, targets: pd.Series, clip_ids: Sequence[str]) -> Pipeline:
+    """Fit the job's pipeline on every window of the given clips.
+
+    Raises:
+        NotApplicable: If the data cannot carry the setting.
+    """
+    rows = np.flatnonzero(np.isin(job.clip_ids, list(clip_ids)))
+    values = job.values[rows]
+    steps: list[tuple[str, object]] = []
+    if job.spec.scale:
+        steps.append(("scale", StandardScaler()))
+    if job.spec.pca:
+        most = min(values.shape)
+        if settings.pca_components > most:
+            raise NotApplicable(
+                f"classical.pca_components = {settings.pca_components} is more than "
+                f"{len(values)} training clips of {values.shape[1]} features carry"
+            )
+        steps.append(("pca", PCA(settings.pca_components, random_state=settings.seed)))
+    steps.append(("classify", CLASSIFIERS[job.classifier](settings)))
+    return Pipeline(steps).fit(values, targets.loc[job.clip_ids[rows]].to_numpy())
+
+
+def clip_scores(
+    pipeline: Pipeline, job: Job, clip_ids: Sequence[str]
+) -> tuple[np.ndarray, list[str]]:
+    """Score clips: (n_clips, n_genres) log-probabilities before calibration, and the clips."""
+    rows = np.flatnonzero(np.isin(job.clip_ids, list(clip_ids)))
+    return windows_to_clips(window_scores(pipeline, job.values[rows]), job.clip_ids[rows])
+
+
+def window_scores(pipeline: Pipeline, values: np.ndarray) -> np.ndarray:
+    """The scores behind a pipeline's prediction, whose largest is the genre it names.
+
+    Args:
+        values: (n_rows, n_features).
+
+    Returns:
+        (n_rows, n_genres): the decision function, or the logarithms of probabilities.
+    """
+    if not hasattr(pipeline, "decision_function"):
+        return scores_of(pipeline.predict_proba(values))
+    scores = pipeline.decision_function(values)
+    return scores if scores.ndim == 2 else np.column_stack([-scores, scores])

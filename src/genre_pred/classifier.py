@@ -1,0 +1,300 @@
+"""Sound in, genre out: what the registry stores, and what command line and server call.
+
+A classifier is a folder that carries everything it needs and nothing that runs on loading:
+
+| file | holds |
+|---|---|
+| classifier.json | genres, front end, the length of a clip, temperature: see Spec |
+| network.safetensors | the backbone or the fine-tuned network, where there is one |
+| pipeline.skops | the scikit-learn pipeline, where there is one |
+| trained_on.txt | content digests of its training and validation clips, one a line |
+| held_out.parquet | predictions of clips it has not seen: content, genre, artist, ... |
+
+Prediction walks the same functions as training, with the same rounding to the store's dtype.
+"""
+
+import base64
+import binascii
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from genre_pred.audio.decode import AudioError, measure
+from genre_pred.audio.excerpts import (
+    Recording,
+    excerpt_to_patches,
+    excerpt_to_waveform,
+    read_excerpts,
+)
+from genre_pred.audio.front_ends import FRONT_ENDS
+from genre_pred.classical import window_scores
+from genre_pred.embed import BACKBONES, patches_to_embeddings
+from genre_pred.features import FEATURE_SETS
+from genre_pred.finetune import NETWORKS
+from genre_pred.judge.calibration import softmax
+from genre_pred.params import Clip
+from genre_pred.pipelines import load_pipeline
+from genre_pred.scores import windows_to_clips
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How a classifier turns sound into probabilities.
+
+    Attributes:
+        model: Its name on the leaderboard.
+        approach: embedding, finetune or descriptors.
+        collection: The music it was trained on.
+        genres: In the order of its scores.
+        clip: min_seconds, clip_seconds, windows_per_track.
+        store_dtype: That patches are rounded to.
+        features: The feature set, or None for a network.
+        network: The network, or None for a feature set.
+        hidden: Width of the network's head; 0 without one.
+        descriptor_rate: In Hz, for descriptors.
+        precision: Of the network: float32 or bfloat16.
+        temperature: Of the calibration.
+        weights: Which weights its backbone started from; empty without one.
+        protocol: How the clips were split, in words.
+        grouped: Whether no artist stood on two sides.
+        validation_log_loss: In nats.
+    """
+
+    model: str
+    approach: str
+    collection: str
+    genres: list[str]
+    clip: dict[str, Any]
+    store_dtype: str
+    features: str | None
+    network: str | None
+    hidden: int
+    descriptor_rate: int
+    precision: str
+    temperature: float
+    weights: str
+    protocol: str
+    grouped: bool
+    validation_log_loss: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of a recording."""
+
+    genre: str
+    probabilities: dict[str, float]
+    windows: int
+
+
+class GenreClassifier:
+    """A trained classifier in its folder.
+
+    Args:
+        folder: As `save_classifier` wrote it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spec = Spec(**json.loads((folder / "classifier.json").read_text()))
+        self.clip = Clip.model_validate(self.spec.clip)
+
+    def predict(self, source: Path | BinaryIO) -> Prediction:
+        """Name the genre of a recording of seconds to hours.
+
+        Windows of `clip_seconds` are scored one by one, as many as fit, and their
+        log-probabilities averaged.
+
+        Raises:
+            AudioError: If it cannot be decoded, or is shorter than `min_seconds`.
+        """
+        found = measure(source)
+        if found.seconds < self.clip.min_seconds:
+            raise AudioError(
+                str(source) if isinstance(source, Path) else "the sound",
+                f"too short: {found.seconds:.1f} s of at least {self.clip.min_seconds:g} s",
+            )
+        recording = Recording(source, found.sample_rate, found.n_samples)
+        scores = self.scores(recording, None)
+        probabilities = self.probabilities(scores)
+        return Prediction(
+            self.spec.genres[int(probabilities.argmax())],
+            dict(zip(self.spec.genres, probabilities.tolist(), strict=True)),
+            len(scores),
+        )
+
+    def predict_clips(self, clips: pd.DataFrame) -> np.ndarray:
+        """Score clips as the pipeline does: the windows that training takes of each.
+
+        Args:
+            clips: path, sample_rate, n_samples.
+
+        Returns:
+            (n_clips, n_genres) probabilities.
+        """
+        windows = self.clip.windows_per_track
+        return np.stack(
+            [self.probabilities(self.scores(it, windows)) for it in Recording.of(clips)]
+        )
+
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """(n_windows, n_genres) scores into the clip's calibrated probabilities, (n_genres,)."""
+        clip_scores, _ = windows_to_clips(scores, np.zeros(len(scores), dtype=int))
+        return softmax(clip_scores, self.spec.temperature)[0]
+
+    def scores(self, recording: Recording, count: int | None) -> np.ndarray:
+        """Score the windows of a recording: (n_windows, n_genres) before calibration.
+
+        Args:
+            recording: What to score.
+            count: How many windows; None for as many as fit.
+        """
+        windows = read_excerpts(recording, self.clip, count)
+        if self.spec.network:
+            patches = (self._patches(window, recording, self._front_end) for window in windows)
+            return np.concatenate([self._network_scores(part[None]) for part in patches])
+        features = [self._features(window, recording) for window in windows]
+        return window_scores(self._pipeline, np.concatenate(features))
+
+    def features(self, recording: Recording, count: int | None) -> np.ndarray:
+        """The features that a classical classifier reads: (n_windows, n_features)."""
+        windows = read_excerpts(recording, self.clip, count)
+        return np.concatenate([self._features(window, recording) for window in windows])
+
+    def _features(self, window: np.ndarray, recording: Recording) -> np.ndarray:
+        spec = FEATURE_SETS[str(self.spec.features)]
+        if spec.kind == "descriptors":
+            from genre_pred.audio.descriptors import DESCRIPTORS  # librosa is slow to import
+
+            rate = self.spec.descriptor_rate
+            waveform = excerpt_to_waveform(window, recording.sample_rate, rate, self.clip)
+            described = DESCRIPTORS[spec.origin](waveform, rate).to_numpy(np.float32)
+            return spec.summarise(described[None])
+        patches = self._patches(window, recording, self._front_end)[None]
+        if spec.kind == "mel":
+            return spec.summarise(patches)
+        embeddings = patches_to_embeddings(
+            self._network, patches, batch_size=patches.shape[1], precision=self.spec.precision
+        )
+        return spec.summarise(embeddings)
+
+    def _patches(self, window: np.ndarray, recording: Recording, front_end: str) -> np.ndarray:
+        return excerpt_to_patches(
+            window,
+            recording.sample_rate,
+            FRONT_ENDS[front_end],
+            self.clip,
+            self.spec.store_dtype,
+        )
+
+    def _network_scores(self, patches: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return self._network(torch.from_numpy(patches.astype(np.float32))).numpy()
+
+    @property
+    def _front_end(self) -> str:
+        if self.spec.network:
+            return NETWORKS[self.spec.network].front_end
+        spec = FEATURE_SETS[str(self.spec.features)]
+        if spec.kind == "mel":
+            return spec.origin
+        return BACKBONES[spec.origin].front_end
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        return load_pipeline(self.folder / "pipeline.skops")
+
+    @cached_property
+    def _network(self) -> nn.Module:
+        net: nn.Module
+        if self.spec.network:
+            n_patches = FRONT_ENDS[self._front_end].n_patches(self.clip.clip_seconds)
+            n_genres = len(self.spec.genres)
+            net = NETWORKS[self.spec.network].build(n_patches, self.spec.hidden, n_genres)
+        else:
+            net = BACKBONES[FEATURE_SETS[str(self.spec.features)].origin].build()
+        net.load_state_dict(load_file(self.folder / "network.safetensors"))
+        return net.eval()
+
+    @cached_property
+    def trained_on(self) -> frozenset[str]:
+        """Content digests of its training and validation clips."""
+        return frozenset((self.folder / "trained_on.txt").read_text().split())
+
+    @cached_property
+    def held_out(self) -> pd.DataFrame:
+        """Its predictions of clips that it, or its fold's stand-in, has not seen."""
+        return pd.read_parquet(self.folder / "held_out.parquet")
+
+    @property
+    def megabytes(self) -> float:
+        """Size of all it needs to predict."""
+        parts = [self.folder / "network.safetensors", self.folder / "pipeline.skops"]
+        return sum(part.stat().st_size for part in parts if part.is_file()) / 1e6
+
+
+def save_classifier(
+    folder: Path,
+    spec: Spec,
+    *,
+    files: dict[str, Path],
+    trained_on: Sequence[str],
+    held_out: pd.DataFrame,
+) -> None:
+    """Lay a classifier's folder out.
+
+    Args:
+        folder: Made here.
+        spec: How it predicts.
+        files: network.safetensors and pipeline.skops, as far as it has them.
+        trained_on: Content digests of its training and validation clips.
+        held_out: clip_id, content, genre, artist, split, fold and a probability per genre.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, path in files.items():
+        shutil.copyfile(path, folder / name)
+    (folder / "trained_on.txt").write_text("".join(f"{line}\n" for line in sorted(trained_on)))
+    held_out.to_parquet(folder / "held_out.parquet", index=False)
+    (folder / "classifier.json").write_text(json.dumps(asdict(spec), indent=2) + "\n")
+
+
+class _Served:
+    """The classifier behind MLflow's pyfunc: base64 audio in, genre and probabilities out."""
+
+    def __init__(self, classifier: GenreClassifier) -> None:
+        self.classifier = classifier
+
+    def predict(self, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
+        """Name the genre of each row.
+
+        Args:
+            model_input: One column `audio`: the bytes of a sound file as base64 text.
+            params: None are known.
+
+        Returns:
+            genre, then one probability per genre.
+        """
+        rows = []
+        for number, text in enumerate(model_input["audio"]):
+            try:
+                sound = base64.b64decode(text, validate=True)
+            except binascii.Error as error:
+                raise AudioError(f"row {number}", f"its audio is not base64 ({error})") from None
+            found = self.classifier.predict(io.BytesIO(sound))
+            rows.append({"genre": found.genre, **found.probabilities})
+        return pd.DataFrame(rows, columns=["genre", *self.classifier.spec.genres])
+
+
+def _load_pyfunc(path: str) -> _Served:
+    return _Served(GenreClassifier(Path(path)))

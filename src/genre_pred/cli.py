@@ -1,0 +1,212 @@
+"""The command line: predict, champion, weights; each prints what a person wants to read."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from genre_pred.faults import Fault
+
+
+class _Commands(click.Group):
+    """A group whose faults are told in a sentence instead of a stack trace."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except Fault as fault:
+            raise click.ClickException(str(fault)) from fault
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="genre-pred")
+def main() -> None:
+    """Find out, fairly, which way of recognising the genres of your music is best."""
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--model", help="NAME@ALIAS of the registry; else the latest champion.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def predict(files: tuple[Path, ...], model: str | None, as_json: bool) -> None:
+    """Name the genre of sound files; exit code 1 if any could not be answered."""
+    from genre_pred.audio.decode import AudioError
+    from genre_pred.classifier import GenreClassifier
+
+    name, place = _fetch(model)
+    classifier = GenreClassifier(place)
+    answers, failed = [], []
+    for file in files:
+        try:
+            answers.append((file, classifier.predict(file)))
+        except AudioError as error:
+            failed.append(error)
+    if as_json:
+        told = [{"file": str(file), **asdict(found)} for file, found in answers]
+        told += [{"file": failure.path, "error": failure.reason} for failure in failed]
+        click.echo(json.dumps({"model": name, "files": told}, indent=2))
+    elif answers:
+        table = Table(title=f"{name}: {classifier.spec.model}")
+        for column in ("file", "genre", "probability", "next", "windows"):
+            table.add_column(column, justify="right" if column == "windows" else "left")
+        for file, found in answers:
+            first, *others = sorted(found.probabilities.items(), key=lambda pair: -pair[1])
+            following = ", ".join(f"{genre} {share:.0%}" for genre, share in others[:2])
+            table.add_row(str(file), found.genre, f"{first[1]:.0%}", following, str(found.windows))
+        Console().print(table)
+    if failed:
+        for failure in failed:
+            click.echo(f"error: {failure}", err=True)
+        sys.exit(1)
+
+
+@main.group()
+def champion() -> None:
+    """The classifier that is served, and who wants its place."""
+
+
+_model_option = click.option("--model", help="The registered model; else the latest changed.")
+
+
+@champion.command()
+@_model_option
+def show(model: str | None) -> None:
+    """Show the registered versions with their aliases."""
+    from genre_pred import track
+
+    name = _registered(model)
+    aliases = {
+        str(version.version): alias
+        for alias in (track.CHALLENGER, track.CHAMPION)
+        if (version := track.version_at(name, alias))
+    }
+    table = Table(title=name)
+    for column in ("version", "alias", "model", "protocol", "note"):
+        table.add_column(column)
+    for version in track.versions(name):
+        number = str(version.version)
+        told = [version.tags.get(key, "") for key in ("model", "protocol", "note")]
+        table.add_row(number, aliases.get(number, ""), *told)
+    Console().print(table)
+
+
+@champion.command()
+@_model_option
+@click.option("--force", is_flag=True, help="Without a contest; needs --reason.")
+@click.option("--reason", help="Why, for the history.")
+@click.option("--version", help="With --force: this version instead of the challenger.")
+def promote(model: str | None, force: bool, reason: str | None, version: str | None) -> None:
+    """Let the challenger try for the champion's place."""
+    import pandas as pd
+
+    from genre_pred import champion as registry
+    from genre_pred.judge.promotion import NotComparable
+    from genre_pred.params import read_params
+
+    name = _registered(model)
+    if force:
+        if not reason:
+            raise Fault("--force needs --reason: the history keeps it")
+        number = registry.force(name, version, reason)
+        click.echo(f"{name} version {number} is champion, by force: {reason}")
+        return
+    if version:
+        raise Fault("--version goes with --force; a contest is between champion and challenger")
+    path = Path("data/clips.parquet")
+    clips = pd.read_parquet(path) if path.is_file() else None
+    try:
+        click.echo(registry.challenge_champion(name, clips, read_params()).reason)
+    except NotComparable as stop:
+        raise Fault(stop.reason) from stop
+
+
+@champion.command()
+@_model_option
+def rollback(model: str | None) -> None:
+    """Give the title back to the champion before."""
+    from genre_pred import champion as registry
+
+    name = _registered(model)
+    click.echo(f"{name} version {registry.rollback(name)} is champion again.")
+
+
+@champion.command()
+@_model_option
+def history(model: str | None) -> None:
+    """Show the champions in turn, and why each became one."""
+    from genre_pred import track
+
+    name = _registered(model)
+    table = Table(title=name)
+    for column in ("when", "version", "how", "why"):
+        table.add_column(column)
+    for event in track.history(name):
+        table.add_row(event["when"], event["version"], event["how"], event["why"])
+    Console().print(table)
+
+
+@champion.command()
+def sync() -> None:
+    """Register again what models/ and reports/ hold, as after a loss of the MLflow store."""
+    from genre_pred import track
+    from genre_pred.champion import promote_workspace
+    from genre_pred.params import read_params
+
+    params = read_params()
+    data, models, reports = Path("data"), Path("models"), Path("reports")
+    if not (reports / "metrics.json").is_file() or not models.is_dir():
+        raise Fault("models/ or reports/metrics.json is missing: run dvc repro first")
+    with track.stage("sync", params, ["promote", "evaluate"], [models], []) as run:
+        told = promote_workspace(params, data, models, reports, run_id=run.run_id, contest=True)
+    click.echo(told["reason"])
+
+
+@main.group()
+def weights() -> None:
+    """Pretrained weights."""
+
+
+@weights.command()
+@click.argument("which", default="audioset")
+def check(which: str) -> None:
+    """Compare VGGish's weights with the published figures of a 1 kHz sine.
+
+    WHICH is audioset, or the path of a file.
+    """
+    from genre_pred.nets.weights import check_vggish
+
+    rows = check_vggish(which)
+    for what, value, expected, agrees in rows:
+        verdict = "agrees" if agrees else "DIFFERS"
+        click.echo(f"{what}: {value:.6f}, published {expected:.6f}: {verdict}")
+    if not all(row[3] for row in rows):
+        sys.exit(1)
+
+
+def _registered(model: str | None) -> str:
+    from genre_pred import track
+
+    track.open_store()
+    known = track.champions()
+    if not known:
+        raise Fault("nothing is registered yet: run dvc repro, or genre-pred champion sync")
+    if model and model not in known:
+        raise Fault(f"no registered model {model!r}; known are {', '.join(known)}")
+    return model or known[0]
+
+
+def _fetch(model: str | None) -> tuple[str, Path]:
+    from genre_pred import track
+
+    name, _, alias = (model or "").partition("@")
+    name = _registered(name or None)
+    alias = alias or track.CHAMPION
+    version = track.version_at(name, alias)
+    if version is None:
+        raise Fault(f"{name} has no {alias}")
+    return f"{name}@{alias} (version {version.version})", track.fetch_version(version)

@@ -1,0 +1,86 @@
+"""The tables that pass between the stages: their columns, their reading and writing.
+
+| table | columns |
+|---|---|
+| tracks | clip_id, path, genre, artist, split: a collection as its source describes it |
+| clips | tracks that decode: + sample_rate, n_samples, rms_db, content |
+| split | clip_id, split, fold |
+| index | clip_id, window: what the rows of an array stand for |
+| predictions | clip_id, split, fold, then one probability per genre |
+
+`clip_id` is the only join key. `artist` is NA where unknown, `split` NA where the publisher says
+nothing. `fold` is -1 where there are no folds; with folds, `split` is validation throughout,
+because each clip is predicted by a model that has not seen it. `content` is a digest of the
+decoded sound.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genre_pred.files import written_whole
+
+TRACKS = ("clip_id", "path", "genre", "artist", "split")
+CLIPS = (*TRACKS, "sample_rate", "n_samples", "rms_db", "content")
+SPLIT = ("clip_id", "split", "fold")
+INDEX = ("clip_id", "window")
+PREDICTIONS = ("clip_id", "split", "fold")
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as Parquet or, where the name ends so, CSV; same table, same bytes."""
+    with written_whole(path) as temporary:
+        if path.suffix == ".csv":
+            table.to_csv(temporary, index=False, lineterminator="\n")
+        else:
+            table.to_parquet(temporary, index=False)
+
+
+def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a table that a stage wrote.
+
+    Args:
+        path: A Parquet file.
+        columns: Those that it must have.
+
+    Raises:
+        ValueError: If one is missing or a clip stands twice in the same window.
+    """
+    table = pd.read_parquet(path)
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise ValueError(f"{path} lacks the columns {', '.join(missing)}")
+    key = [name for name in INDEX if name in table]
+    twice = table.loc[table.duplicated(key), "clip_id"]
+    if not twice.empty:
+        raise ValueError(f"{path} holds {twice.iloc[0]} twice")
+    return table
+
+
+def genres_of(clips: pd.DataFrame) -> list[str]:
+    """The genres of a collection, in the alphabetical order that every table keeps."""
+    return sorted(clips["genre"].unique())
+
+
+def predictions_table(
+    clip_ids: Sequence[str],
+    probabilities: np.ndarray,
+    genres: Sequence[str],
+    split: Iterable[str],
+    fold: Iterable[int],
+) -> pd.DataFrame:
+    """Build a table of predictions.
+
+    Args:
+        clip_ids: (n_clips,).
+        probabilities: (n_clips, n_genres) in the order of genres.
+        genres: (n_genres,).
+        split: (n_clips,) validation or test.
+        fold: (n_clips,), -1 without folds.
+    """
+    table = pd.DataFrame({"clip_id": list(clip_ids), "split": list(split), "fold": list(fold)})
+    return table.join(pd.DataFrame(probabilities, columns=list(genres)))

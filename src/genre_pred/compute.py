@@ -1,0 +1,38 @@
+"""One map over clips, on this machine's cores."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+from joblib import Parallel, cpu_count, delayed, parallel_config
+from tqdm import tqdm
+
+from genre_pred.params import Compute
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Map = Callable[[Callable[[Item], Result], Sequence[Item]], Iterable[Result]]
+
+
+def clip_map(settings: Compute, doing: str) -> Map:
+    """A `map` over clips that uses every core, keeps the order and shows its progress.
+
+    Args:
+        settings: How many processes.
+        doing: What the progress bar says, as "decoding".
+
+    Returns:
+        A function of (function, items) that yields the results in the items' order. Its workers
+        are single-threaded: two processes are faster than one with two threads.
+    """
+    return partial(_map, settings.workers or cpu_count(), doing)
+
+
+def _map(
+    n_workers: int, doing: str, function: Callable[[Item], Result], items: Sequence[Item]
+) -> Iterator[Result]:
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        results = Parallel(n_jobs=n_workers, return_as="generator")(
+            delayed(function)(item) for item in items
+        )
+    yield from tqdm(results, total=len(items), desc=doing, unit="clip")

@@ -1,0 +1,52 @@
+"""Clips into tables of hand-made features."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pandas as pd
+
+from genre_pred.audio.descriptors import DESCRIPTORS
+from genre_pred.audio.excerpts import Recording, excerpt_to_waveform, read_excerpts, window_index
+from genre_pred.faults import check_known
+from genre_pred.params import Clip, Descriptors
+
+
+def describe_clips(
+    clips: pd.DataFrame, clip: Clip, settings: Descriptors, each: Callable
+) -> dict[str, pd.DataFrame]:
+    """Describe every clip by every set of descriptors.
+
+    Args:
+        clips: clip_id, path, sample_rate, n_samples.
+        clip: Length and number of its windows.
+        settings: The sets, and the sample rate that they are computed at.
+        each: A map over recordings.
+
+    Returns:
+        By set: clip_id, window, then one float32 column per descriptor.
+
+    Raises:
+        Fault: If a set is unknown.
+    """
+    check_known(settings.sets, DESCRIPTORS, "descriptors.sets")
+    recordings = Recording.of(clips)
+    index = window_index(clips["clip_id"], recordings, clip)
+    describe = partial(
+        recording_to_descriptors, sets=settings.sets, rate=settings.sample_rate, clip=clip
+    )
+    windows = [window for windows in each(describe, recordings) for window in windows]
+    return {
+        name: index.join(pd.DataFrame([window[name] for window in windows]).reset_index(drop=True))
+        for name in settings.sets
+    }
+
+
+def recording_to_descriptors(
+    recording: Recording, sets: Sequence[str], rate: int, clip: Clip
+) -> list[dict[str, pd.Series]]:
+    """Decode a recording once: for each of its windows, every set of descriptors."""
+    described = []
+    for excerpt in read_excerpts(recording, clip, clip.windows_per_track):
+        waveform = excerpt_to_waveform(excerpt, recording.sample_rate, rate, clip)
+        described.append({name: DESCRIPTORS[name](waveform, rate) for name in sets})
+    return described

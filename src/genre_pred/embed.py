@@ -1,0 +1,77 @@
+"""Patches into embeddings, by frozen pretrained backbones."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from genre_pred.nets.precision import DTYPES
+from genre_pred.nets.vggish import EMBEDDING, VGGish
+from genre_pred.nets.weights import load_weights
+from genre_pred.params import Embed
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network that turns a patch into an embedding.
+
+    Attributes:
+        front_end: The name of what makes its patches.
+        build: Makes it, untrained.
+        size: Of its embedding.
+    """
+
+    front_end: str
+    build: Callable[[], nn.Module]
+    size: int
+
+
+BACKBONES = {"vggish": Backbone("vggish", VGGish, EMBEDDING)}
+
+
+def load_backbone(name: str, settings: Embed) -> tuple[nn.Module, str]:
+    """Build a backbone with the weights asked for.
+
+    Returns:
+        The network, and a line that says which weights it has.
+    """
+    net = BACKBONES[name].build()
+    loaded = load_weights(net, name, settings.weights, settings.seed)
+    return net.eval(), loaded
+
+
+@torch.inference_mode()
+def patches_to_embeddings(
+    net: nn.Module,
+    patches: np.ndarray,
+    *,
+    batch_size: int,
+    precision: str = "float32",
+    progress: bool = False,
+) -> np.ndarray:
+    """Run every patch through a network.
+
+    Args:
+        net: Takes (n, frames, n_mels), gives (n, size).
+        patches: (n_rows, n_patches, frames, n_mels), perhaps memory-mapped.
+        batch_size: In patches.
+        precision: float32 or bfloat16 (by autocast).
+        progress: Whether to show a bar.
+
+    Returns:
+        (n_rows, n_patches, size) float32.
+    """
+    n_rows, n_patches = patches.shape[:2]
+    flat = patches.reshape(n_rows * n_patches, *patches.shape[2:])
+    device = next(net.parameters()).device
+    parts = []
+    steps = range(0, len(flat), batch_size)
+    for start in tqdm(steps, desc="embedding", unit="batch", disable=not progress):
+        batch = torch.from_numpy(flat[start : start + batch_size].astype(np.float32)).to(device)
+        lower = precision != "float32"
+        with torch.autocast(device.type, dtype=DTYPES[precision], enabled=lower):
+            parts.append(net(batch).float().cpu().numpy())
+    return np.concatenate(parts).reshape(n_rows, n_patches, -1)

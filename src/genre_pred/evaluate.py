@@ -1,0 +1,151 @@
+"""The verdict on an experiment: who is best of each approach, by how much, how surely."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from genre_pred.clips import TEST, VALIDATION
+from genre_pred.judge.leaderboard import Entry, best_of, leaderboard
+from genre_pred.judge.metrics import hits, per_genre
+from genre_pred.judge.significance import bootstrap_groups, mcnemar, paired_difference
+from genre_pred.models import Model
+from genre_pred.params import Evaluate
+
+FIGURES = ("accuracy", "low", "high", "macro_f1", "log_loss")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the evaluate stage writes.
+
+    Attributes:
+        board: The leaderboard, best first.
+        best: The best model of each approach, chosen on validation.
+        finalists: Those of them that may be promoted, and so were scored on test.
+        metrics: reports/metrics.json: what `dvc metrics diff` and `dvc exp show` compare.
+    """
+
+    board: pd.DataFrame
+    best: dict[str, Model]
+    finalists: list[Model]
+    metrics: dict[str, Any]
+
+
+def judge_models(
+    models: Sequence[Model],
+    truth: pd.DataFrame,
+    genres: Sequence[str],
+    settings: Evaluate,
+    *,
+    candidates: Sequence[str],
+    protocol: str,
+    grouped: bool,
+    seen_before: Collection[str],
+) -> Verdict:
+    """Score all models on validation, and the best of each approach on test.
+
+    Args:
+        models: As `read_models` gives them.
+        truth: clip_id, genre, artist.
+        genres: In the order of the tables.
+        settings: The section `evaluate`.
+        candidates: The approaches whose best may look at the test clips.
+        protocol: How the clips were split, in words.
+        grouped: Whether no artist stands on two sides.
+        seen_before: The identities of the models that were scored on these test clips before.
+    """
+    predictions = {m.name: m.predictions for m in models if m.predictions is not None}
+    entries = [
+        Entry(m.name, m.approach, m.command, float("nan"), round(m.megabytes, 1), m.note)
+        for m in models
+    ]
+    terms: dict[str, Any] = {
+        "confidence": settings.confidence,
+        "n_resamples": settings.n_resamples,
+        "seed": settings.seed,
+        "protocol": protocol,
+        "grouped": grouped,
+    }
+    chosen = leaderboard(
+        entries, predictions, truth, genres, **terms, score_test_of=(), test_seen=0
+    )
+    scored = chosen[chosen["validation_accuracy"].notna()]
+    best = {approach: best_of(chosen, approach) for approach in sorted(set(scored["approach"]))}
+    named = {m.name: m for m in models}
+    finalists = [named[best[approach]] for approach in candidates if approach in best]
+    board = leaderboard(
+        entries,
+        predictions,
+        truth,
+        genres,
+        **terms,
+        score_test_of=[model.name for model in finalists],
+        test_seen=len({*seen_before, *(model.identity for model in finalists)}),
+    )
+    metrics: dict[str, Any] = {
+        approach: _row(board[board["model"] == model].iloc[0]) for approach, model in best.items()
+    }
+    if len(finalists) == 2:
+        first, second = (predictions[model.name] for model in finalists)
+        name = f"{candidates[1]}_minus_{candidates[0]}"
+        metrics[name] = _difference(second, first, truth, settings)
+    winners = {approach: named[model] for approach, model in best.items()}
+    return Verdict(board, winners, finalists, metrics)
+
+
+def judging_split(predictions: pd.DataFrame) -> str:
+    """The split that judges: test, or validation where there is no test."""
+    return TEST if (predictions["split"] == TEST).any() else VALIDATION
+
+
+def on_judging_split(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The predictions of the clips that judge."""
+    return predictions[predictions["split"] == judging_split(predictions)]
+
+
+def genre_table(best: dict[str, Model], truth: pd.DataFrame, genres: Sequence[str]) -> pd.DataFrame:
+    """Precision, recall and F1 of each genre on validation, for the best of each approach."""
+    tables = []
+    for approach, model in best.items():
+        assert model.predictions is not None
+        validation = model.predictions[model.predictions["split"] == VALIDATION]
+        table = per_genre(validation, truth, genres)
+        tables.append(table.assign(approach=approach, model=model.name))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _row(row: pd.Series) -> dict[str, Any]:
+    figures = {
+        f"{split}_{name}": round(float(row[f"{split}_{name}"]), 6)
+        for split in (VALIDATION, TEST)
+        for name in FIGURES
+        if pd.notna(row[f"{split}_{name}"])
+    }
+    return {"model": row["model"], **figures}
+
+
+def _difference(
+    new: pd.DataFrame, old: pd.DataFrame, truth: pd.DataFrame, settings: Evaluate
+) -> dict[str, Any]:
+    new_hits, old_hits = hits(on_judging_split(new), truth), hits(on_judging_split(old), truth)
+    clips = truth.set_index("clip_id").loc[new_hits.index].reset_index()
+    old_hits = old_hits.loc[new_hits.index]
+    groups, _ = bootstrap_groups(clips)
+    found = paired_difference(
+        new_hits.to_numpy(),
+        old_hits.to_numpy(),
+        groups,
+        confidence=settings.confidence,
+        n_resamples=settings.n_resamples,
+        rng=np.random.default_rng(settings.seed),
+    )
+    return {
+        "on": judging_split(new),
+        "accuracy": round(found.mean, 6),
+        "low": round(found.low, 6),
+        "high": round(found.high, 6),
+        "mcnemar_p": round(mcnemar(new_hits.to_numpy(), old_hits.to_numpy()), 6),
+    }

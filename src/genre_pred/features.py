@@ -1,0 +1,104 @@
+"""Feature sets: what a classifier reads of a clip, one entry each.
+
+Summaries work on any number of rows, so that training and prediction walk the same functions.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from genre_pred.audio.patches import open_patches
+from genre_pred.clips import read_table
+from genre_pred.faults import Fault
+
+Approach = Literal["embedding", "descriptors", "floor"]
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """What a classifier reads of a clip.
+
+    Attributes:
+        kind: Where it comes from: embeddings, descriptors or mel.
+        origin: The backbone, set or front end there.
+        summarise: (n_rows, ...) of that into (n_rows, n_features).
+        approach: On whose side it stands in the comparison; a floor only shows what the rest
+            must beat.
+        scale: Whether a StandardScaler comes first.
+        pca: Whether a PCA follows it.
+    """
+
+    kind: Literal["embeddings", "descriptors", "mel"]
+    origin: str
+    summarise: Callable[[np.ndarray], np.ndarray]
+    approach: Approach
+    scale: bool = True
+    pca: bool = False
+
+
+def flatten(values: np.ndarray) -> np.ndarray:
+    """(n_rows, ...) into (n_rows, everything else in a row)."""
+    return values.reshape(len(values), -1).astype(np.float32)
+
+
+def patch_statistics(embeddings: np.ndarray) -> np.ndarray:
+    """(n_rows, n_patches, size) into mean and standard deviation over patches, (n_rows, 2 size)."""
+    return np.concatenate([embeddings.mean(axis=1), embeddings.std(axis=1)], axis=1)
+
+
+def log_mel_statistics(patches: np.ndarray) -> np.ndarray:
+    """(n_rows, n_patches, frames, n_mels) into mean and deviation over frames, (n_rows, 2 n_mels).
+
+    Row by row, because all patches of a collection need not fit into memory.
+    """
+    rows = (row.reshape(-1, row.shape[-1]).astype(np.float32) for row in patches)
+    return np.stack([np.concatenate([row.mean(axis=0), row.std(axis=0)]) for row in rows])
+
+
+FEATURE_SETS: dict[str, FeatureSet] = {
+    "vggish": FeatureSet("embeddings", "vggish", flatten, "embedding", scale=False),
+    "vggish_pca": FeatureSet("embeddings", "vggish", flatten, "embedding", pca=True),
+    "vggish_stats": FeatureSet("embeddings", "vggish", patch_statistics, "embedding"),
+    "mfcc": FeatureSet("descriptors", "mfcc", flatten, "descriptors"),
+    "log_mel_stats": FeatureSet("mel", "vggish", log_mel_statistics, "floor"),
+}
+
+
+def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
+    """Read what the stages before stored, as a feature set.
+
+    Args:
+        name: Of the feature set.
+        data: The folder that holds mel/, descriptors/ and embeddings/.
+
+    Returns:
+        (n_rows, n_features) float32, and the index of its rows (clip_id, window).
+
+    Raises:
+        Fault: If the stages before were not asked for what it reads.
+        ValueError: If a value is not finite.
+    """
+    spec = FEATURE_SETS[name]
+    folder = data / spec.kind
+    if not any(folder.glob(f"{spec.origin}.*")):
+        raise Fault(f"features {name} need {spec.origin} in {folder}: add it to the stage before")
+    match spec.kind:
+        case "embeddings":
+            values = np.load(folder / f"{spec.origin}.npy")
+            index = read_table(folder / f"{spec.origin}.parquet")
+        case "descriptors":
+            table = read_table(folder / f"{spec.origin}.parquet")
+            index = table[["clip_id", "window"]]
+            values = table.drop(columns=["clip_id", "window"]).to_numpy(np.float32)
+        case "mel":
+            store = open_patches(folder / spec.origin)
+            values, index = store.patches, store.index
+    features = spec.summarise(values)
+    if not np.isfinite(features).all():
+        clip_id = index["clip_id"].to_numpy(dtype=object)[~np.isfinite(features).all(axis=1)][0]
+        raise ValueError(f"the features {name} of {clip_id} are not finite")
+    return features, index

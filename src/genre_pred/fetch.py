@@ -1,0 +1,167 @@
+"""Downloads that resume, and are never taken for right before their length and hash are."""
+
+import hashlib
+import shutil
+import time
+from pathlib import Path
+
+import requests
+from filelock import FileLock
+from tqdm import tqdm
+
+from genre_pred.faults import Fault
+
+N_TRIES = 5
+_CHUNK_BYTES = 1 << 16  # a cut connection loses the chunk it was in
+_SPARE_BYTES = 256 << 20  # left free on the disk
+
+
+class FetchError(Fault):
+    """A download that did not succeed; the message names the address and what is wrong."""
+
+
+class _TryAgain(Exception):
+    """A cut connection or a busy server."""
+
+
+def fetch(
+    url: str,
+    target: Path,
+    *,
+    sha1: str | None = None,
+    sha256: str | None = None,
+    n_bytes: int | None = None,
+    progress: bool = True,
+    timeout: float = 30,
+) -> Path:
+    """Download a file, unless it is there.
+
+    A connection that is cut is taken up again where it broke, and so is what an earlier call left
+    unfinished, if there is a hash to tell that the pieces fit.
+
+    Args:
+        url: Its address.
+        target: Where it goes; its folder is made.
+        sha1: Of the file, hexadecimal, or the start of it.
+        sha256: Likewise.
+        n_bytes: The file's length.
+        progress: Whether to show a bar with the time left.
+        timeout: Seconds of silence after which the connection counts as cut.
+
+    Returns:
+        The target, which has the length and the hashes given.
+
+    Raises:
+        FetchError: If the server refuses, 5 tries bring nothing more, the disk is too
+            full, or what arrived is not what was expected.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    with FileLock(target.with_name(f"{target.name}.lock")):
+        if target.exists() and not _fault(target, sha1, sha256, n_bytes):
+            return target
+        if not (sha1 or sha256):
+            # The file may have changed at its address since, and nothing would tell the mixture.
+            part.unlink(missing_ok=True)
+        _download(url, part, n_bytes, progress, timeout)
+        if fault := _fault(part, sha1, sha256, n_bytes):
+            part.unlink()
+            raise FetchError(f"{url}: {fault}; what arrived was removed")
+        part.replace(target)
+    return target
+
+
+def _download(url: str, part: Path, n_bytes: int | None, progress: bool, timeout: float) -> None:
+    attempt, longest = 0, 0
+    while True:
+        try:
+            _append(url, part, n_bytes, progress, timeout)
+            return
+        except _TryAgain as error:
+            kept = part.stat().st_size if part.exists() else 0
+            # Only tries in vain count: a hundred gigabytes may well be cut more often.
+            attempt = 1 if kept > longest else attempt + 1
+            longest = max(longest, kept)
+            if attempt >= N_TRIES:
+                where = f"; {kept} bytes of it are kept in {part}" if kept else ""
+                raise FetchError(f"{url}: {error} ({N_TRIES} tries){where}") from error
+            time.sleep(_pause_seconds(attempt))
+
+
+def _pause_seconds(attempt: int) -> float:
+    return 0.5 * 2.0 ** (attempt - 1)  # 0.5, 1, 2, 4
+
+
+def _append(url: str, part: Path, n_bytes: int | None, progress: bool, timeout: float) -> None:
+    """Fetch what is missing of a file in one request."""
+    kept = part.stat().st_size if part.exists() else 0
+    if n_bytes is not None and kept == n_bytes:
+        return
+    # identity: a server that compresses would give lengths and ranges of something else
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={kept}-"} if kept else {})
+    try:
+        with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
+            if response.status_code == 416 and kept:
+                total = response.headers.get("Content-Range", "").rpartition("/")[2]
+                if total == str(kept):
+                    return  # it was complete, only not yet renamed
+                part.unlink()
+                raise _TryAgain("the server has no such range")
+            if response.status_code >= 500 or response.status_code == 429:
+                raise _TryAgain(f"the server answers {response.status_code}")
+            if not response.ok:
+                raise FetchError(f"{url}: the server answers {response.status_code}")
+            if response.status_code != 206:
+                kept = 0  # it sends the whole file, asked or not
+            elif not response.headers.get("Content-Range", "").startswith(f"bytes {kept}-"):
+                part.unlink(missing_ok=True)
+                raise _TryAgain("the server sends another range than the one asked for")
+            length = response.headers.get("Content-Length")
+            total_bytes = kept + int(length) if length else n_bytes
+            if n_bytes not in (None, total_bytes):
+                raise FetchError(f"{url}: the server has {total_bytes} bytes instead of {n_bytes}")
+            _require_space(part, (total_bytes or 0) - kept, url)
+            _save(response, part, kept, total_bytes, progress)
+    except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
+        raise FetchError(f"{url} is not an address") from error
+    except requests.RequestException as error:
+        raise _TryAgain(f"the connection was cut or never made ({type(error).__name__})") from error
+    arrived = part.stat().st_size
+    if total_bytes is not None and arrived < total_bytes:
+        raise _TryAgain(f"the connection was cut at {arrived} of {total_bytes} bytes")
+
+
+def _save(
+    response: requests.Response, part: Path, kept: int, total: int | None, progress: bool
+) -> None:
+    bar = tqdm(
+        desc=part.stem, total=total, initial=kept, unit="B", unit_scale=True, disable=not progress
+    )
+    with bar, part.open("ab" if kept else "wb") as file:
+        for chunk in response.iter_content(_CHUNK_BYTES):
+            file.write(chunk)
+            bar.update(len(chunk))
+
+
+def _require_space(part: Path, n_bytes: int, url: str) -> None:
+    free = shutil.disk_usage(part.parent).free
+    if free < n_bytes + _SPARE_BYTES:
+        raise FetchError(
+            f"{url}: {n_bytes / 1e9:.1f} GB are to come, but {part.parent} has {free / 1e9:.1f} GB "
+            "free"
+        )
+
+
+def _fault(path: Path, sha1: str | None, sha256: str | None, n_bytes: int | None) -> str | None:
+    """Say in words how a file differs from what was expected, or None."""
+    size = path.stat().st_size
+    if n_bytes is not None and size != n_bytes:
+        return f"it has {size} bytes instead of {n_bytes}"
+    for name, expected in (("sha1", sha1), ("sha256", sha256)):
+        if expected is None:
+            continue
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, name).hexdigest()
+        if not found.startswith(expected.lower()):
+            return f"its {name} is {found} instead of {expected}"
+    return None

@@ -1,0 +1,1 @@
+"""Judging models fairly: tables of predictions in, tables of scores and decisions out."""

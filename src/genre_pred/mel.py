@@ -1,0 +1,77 @@
+"""Clips into the patch store: each file is decoded once for all front ends."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genre_pred.audio.excerpts import Recording, excerpt_to_patches, read_excerpts, window_index
+from genre_pred.audio.front_ends import FRONT_ENDS
+from genre_pred.audio.patches import PatchWriter
+from genre_pred.faults import check_known
+from genre_pred.params import Clip, Mel
+
+
+def store_patches(
+    clips: pd.DataFrame, clip: Clip, settings: Mel, folder: Path, each: Callable
+) -> dict[str, int]:
+    """Decode every clip and store its patches, one array per front end.
+
+    Args:
+        clips: clip_id, path, sample_rate, n_samples.
+        clip: Length and number of its windows.
+        settings: The front ends and the store's dtype.
+        folder: Where NAME.npy and NAME.parquet are written.
+        each: A map over recordings.
+
+    Returns:
+        The number of patches stored for each front end.
+
+    Raises:
+        Fault: If a front end is unknown.
+    """
+    check_known(settings.front_ends, FRONT_ENDS, "mel.front_ends")
+    recordings = Recording.of(clips)
+    index = window_index(clips["clip_id"], recordings, clip)
+    shapes = {}
+    for name in settings.front_ends:
+        front_end = FRONT_ENDS[name]
+        n_patches = front_end.n_patches(clip.clip_seconds)
+        shapes[name] = (n_patches, front_end.patch_frames, front_end.n_mels)
+    to_patches = partial(
+        recording_to_patches, names=settings.front_ends, clip=clip, dtype=settings.dtype
+    )
+    with ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(PatchWriter(folder / name, len(index), shape, settings.dtype))
+            for name, shape in shapes.items()
+        }
+        row = 0
+        for windows in each(to_patches, recordings):
+            for patches in windows:
+                for name, writer in writers.items():
+                    writer.write(row, patches[name])
+                row += 1
+        for writer in writers.values():
+            writer.close(index)
+    return {name: len(index) * shape[0] for name, shape in shapes.items()}
+
+
+def recording_to_patches(
+    recording: Recording, names: Sequence[str], clip: Clip, dtype: str
+) -> list[dict[str, np.ndarray]]:
+    """Decode a recording once: for each of its windows, the patches of every front end.
+
+    Returns:
+        (n_patches, patch_frames, n_mels) of the dtype, by window and front end.
+    """
+    return [
+        {
+            name: excerpt_to_patches(excerpt, recording.sample_rate, FRONT_ENDS[name], clip, dtype)
+            for name in names
+        }
+        for excerpt in read_excerpts(recording, clip, clip.windows_per_track)
+    ]

@@ -1,0 +1,169 @@
+"""Weights for the networks: published, from a file, or random where none are wanted."""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from genre_pred.audio.front_ends import FRONT_ENDS, waveform_to_patches
+from genre_pred.cache import user_cache
+from genre_pred.faults import Fault
+from genre_pred.fetch import FetchError, fetch
+from genre_pred.nets.vggish import VGGish
+
+UNTRAINED_NOTE = "untrained weights: this shows the machinery, not what VGGish can do"
+
+
+class WeightsError(Fault):
+    """Weights that cannot be had or do not fit, with the way on."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where published weights lie, the start of their sha256, and about how large they are."""
+
+    url: str
+    sha256_prefix: str
+    bytes: int | None
+
+
+WEIGHTS: dict[str, dict[str, Weights]] = {
+    "vggish": {
+        # Google's weights, converted by github.com/harritaylor/torchvggish (Apache 2.0). The end of
+        # the name is the start of the sha256, as torch.hub has it.
+        "audioset": Weights(
+            url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
+            sha256_prefix="10086976",
+            bytes=288_000_000,
+        ),
+    },
+}
+
+
+def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
+    """Give a network its weights, in place.
+
+    Args:
+        net: The network.
+        backbone: Its name in WEIGHTS.
+        which: random, a name in WEIGHTS[backbone] (audioset: downloaded once per user), or the
+            path of a .pth, .pt or .safetensors file with a state dict.
+        seed: Of random weights.
+
+    Returns:
+        A line that says what was loaded, the same on every machine.
+
+    Raises:
+        WeightsError: If the weights cannot be had, or their keys or shapes are not the network's.
+    """
+    if which == "random":
+        _initialise(net, seed)
+        return f"random (He initialisation, seed {seed})"
+    published = WEIGHTS.get(backbone, {}).get(which)
+    path = _published_file(published) if published else Path(which).expanduser()
+    if not path.is_file():
+        known = ", ".join(["random", *WEIGHTS.get(backbone, {})])
+        raise WeightsError(f"{which!r} is no file of weights; {backbone} also knows {known}")
+    _load_matching(net, _read_state(path), path)
+    if published:  # whose hash fetch has just compared
+        return f"{which} sha256:{published.sha256_prefix}…"
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{path.name} sha256:{digest[:8]}…"
+
+
+def note_on(which: str) -> str:
+    """What must stand beside every result of these weights; empty for trained ones."""
+    return UNTRAINED_NOTE if which == "random" else ""
+
+
+def check_vggish(which: str) -> list[tuple[str, float, float, bool]]:
+    """Compare VGGish's embeddings of a sine with the figures its authors publish.
+
+    The sine has 1 kHz, 3 s and full scale; the figures, with a tolerance of 10 %, are from
+    vggish_smoke_test.py (July 2023) of github.com/tensorflow/models, research/audioset/vggish.
+
+    Args:
+        which: As in load_weights; random weights do not pass.
+
+    Returns:
+        Rows of what is compared, the value found, the one expected, and whether they agree.
+
+    Raises:
+        WeightsError: As load_weights.
+    """
+    net = VGGish().eval()
+    load_weights(net, "vggish", which, seed=0)
+    front_end = FRONT_ENDS["vggish"]
+    seconds = np.arange(3 * front_end.sample_rate) / front_end.sample_rate
+    sine = np.sin(2 * np.pi * 1000 * seconds).astype(np.float32)
+    with torch.inference_mode():
+        embeddings = net(torch.from_numpy(waveform_to_patches(sine, front_end)))
+    found = {
+        "mean of the embeddings of a 1 kHz sine": (embeddings.mean().item(), 0.000657),
+        "their standard deviation": (embeddings.std(correction=0).item(), 0.343),
+    }
+    return [
+        (what, value, expected, abs(value / expected - 1) < 0.1)
+        for what, (value, expected) in found.items()
+    ]
+
+
+def _initialise(net: nn.Module, seed: int) -> None:
+    """He initialisation: torch's default leaves the embeddings almost constant (std 0.01)."""
+    generator = torch.Generator().manual_seed(seed)
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def _published_file(published: Weights) -> Path:
+    path = user_cache() / "weights" / Path(urlsplit(published.url).path).name
+    try:
+        return fetch(published.url, path, sha256=published.sha256_prefix)
+    except FetchError as error:
+        size = f" ({published.bytes / 1e6:.0f} MB)" if published.bytes else ""
+        raise WeightsError(
+            f"the weights could not be downloaded: {error}. Download {published.url}{size} by "
+            f"hand to {path}, or set embed.weights to the path of a file, or to random "
+            f"({UNTRAINED_NOTE})"
+        ) from error
+
+
+def _read_state(path: Path) -> Mapping[str, torch.Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path} is not a file of weights that can be read: {reason}") from error
+    if not isinstance(state, Mapping):
+        raise WeightsError(f"{path} holds a {type(state).__name__}, not a state dict")
+    return state
+
+
+def _load_matching(net: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
+    expected = net.state_dict()
+    for key, tensor in expected.items():
+        if key not in state:
+            raise WeightsError(f"{path} does not fit {type(net).__name__}: it has no {key}")
+        if state[key].shape != tensor.shape:
+            raise WeightsError(
+                f"{path} does not fit {type(net).__name__}: {key} is {tuple(state[key].shape)} "
+                f"instead of {tuple(tensor.shape)}"
+            )
+    for key in state:
+        if key not in expected:
+            raise WeightsError(f"{path} does not fit {type(net).__name__}: {key} is unknown to it")
+    net.load_state_dict(state)

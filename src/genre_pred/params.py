@@ -1,0 +1,265 @@
+"""params.yaml as frozen, strict sections; the only reader of that file.
+
+There are no defaults here: what is not in the file is an error, and so are an unknown key and an
+impossible value. Each library function takes its own section, never the whole.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from genre_pred.faults import Fault
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[Name, ...], Field(min_length=1)]
+Precision = Literal["float32", "bfloat16"]
+
+
+class ParamsError(Fault):
+    """Something in params.yaml is missing, unknown or impossible."""
+
+
+class Section(BaseModel):
+    """A section of params.yaml: frozen, and strict about its keys and types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Data(Section):
+    """Which collection of labelled music."""
+
+    source: Literal["demo", "fma", "folder"]
+    name: Name | None
+    path: Name
+    subset: Literal["small", "medium", "large"]
+
+    @field_validator("path")
+    @classmethod
+    def _stay_inside_or_be_absolute(cls, path: str) -> str:
+        # A queued experiment runs in a copy of the repository, where ../music is another place.
+        if ".." in Path(path).parts:
+            raise ValueError("give an absolute path, or one inside this repository")
+        return path
+
+    @property
+    def collection(self) -> str:
+        """The collection's name, in lower case with dashes; its model is `genre-NAME`."""
+        name = self.name or (Path(self.path).name if self.source == "folder" else self.source)
+        return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+
+
+class Demo(Section):
+    """The composed collection."""
+
+    seed: Annotated[int, Field(ge=0)]
+    artists_per_genre: Annotated[int, Field(ge=3)]
+    clips_per_artist: Positive
+
+
+class Clip(Section):
+    """The excerpt that stands for a track, in seconds."""
+
+    min_seconds: Annotated[float, Field(gt=0)]
+    clip_seconds: Annotated[float, Field(ge=1)]
+    windows_per_track: Positive
+
+
+class Clean(Section):
+    """What is rejected."""
+
+    min_rms_db: Annotated[float, Field(lt=0)]
+    max_rejected: Annotated[float, Field(ge=0, le=1)]
+
+
+class Split(Section):
+    """Who is learnt from, who chooses, who judges."""
+
+    method: Literal["publisher", "grouped", "stratified", "folds"]
+    validation_share: Share
+    test_share: Share
+    n_folds: Annotated[int, Field(ge=2)]
+    seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _leave_something_to_learn_from(self) -> "Split":
+        if self.validation_share + self.test_share >= 1:
+            raise ValueError("validation_share + test_share must leave something to train on")
+        return self
+
+
+class Mel(Section):
+    """The patches of log-mel."""
+
+    front_ends: Names
+    dtype: Literal["float16", "float32"]
+
+
+class Descriptors(Section):
+    """The hand-made features."""
+
+    sets: Names
+    sample_rate: Annotated[int, Field(ge=4000)]
+
+
+class Embed(Section):
+    """Frozen backbones."""
+
+    backbones: Names
+    weights: Name
+    seed: Annotated[int, Field(ge=0)]
+    batch_size: Positive
+    precision: Precision
+
+
+class SvcRbf(Section):
+    """Support vectors with a Gaussian kernel."""
+
+    C: Annotated[float, Field(gt=0)]
+    gamma: Literal["scale", "auto"] | Annotated[float, Field(gt=0)]
+
+
+class RandomForest(Section):
+    """A forest of decision trees."""
+
+    n_estimators: Positive
+    max_depth: Positive | None
+
+
+class XGBoost(Section):
+    """Boosted trees."""
+
+    n_estimators: Positive
+    max_depth: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+
+
+class LogisticRegression(Section):
+    """A linear classifier; C is the inverse of its regularisation."""
+
+    C: Annotated[float, Field(gt=0)]
+    max_iter: Positive
+
+
+class Classical(Section):
+    """Feature sets under classifiers."""
+
+    features: Names
+    classifiers: Names
+    pca_components: Positive
+    seed: Annotated[int, Field(ge=0)]
+    svc_rbf: SvcRbf
+    random_forest: RandomForest
+    xgboost: XGBoost
+    logistic_regression: LogisticRegression
+
+
+class Finetune(Section):
+    """Networks trained on the sound itself."""
+
+    networks: Names
+    trainable: Literal["all", "fc", "head"]
+    hidden: Positive
+    optimizer: Literal["adam", "sgd"]
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    batch_size: Positive
+    epochs: Positive
+    patience: Positive
+    spec_augment: bool
+    precision: Precision
+    device: Literal["auto", "cpu", "cuda"]
+    seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _augment_only_what_passes_the_convolutions(self) -> "Finetune":
+        if self.spec_augment and self.trainable != "all":
+            raise ValueError(
+                "spec_augment needs trainable: all (the others train on stored features)"
+            )
+        return self
+
+
+class Evaluate(Section):
+    """How sure a score is."""
+
+    confidence: Share
+    n_resamples: Annotated[int, Field(ge=100)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Promote(Section):
+    """Who may become champion, and how sure one must be."""
+
+    approaches: Annotated[
+        tuple[Literal["embedding", "finetune", "descriptors"], ...], Field(min_length=1)
+    ]
+    confidence: Share
+
+
+class Compute(Section):
+    """How the work is spread over this machine."""
+
+    workers: Positive | None
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    data: Data
+    demo: Demo
+    clip: Clip
+    clean: Clean
+    split: Split
+    mel: Mel
+    descriptors: Descriptors
+    embed: Embed
+    classical: Classical
+    finetune: Finetune
+    evaluate: Evaluate
+    promote: Promote
+    compute: Compute
+
+
+def read_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its sections.
+
+    Raises:
+        ParamsError: With a line for each thing that is wrong: key, value, what is allowed.
+    """
+    if not path.is_file():
+        raise ParamsError(f"{path} is missing: run from the repository's top folder")
+    try:
+        written = YAML(typ="safe").load(path)
+    except YAMLError as error:
+        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+    try:
+        # By way of JSON, the strict mode takes lists for tuples but no "8" for 8.
+        return Params.model_validate_json(json.dumps(written), strict=True)
+    except ValidationError as error:
+        raise ParamsError(_for_people(path, error)) from None
+
+
+def _for_people(path: Path, error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "the file"
+        match problem["type"]:
+            case "missing":
+                lines.append(f"{path}: {key} is missing")
+            case "extra_forbidden":
+                lines.append(f"{path}: {key} is not a setting; is it misspelt?")
+            case _:
+                lines.append(f"{path}: {key} is {problem['input']!r}: {problem['msg']}")
+    return "\n".join(lines)

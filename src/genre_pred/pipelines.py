@@ -1,0 +1,57 @@
+"""Fitted scikit-learn pipelines on disk: no pickle, and the same pipeline gives the same bytes."""
+
+import re
+import zipfile
+from pathlib import Path
+
+import skops.io
+from sklearn.pipeline import Pipeline
+
+from genre_pred.files import written_whole
+
+# Beyond what skops trusts by itself; each keeps its state in arrays and numbers, not in code.
+TRUSTED = ["sklearn.tree._tree.Tree", "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier"]
+FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+IDENTITY = re.compile(r'"__id__": (\d+)|"file": "([^"]+)"')
+
+
+def save_pipeline(pipeline: Pipeline, path: Path) -> None:
+    """Write a fitted pipeline.
+
+    skops numbers objects by their place in memory, and a zip carries dates: here both are
+    replaced, so that DVC sees a change only where there is one.
+    """
+    with written_whole(path) as temporary:
+        skops.io.dump(pipeline, temporary)
+        with zipfile.ZipFile(temporary) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        schema = members.pop("schema.json").decode()
+        identities, names = _numbered(schema)
+        schema = IDENTITY.sub(
+            lambda found: (
+                f'"__id__": {identities[found[1]]}' if found[1] else f'"file": "{names[found[2]]}"'
+            ),
+            schema,
+        )
+        renamed = {names[name]: content for name, content in members.items()}
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in [("schema.json", schema.encode()), *sorted(renamed.items())]:
+                entry = zipfile.ZipInfo(name, FIXED_DATE)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, content)
+
+
+def load_pipeline(path: Path) -> Pipeline:
+    """Read a fitted pipeline; what is in the file is checked against a list of trusted types."""
+    return skops.io.load(path, trusted=TRUSTED)
+
+
+def _numbered(schema: str) -> tuple[dict[str, int], dict[str, str]]:
+    identities: dict[str, int] = {}
+    names: dict[str, str] = {}
+    for found in IDENTITY.finditer(schema):
+        if found[1]:
+            identities.setdefault(found[1], len(identities))
+        else:
+            names.setdefault(found[2], f"{len(names):04d}{Path(found[2]).suffix}")
+    return identities, names

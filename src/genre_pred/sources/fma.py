@@ -1,0 +1,55 @@
+"""FMA, the Free Music Archive's data set, in its publisher's layout.
+
+`fma_metadata/tracks.csv` and `fma_small/000/000002.mp3`; see Defferrard et al., "FMA: A Dataset
+for Music Analysis", ISMIR 2017. Metadata are CC BY 4.0; each track has a licence of its own.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from genre_pred.clips import TEST, TRACKS, TRAIN, VALIDATION
+from genre_pred.sources.listing import SourceError, why_it_may_be_missing
+
+SUBSETS = ("small", "medium", "large")
+SPLITS = {"training": TRAIN, "validation": VALIDATION, "test": TEST}
+COLUMNS = {
+    "genre": ("track", "genre_top"),
+    "artist": ("artist", "id"),
+    "split": ("set", "split"),
+    "subset": ("set", "subset"),
+}
+
+
+def read_tracks(root: Path, subset: str) -> pd.DataFrame:
+    """Read the tracks of a subset that have a top genre.
+
+    Args:
+        root: The folder that holds fma_metadata and fma_SUBSET.
+        subset: small, medium or large; each holds the one before.
+
+    Returns:
+        clip_id (the track's number), path, genre, artist, split.
+
+    Raises:
+        SourceError: If the metadata are not there or of another layout.
+    """
+    path = root / "fma_metadata" / "tracks.csv"
+    if not path.is_file():
+        raise SourceError(f"{path} is missing: is {root} an FMA tree?{why_it_may_be_missing(root)}")
+    metadata = pd.read_csv(path, index_col=0, header=[0, 1], low_memory=False)
+    absent = [column for column in COLUMNS.values() if column not in metadata]
+    if absent:
+        raise SourceError(f"{path} lacks the column {absent[0]}: is it FMA's tracks.csv of 2017?")
+    tracks = pd.DataFrame({name: metadata[column] for name, column in COLUMNS.items()})
+    wanted = SUBSETS[: SUBSETS.index(subset) + 1]
+    tracks = tracks[tracks["subset"].isin(wanted) & tracks["genre"].notna()].sort_index()
+    if tracks.empty:
+        raise SourceError(f"{path} names no track of fma_{subset}")
+    audio = root / f"fma_{subset}"
+    return tracks.assign(
+        clip_id=tracks.index.astype(str),
+        path=[(audio / f"{n:06d}"[:3] / f"{n:06d}.mp3").as_posix() for n in tracks.index],
+        artist=tracks["artist"].astype("Int64").astype("string"),
+        split=tracks["split"].map(SPLITS),
+    )[list(TRACKS)].reset_index(drop=True)

@@ -1,0 +1,74 @@
+"""A local collection stays where it is: what data/raw holds of it is a listing with checksums."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from genre_pred.clips import write_table
+from genre_pred.faults import Fault
+from genre_pred.files import digest
+
+COPIES = Path(".dvc") / "tmp" / "exps"
+
+
+class SourceError(Fault):
+    """The collection is not there, or not laid out as its kind is."""
+
+
+def write_listing(root: Path, raw: Path, each: Callable) -> int:
+    """List every file under a folder with its size and md5.
+
+    Args:
+        root: The collection.
+        raw: Where listing.csv is written: path (relative to root), bytes, md5.
+        each: A map over files.
+
+    Returns:
+        The number of files.
+
+    Raises:
+        SourceError: If the folder is not there or holds nothing.
+    """
+    files = files_under(root)
+    listing = pd.DataFrame(
+        {
+            "path": [file.relative_to(root).as_posix() for file in files],
+            "bytes": [file.stat().st_size for file in files],
+            "md5": list(each(digest, files)),
+        }
+    )
+    write_table(listing, raw / "listing.csv")
+    return len(files)
+
+
+def files_under(root: Path) -> list[Path]:
+    """Every file under a folder, sorted; names that begin with a dot are left out.
+
+    Raises:
+        SourceError: If the folder is not there or holds nothing.
+    """
+    if not root.is_dir():
+        raise SourceError(f"{root} is not a folder: set data.path to where your collection lies")
+    files = sorted(
+        Path(folder) / name
+        for folder, folders, names in os.walk(root, followlinks=True)
+        if not any(part.startswith(".") for part in Path(folder).relative_to(root).parts)
+        for name in names
+        if not name.startswith(".")
+    )
+    if not files:
+        raise SourceError(f"{root} is empty")
+    return files
+
+
+def why_it_may_be_missing(root: Path) -> str:
+    """A hint for a queued experiment, whose copy of the repository lacks untracked music."""
+    in_copy = not root.is_absolute() and COPIES.parts == Path.cwd().parts[-4:-1]
+    return (
+        " (this experiment runs in a copy of the repository, which holds tracked files only: "
+        "give data.path as an absolute path)"
+        if in_copy
+        else ""
+    )

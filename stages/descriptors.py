@@ -1,0 +1,29 @@
+"""Describe every clip by hand-made features."""
+
+from pathlib import Path
+
+from genre_pred import track
+from genre_pred.clips import CLIPS as COLUMNS
+from genre_pred.clips import read_table, write_table
+from genre_pred.compute import clip_map
+from genre_pred.describe import describe_clips
+from genre_pred.faults import run_stage
+from genre_pred.params import read_params
+
+CLIPS = Path("data/clips.parquet")
+DESCRIPTORS = Path("data/descriptors")
+
+
+def main() -> None:
+    params = read_params()
+    sections = ["clip", "descriptors"]
+    with track.stage("descriptors", params, sections, [CLIPS], [DESCRIPTORS]) as run:
+        clips = read_table(CLIPS, COLUMNS)
+        each = clip_map(params.compute, "descriptors")
+        for name, table in describe_clips(clips, params.clip, params.descriptors, each).items():
+            write_table(table, DESCRIPTORS / f"{name}.parquet")
+            run.metrics({f"descriptors.{name}": table.shape[1] - 2})
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,51 @@
+"""Run every patch through the frozen pretrained backbones."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import save_file
+
+from genre_pred import track
+from genre_pred.audio.patches import open_patches
+from genre_pred.clips import write_table
+from genre_pred.embed import BACKBONES, load_backbone, patches_to_embeddings
+from genre_pred.faults import check_known, run_stage
+from genre_pred.files import written_whole
+from genre_pred.nets.weights import note_on
+from genre_pred.params import read_params
+
+MEL = Path("data/mel")
+EMBEDDINGS = Path("data/embeddings")
+
+
+def main() -> None:
+    params = read_params()
+    settings = params.embed
+    check_known(settings.backbones, BACKBONES, "embed.backbones")
+    with track.stage("embed", params, ["embed"], [MEL], [EMBEDDINGS]) as run:
+        for name in settings.backbones:
+            net, weights = load_backbone(name, settings)
+            store = open_patches(MEL / BACKBONES[name].front_end)
+            embeddings = patches_to_embeddings(
+                net,
+                store.patches,
+                batch_size=settings.batch_size,
+                precision=settings.precision,
+                progress=True,
+            )
+            with written_whole(EMBEDDINGS / f"{name}.npy") as temporary:
+                np.save(temporary, embeddings)
+            write_table(store.index, EMBEDDINGS / f"{name}.parquet")
+            with written_whole(EMBEDDINGS / f"{name}.safetensors") as temporary:
+                save_file(net.state_dict(), temporary)
+            with written_whole(EMBEDDINGS / f"{name}.json") as temporary:
+                temporary.write_text(
+                    json.dumps({"weights": weights, "note": note_on(settings.weights)}) + "\n"
+                )
+            run.tags({f"weights.{name}": weights})
+            run.metrics({f"embeddings.{name}": embeddings.shape[0] * embeddings.shape[1]})
+
+
+if __name__ == "__main__":
+    run_stage(main)

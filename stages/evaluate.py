@@ -1,0 +1,66 @@
+"""Score every model on validation, the best of each approach on test, and draw it."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from genre_pred import track
+from genre_pred.audio.patches import open_patches
+from genre_pred.clips import CLIPS as COLUMNS
+from genre_pred.clips import genres_of, read_table, write_table
+from genre_pred.draw import draw_collection, draw_histories, draw_verdict
+from genre_pred.evaluate import genre_table, judge_models
+from genre_pred.faults import run_stage
+from genre_pred.files import written_whole
+from genre_pred.models import read_models
+from genre_pred.params import read_params
+from genre_pred.split import artists_apart, protocol
+
+DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
+READS = [DATA / name for name in ("clips.parquet", "split.parquet", "mel", "embeddings")]
+READS += [MODELS / name for name in ("classical", "finetune")]
+PLOTS = REPORTS / "plots"
+WRITES = [REPORTS / name for name in ("metrics.json", "leaderboard.csv", "genres.csv")] + [PLOTS]
+
+
+def main() -> None:
+    params = read_params()
+    sections = ["evaluate", "promote", "split"]
+    with track.stage("evaluate", params, sections, READS, WRITES) as run:
+        clips, split = read_table(READS[0], COLUMNS), read_table(READS[1])
+        genres = genres_of(clips)
+        judging = clips[clips["clip_id"].isin(split.loc[split["split"] == "test", "clip_id"])]
+        test_set = hashlib.sha256(" ".join(sorted(judging["content"])).encode()).hexdigest()[:16]
+        verdict = judge_models(
+            read_models(MODELS, DATA),
+            clips,
+            genres,
+            params.evaluate,
+            candidates=params.promote.approaches,
+            protocol=protocol(clips, split, params.split),
+            grouped=artists_apart(clips, split),
+            seen_before=track.seen_test_set(test_set),
+        )
+        write_table(verdict.board.drop(columns="train_seconds"), REPORTS / "leaderboard.csv")
+        write_table(genre_table(verdict.best, clips, genres), REPORTS / "genres.csv")
+        with written_whole(REPORTS / "metrics.json") as temporary:
+            temporary.write_text(json.dumps(verdict.metrics, indent=2) + "\n")
+        draw_verdict(verdict, clips, genres, PLOTS)
+        histories = {
+            path.parent.name: pd.read_csv(path)
+            for path in sorted((MODELS / "finetune").glob("*/history.csv"))
+        }
+        draw_histories(histories, PLOTS)
+        front_end = params.mel.front_ends[0]
+        store = open_patches(DATA / "mel" / front_end)
+        draw_collection(clips, split, store, front_end, PLOTS)
+        seen_by = " ".join(model.identity for model in verdict.finalists)
+        run.tags({"test_set": test_set, "test_seen_by": seen_by})
+        run.nested_metrics(verdict.metrics)
+        run.files(WRITES)
+
+
+if __name__ == "__main__":
+    run_stage(main)

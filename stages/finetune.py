@@ -1,0 +1,57 @@
+"""Train networks on the sound itself."""
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from genre_pred import track
+from genre_pred.audio.patches import open_patches
+from genre_pred.cache import work_folder
+from genre_pred.clips import CLIPS as COLUMNS
+from genre_pred.clips import read_table, write_table
+from genre_pred.faults import check_known, run_stage
+from genre_pred.files import written_whole
+from genre_pred.finetune import NETWORKS, Starting, finetune
+from genre_pred.params import read_params
+from genre_pred.split import inner_round, rounds
+
+DATA = Path("data")
+READS = [DATA / name for name in ("clips.parquet", "split.parquet", "mel")]
+MODELS = Path("models/finetune")
+
+
+def main() -> None:
+    params = read_params()
+    settings = params.finetune
+    check_known(settings.networks, NETWORKS, "finetune.networks")
+    start = Starting(params.embed.weights, params.embed.seed)
+    asked = {"finetune": settings.model_dump(), "split": params.split.model_dump(), **vars(start)}
+    with track.stage("finetune", params, ["finetune", "split"], READS, [MODELS]) as run:
+        clips, split = read_table(READS[0], COLUMNS), read_table(READS[1])
+        trainings = rounds(split, clips, params.split)
+        if trainings[0].fold >= 0:  # what is kept in the end learns from all clips
+            trainings.append(inner_round(clips, params.split, -1, []))
+        for name in settings.networks:
+            work = work_folder("finetune", asked | {"network": name}, READS)
+            store = open_patches(DATA / "mel" / NETWORKS[name].front_end)
+            on_epoch = partial(run.epoch, name)
+            trained = finetune(
+                name, store, clips, split, trainings, settings, start, work, on_epoch
+            )
+            folder = MODELS / name
+            with written_whole(folder / "network.safetensors") as temporary:
+                save_file(trained.net.state_dict(), temporary)
+            write_table(trained.predictions, folder / "predictions.parquet")
+            write_table(trained.history, folder / "history.csv")
+            with written_whole(folder / "network.json") as temporary:
+                temporary.write_text(json.dumps(trained.summary(), indent=2) + "\n")
+            run.network(name, folder)
+            run.metrics({f"best_epoch.{name}": trained.best_epoch})
+            shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    run_stage(main)

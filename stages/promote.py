@@ -1,0 +1,32 @@
+"""Register the best of each approach; the champion changes only if one proves better."""
+
+import json
+import os
+from pathlib import Path
+
+from genre_pred import track
+from genre_pred.champion import promote_workspace
+from genre_pred.faults import run_stage
+from genre_pred.files import written_whole
+from genre_pred.params import read_params
+
+DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
+READS = [DATA / "clips.parquet", DATA / "split.parquet", REPORTS / "metrics.json"]
+READS += [DATA / "embeddings", MODELS / "classical", MODELS / "finetune"]
+PROMOTION = REPORTS / "promotion.json"
+
+
+def main() -> None:
+    params = read_params()
+    with track.stage("promote", params, ["promote", "evaluate"], READS, [PROMOTION]) as run:
+        # Under `dvc exp run` a better one waits as challenger until somebody lets it challenge.
+        contest = "DVC_EXP_NAME" not in os.environ
+        told = promote_workspace(params, DATA, MODELS, REPORTS, run_id=run.run_id, contest=contest)
+        with written_whole(PROMOTION) as temporary:
+            temporary.write_text(json.dumps(told, indent=2) + "\n")
+        run.files([PROMOTION])
+        run.tags({"reason": told["reason"]})
+
+
+if __name__ == "__main__":
+    run_stage(main)

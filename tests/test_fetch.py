@@ -1,0 +1,311 @@
+"""Downloads from a real server that misbehaves: the right file or a clear error, nothing else."""
+
+import contextlib
+import hashlib
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genre_pred import fetch as fetch_module
+from genre_pred.fetch import N_TRIES, FetchError, fetch
+
+BODY = np.random.default_rng(254).bytes(3_000_000)
+SHA1 = hashlib.sha1(BODY).hexdigest()
+SHA256 = hashlib.sha256(BODY).hexdigest()
+
+CUT = 1 << 20  # bytes after which a connection is cut
+
+Answer = Callable[[BaseHTTPRequestHandler, int | None], None]
+
+
+def send(
+    handler: BaseHTTPRequestHandler,
+    status: int,
+    body: bytes = b"",
+    promised: int | None = None,
+    content_range: str | None = None,
+) -> None:
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(len(body) if promised is None else promised))
+    if content_range:
+        handler.send_header("Content-Range", content_range)
+    handler.end_headers()
+    handler.wfile.write(body)
+    handler.close_connection = True
+
+
+def honest(handler: BaseHTTPRequestHandler, start: int | None) -> None:
+    if start is None:
+        send(handler, 200, BODY)
+    elif start >= len(BODY):
+        send(handler, 416, content_range=f"bytes */{len(BODY)}")
+    else:
+        span = f"bytes {start}-{len(BODY) - 1}/{len(BODY)}"
+        send(handler, 206, BODY[start:], content_range=span)
+
+
+def cutting(handler: BaseHTTPRequestHandler, start: int | None) -> None:
+    """Promise all the rest, send a part of it, hang up."""
+    first = start or 0
+    rest = BODY[first:]
+    span = f"bytes {first}-{len(BODY) - 1}/{len(BODY)}" if start else None
+    send(handler, 206 if start else 200, rest[:CUT], len(rest), span)
+
+
+def cutting_without_ranges(handler: BaseHTTPRequestHandler, start: int | None) -> None:
+    send(handler, 200, BODY[:CUT], len(BODY))
+
+
+def without_ranges(handler: BaseHTTPRequestHandler, start: int | None) -> None:
+    send(handler, 200, BODY)
+
+
+def shifted(handler: BaseHTTPRequestHandler, start: int | None) -> None:
+    if start is None:
+        send(handler, 200, BODY)
+    else:
+        span = f"bytes {start - 5}-{len(BODY) - 1}/{len(BODY)}"
+        send(handler, 206, BODY[start - 5 :], content_range=span)
+
+
+def lying(handler: BaseHTTPRequestHandler, start: int | None) -> None:
+    send(handler, 200, BODY[:-1] + bytes([BODY[-1] ^ 1]))
+
+
+def shorter(handler: BaseHTTPRequestHandler, start: int | None) -> None:
+    send(handler, 200, BODY[:-7])
+
+
+def no_range(handler: BaseHTTPRequestHandler, start: int | None) -> None:
+    send(handler, 416) if start else send(handler, 200, BODY)
+
+
+def failing(status: int) -> Answer:
+    return lambda handler, start: send(handler, status, b"sorry")
+
+
+class Server:
+    """Answers each request with the next of its answers, the last one for ever."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = [honest]
+        self.starts: list[int | None] = []  # of the ranges asked for
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked = self.headers.get("Range")
+                start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else None
+                outer.starts.append(start)
+                answers = outer.answers
+                answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                with contextlib.suppress(ConnectionError):  # the client may hang up
+                    answer(self, start)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/body.bin"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(fetch_module, "_pause_seconds", lambda attempt: 0.0)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = Server()
+    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "body.bin"
+
+
+def left(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir() if path.suffix != ".lock")
+
+
+def test_a_file_arrives_once(server: Server, target: Path) -> None:
+    for _ in range(2):
+        assert fetch(server.url, target, sha1=SHA1, n_bytes=len(BODY), progress=False) == target
+    assert target.read_bytes() == BODY
+    assert left(target) == ["body.bin"]
+    assert server.starts == [None]
+
+
+@pytest.mark.parametrize(
+    ("answers", "starts"),
+    [
+        pytest.param([cutting, honest], [None, CUT], id="resumes"),
+        pytest.param([cutting, cutting, cutting], [None, CUT, 2 * CUT], id="cut again"),
+        pytest.param([cutting, without_ranges], [None, CUT], id="range ignored"),
+        pytest.param([cutting, shifted], [None, CUT, None], id="another range"),
+        pytest.param([cutting, no_range, honest], [None, CUT, None], id="416"),
+        pytest.param([failing(500), failing(503), honest], [None] * 3, id="busy"),
+        pytest.param([cutting, failing(500), honest], [None, CUT, CUT], id="cut, busy"),
+    ],
+)
+@pytest.mark.parametrize("sha256", [None, SHA256[:8]], ids=["no hash", "prefix"])
+def test_a_server_that_recovers_gives_the_right_file(
+    answers: list[Answer],
+    starts: list[int | None],
+    sha256: str | None,
+    server: Server,
+    target: Path,
+) -> None:
+    server.answers = list(answers)
+    fetch(server.url, target, sha256=sha256, progress=False)
+    assert target.read_bytes() == BODY
+    assert left(target) == ["body.bin"]
+    assert server.starts == starts
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "n_requests"),
+    [
+        pytest.param(lying, f"sha256 is .* instead of {SHA256}; what arrived was removed", 1),
+        pytest.param(shorter, "2999993 bytes instead of 3000000", 1),
+        pytest.param(failing(404), "answers 404", 1),
+        pytest.param(failing(403), "answers 403", 1),
+        pytest.param(failing(500), rf"answers 500 \({N_TRIES} tries\)", N_TRIES),
+    ],
+)
+def test_a_server_that_does_not_gives_a_clear_error_and_no_file(
+    answer: Answer, said: str, n_requests: int, server: Server, target: Path
+) -> None:
+    server.answers = [answer]
+    with pytest.raises(FetchError, match=said) as caught:
+        fetch(server.url, target, sha256=SHA256, n_bytes=len(BODY), progress=False)
+    assert server.url in str(caught.value)
+    assert left(target) == []
+    assert len(server.starts) == n_requests
+
+
+def test_a_short_file_is_found_by_its_hash_alone(server: Server, target: Path) -> None:
+    server.answers = [shorter]
+    with pytest.raises(FetchError, match="sha1"):
+        fetch(server.url, target, sha1=SHA1, progress=False)
+    assert left(target) == []
+
+
+def test_a_later_call_goes_on_where_an_interrupted_one_stopped(
+    server: Server, target: Path
+) -> None:
+    server.answers = [cutting_without_ranges]
+    with pytest.raises(FetchError, match=f"{CUT} bytes of it are kept in .*body.bin.part"):
+        fetch(server.url, target, sha1=SHA1, progress=False)
+    assert left(target) == ["body.bin.part"]
+    server.answers, server.starts = [honest], []
+    fetch(server.url, target, sha1=SHA1, progress=False)
+    assert target.read_bytes() == BODY
+    assert server.starts == [CUT]
+
+
+def crawling(handler: BaseHTTPRequestHandler, start: int | None) -> None:
+    """Hang up after an eighth of a file."""
+    first = start or 0
+    span = f"bytes {first}-{len(BODY) - 1}/{len(BODY)}" if start else None
+    rest = BODY[first:]
+    send(handler, 206 if start else 200, rest[: CUT * 3 // 8], len(rest), span)
+
+
+def test_tries_that_bring_something_do_not_count(server: Server, target: Path) -> None:
+    server.answers = [crawling]
+    fetch(server.url, target, sha1=SHA1, progress=False)
+    assert target.read_bytes() == BODY
+    assert len(server.starts) == 8 > N_TRIES
+
+
+def test_without_a_hash_an_old_part_is_not_trusted(server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    part = target.with_name("body.bin.part")
+    part.write_bytes(b"of an older edition")
+    fetch(server.url, target, progress=False)
+    assert target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("n_bytes", [None, len(BODY)])
+def test_a_part_that_was_complete_is_only_verified(
+    n_bytes: int | None, server: Server, target: Path
+) -> None:
+    target.parent.mkdir()
+    target.with_name("body.bin.part").write_bytes(BODY)
+    fetch(server.url, target, sha1=SHA1, n_bytes=n_bytes, progress=False)
+    assert target.read_bytes() == BODY
+    assert server.starts == ([] if n_bytes else [len(BODY)])
+
+
+@pytest.mark.parametrize("old", [b"of another file", BODY + b"and more"])
+def test_a_wrong_part_never_becomes_the_file(old: bytes, server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    target.with_name("body.bin.part").write_bytes(old)
+    try:
+        fetch(server.url, target, sha1=SHA1, progress=False)
+    except FetchError:
+        assert left(target) == []
+        fetch(server.url, target, sha1=SHA1, progress=False)
+    assert target.read_bytes() == BODY
+
+
+def test_a_wrong_file_at_the_target_is_replaced_only_by_the_right_one(
+    server: Server, target: Path
+) -> None:
+    target.parent.mkdir()
+    target.write_bytes(b"damaged")
+    server.answers = [failing(404), honest]
+    with pytest.raises(FetchError, match="404"):
+        fetch(server.url, target, sha1=SHA1, progress=False)
+    assert target.read_bytes() == b"damaged"
+    fetch(server.url, target, sha1=SHA1, progress=False)
+    assert target.read_bytes() == BODY
+
+
+def test_a_full_disk_is_noticed_before_the_download(
+    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage("/")._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(FetchError, match=r"0\.0 GB are to come, but .* has 0\.0 GB free"):
+        fetch(server.url, target, sha1=SHA1, progress=False)
+    assert left(target) == []
+
+
+def test_no_server_and_no_address(server: Server, target: Path) -> None:
+    server.http.server_close()
+    with pytest.raises(FetchError, match="never made .*5 tries.$"):
+        fetch(server.url, target, progress=False, timeout=2)
+    with pytest.raises(FetchError, match="is not an address"):
+        fetch("body.bin", target, progress=False)
+
+
+def test_two_at_once_download_once(server: Server, target: Path) -> None:
+    threads = [
+        threading.Thread(target=fetch, args=(server.url, target), kwargs={"progress": False})
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert target.read_bytes() == BODY
+    assert server.starts == [None]
+
+
+def test_progress_is_shown_when_asked_for(
+    server: Server, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fetch(server.url, target, sha1=SHA1)
+    shown = capsys.readouterr().err
+    assert "body.bin" in shown
+    assert "3.00M/3.00M" in shown

@@ -1,0 +1,175 @@
+"""Weights: seeded, fetched, verified, and refused with a way on."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from genre_pred.fetch import FetchError
+from genre_pred.nets import weights
+from genre_pred.nets.weights import WEIGHTS, Weights, WeightsError, check_vggish, load_weights
+
+
+def small_net() -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 200))
+
+
+@pytest.fixture
+def state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    return small_net().state_dict()
+
+
+def same(net: nn.Module, state: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
+
+
+def test_random_weights_are_hes_and_follow_the_seed() -> None:
+    first, second, other = small_net(), small_net(), small_net()
+    line = load_weights(first, "vggish", "random", 254)
+    load_weights(second, "vggish", "random", 254)
+    load_weights(other, "vggish", "random", 255)
+    assert line == "random (He initialisation, seed 254)"
+    assert same(first, second.state_dict())
+    assert not same(first, other.state_dict())
+    linear = first[3]
+    assert isinstance(linear, nn.Linear)
+    assert linear.weight.std().item() == pytest.approx((2 / 16) ** 0.5, rel=0.05)
+    assert linear.bias.abs().max() == 0
+
+
+def test_random_weights_leave_the_global_generator_alone() -> None:
+    net = small_net()
+    before = torch.get_rng_state()
+    load_weights(net, "vggish", "random", 254)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".safetensors"])
+def test_a_file_is_loaded(suffix: str, state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    path = tmp_path / f"mine{suffix}"
+    save = safetensors.torch.save_file if suffix == ".safetensors" else torch.save
+    save(state, path)
+    net = small_net()
+    line = load_weights(net, "vggish", str(path), 0)
+    assert same(net, state)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert line == f"mine{suffix} sha256:{digest[:8]}…"  # the folder is this machine's affair
+
+
+def test_weights_that_do_not_fit_are_refused_with_the_first_difference(
+    state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    path = tmp_path / "w.pth"
+    net = small_net()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    missing = {key: value for key, value in state.items() if key != "0.bias"}
+    for wrong, what in (
+        (missing, r"w\.pth does not fit Sequential: it has no 0\.bias"),
+        (state | {"3.bias": torch.zeros(7)}, r"3\.bias is \(7,\) instead of \(200,\)"),
+        (state | {"9.bias": torch.zeros(7)}, r"9\.bias is unknown to it"),
+        ([1, 2], "holds a list, not a state dict"),
+    ):
+        torch.save(wrong, path)
+        with pytest.raises(WeightsError, match=what):
+            load_weights(net, "vggish", str(path), 0)
+        assert same(net, before)
+
+
+class Evil:
+    """Would make a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_a_file_that_is_no_weights_is_refused_and_runs_nothing(tmp_path: Path) -> None:
+    for name, raw in (("a.pth", b"no weights"), ("b.pth", b""), ("c.safetensors", b"\x01" * 30)):
+        (tmp_path / name).write_bytes(raw)
+        with pytest.raises(WeightsError, match=f"{name} is not a file of weights"):
+            load_weights(small_net(), "vggish", str(tmp_path / name), 0)
+    torch.save({"0.weight": Evil(tmp_path / "made")}, tmp_path / "evil.pth")
+    with pytest.raises(WeightsError, match="evil.pth is not a file of weights"):
+        load_weights(small_net(), "vggish", str(tmp_path / "evil.pth"), 0)
+    assert not (tmp_path / "made").exists()
+
+
+def test_an_unknown_name_tells_what_is_known() -> None:
+    with pytest.raises(WeightsError, match="'imagenet' is no file .* random, audioset"):
+        load_weights(small_net(), "vggish", "imagenet", 0)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GENRE_PRED_CACHE", str(tmp_path))
+    return tmp_path / "weights"
+
+
+def test_published_weights_are_taken_from_the_cache_when_their_hash_is_right(
+    cache: Path, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.mkdir()
+    torch.save(state, cache / "net.pth")
+    digest = hashlib.sha256((cache / "net.pth").read_bytes()).hexdigest()
+    published = Weights("http://127.0.0.1:9/net.pth", digest[:8], None)
+    monkeypatch.setitem(WEIGHTS, "small", {"audioset": published})
+    net = small_net()
+    assert load_weights(net, "small", "audioset", 0) == f"audioset sha256:{digest[:8]}…"
+    assert same(net, state)
+
+
+def test_without_a_network_the_error_names_every_way_on(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(url: str, target: Path, **_: object) -> Path:
+        raise FetchError(f"{url}: no network")
+
+    monkeypatch.setattr(weights, "fetch", refuse)
+    with pytest.raises(WeightsError) as caught:
+        load_weights(small_net(), "vggish", "audioset", 0)
+    said = str(caught.value)
+    assert "https://github.com/harritaylor/torchvggish/releases" in said
+    assert str(cache / "vggish-10086976.pth") in said
+    assert "288 MB" in said
+    assert "embed.weights" in said
+    assert "random" in said
+
+
+class Fake(nn.Module):
+    """Gives embeddings of exactly the mean and standard deviation wanted."""
+
+    mean, std = 0.000657, 0.343
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        assert patches.shape == (3, 96, 64)
+        signs = torch.ones(3, 128)
+        signs[:, ::2] = -1
+        return self.mean + self.std * signs
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "agree"),
+    [
+        (0.000657, 0.343, [True, True]),
+        (0.0007, 0.32, [True, True]),
+        (-0.000657, 0.343, [False, True]),
+        (0.00066, 0.39, [True, False]),
+    ],
+)
+def test_the_published_figures_are_compared_within_ten_percent(
+    mean: float, std: float, agree: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "VGGish", Fake)
+    monkeypatch.setattr(Fake, "mean", mean)
+    monkeypatch.setattr(Fake, "std", std)
+    rows = check_vggish("random")
+    assert [row[3] for row in rows] == agree
+    np.testing.assert_allclose([row[1] for row in rows], [mean, std], rtol=1e-3)
+    assert [row[2] for row in rows] == [0.000657, 0.343]
