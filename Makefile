@@ -1,5 +1,6 @@
 # One command each; `make help` lists them.
 PYTHON ?= python3
+XGBOOST ?= cpu  # or gpu
 VENV := .venv
 BIN := $(VENV)/bin
 # Stages and git hooks find this environment's python first.
@@ -15,7 +16,7 @@ help:  ## List the commands.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,$(strip $(XGBOOST))]'
 	touch $@
 
 setup: $(VENV)/installed  ## Make .venv with the pinned packages.

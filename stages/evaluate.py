@@ -56,9 +56,9 @@ def main() -> None:
         front_end = params.mel.front_ends[0]
         store = open_patches(DATA / "mel" / front_end)
         draw_collection(clips, split, store, front_end, PLOTS)
-        seen_by = " ".join(model.identity for model in verdict.finalists)
+        seen_by = " ".join(model.identity for model in verdict.best.values())
         run.tags({"test_set": test_set, "test_seen_by": seen_by})
-        run.nested_metrics(verdict.metrics)
+        run.verdict(verdict.metrics)
         run.files(WRITES)
 
 

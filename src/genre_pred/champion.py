@@ -4,76 +4,28 @@ The promote stage and `genre-pred champion` both come through here. `judge` deci
 this module brings the tables, and does to the registry what was decided.
 """
 
-import base64
-import io
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import soundfile
 
 from genre_pred import track
-from genre_pred.classifier import GenreClassifier, Spec, save_classifier
-from genre_pred.clips import VALIDATION, genres_of
-from genre_pred.evaluate import on_judging_split
+from genre_pred.classifier import GenreClassifier
+from genre_pred.entrants import FACTS, Entrant, enter, registered_name
 from genre_pred.faults import Fault
-from genre_pred.files import digest
-from genre_pred.judge.metrics import score
 from genre_pred.judge.promotion import (
     Decision,
     NotComparable,
-    Side,
     challenge,
     comparable_clips,
     first_champion,
 )
-from genre_pred.models import Model, read_models
+from genre_pred.models import read_models
 from genre_pred.params import Evaluate, Params, Promote
-from genre_pred.split import artists_apart, protocol
-
-PACKAGE = Path(__file__).parent
-FACTS = ("clip_id", "content", "genre", "artist")  # of held-out clips, beside the predictions
-
-
-@dataclass(frozen=True)
-class Entrant:
-    """A registered classifier as a side of a contest."""
-
-    classifier: GenreClassifier
-    side: Side
-
-    @classmethod
-    def of(cls, folder: Path, version: str) -> "Entrant":
-        """A registered version whose classifier lies in a folder."""
-        classifier = GenreClassifier(folder)
-        spec = classifier.spec
-        # Under cross-validation the final model has learnt from every clip, but its held-out
-        # predictions were made by models that had not.
-        unseen = frozenset(classifier.held_out["content"])
-        side = Side(
-            spec.model,
-            version,
-            tuple(spec.genres),
-            classifier.trained_on - unseen,
-            spec.validation_log_loss,
-            classifier.megabytes,
-        )
-        return cls(classifier, side)
-
-    @property
-    def version(self) -> str:
-        """Its version in the registry."""
-        return str(self.side.version)
-
-
-def registered_name(params: Params) -> str:
-    """The registered model of a collection."""
-    return f"genre-{params.data.collection}"
 
 
 def promote_workspace(
@@ -105,6 +57,38 @@ def promote_workspace(
         if approach in metrics
     ]
     name = registered_name(params)
+    with tempfile.TemporaryDirectory() as folder:
+        entrants = [
+            enter(name, model, clips, split, params, run_id, Path(folder) / model.approach)
+            for model in finalists
+        ]
+        decision = _settle(name, entrants, clips, params, contest)
+    champion = track.version_at(name, track.CHAMPION)
+    assert champion is not None
+    return {
+        "registered_model": name,
+        "champion": {"version": champion.version, **champion.tags},
+        "candidates": [{"version": it.version, "model": it.side.model} for it in entrants],
+        "overtaken_by": _overtaken_by(metrics, params.promote),
+        **asdict(decision),
+    }
+
+
+def challenge_champion(name: str, clips: pd.DataFrame | None, params: Params) -> Decision:
+    """Let the challenger of a registered model try for the champion's place.
+
+    Args:
+        name: The registered model.
+        clips: The clips at hand, whose sound the champion may have to hear; None without any.
+        params: The rules.
+
+    Raises:
+        Fault: If there is no challenger.
+        NotComparable: If the two cannot be compared.
+    """
+    challenger = track.version_at(name, track.CHALLENGER)
+    if challenger is None:
+        raise Fault(f"{name} has no challenger: an experiment registers one")
     entrant = Entrant.of(track.fetch_version(challenger), str(challenger.version))
     decision = _contest(name, entrant, clips, params.evaluate, params.promote)
     if decision.promote:
@@ -156,68 +140,6 @@ def rollback(name: str) -> str:
     before, now = past[-2], past[-1]
     track.crown(name, before["version"], f"rolled back from version {now['version']}", "rollback")
     return before["version"]
-
-
-def build_classifier(
-    folder: Path, model: Model, clips: pd.DataFrame, split: pd.DataFrame, params: Params
-) -> None:
-    """Lay out the complete classifier of a trained model: see `classifier`."""
-    assert model.predictions is not None
-    genres = genres_of(clips)
-    judged = on_judging_split(model.predictions)
-    validation = model.predictions[model.predictions["split"] == VALIDATION]
-    learnt = split.loc[split["split"] != "test", "clip_id"]
-    spec = Spec(
-        model=model.name,
-        approach=model.approach,
-        collection=params.data.collection,
-        genres=genres,
-        clip=params.clip.model_dump(),
-        store_dtype=params.mel.dtype,
-        features=model.features,
-        network=model.network,
-        hidden=params.finetune.hidden if model.network else 0,
-        descriptor_rate=params.descriptors.sample_rate,
-        precision=params.embed.precision,
-        temperature=model.temperature,
-        weights=model.weights,
-        protocol=protocol(clips, split, params.split),
-        grouped=artists_apart(clips, split),
-        validation_log_loss=score(validation, clips, genres)["log_loss"],
-    )
-    save_classifier(
-        folder,
-        spec,
-        files=dict(model.files),
-        trained_on=clips.loc[clips["clip_id"].isin(learnt), "content"].tolist(),
-        held_out=clips[list(FACTS)].merge(judged, on="clip_id", validate="1:1"),
-    )
-
-
-def _enter(
-    name: str,
-    model: Model,
-    clips: pd.DataFrame,
-    split: pd.DataFrame,
-    params: Params,
-    run_id: str,
-    folder: Path,
-) -> Entrant:
-    build_classifier(folder, model, clips, split, params)
-    identity = digest(folder)
-    same = [v for v in track.versions(name) if v.tags.get("digest") == identity]
-    if same:
-        return Entrant.of(folder, str(same[-1].version))
-    uri = track.log_candidate(folder, model.approach, genres_of(clips), _example(params), PACKAGE)
-    told = {
-        "model": model.name,
-        "approach": model.approach,
-        "protocol": protocol(clips, split, params.split),
-        "note": model.note,
-        "command": model.command,
-        "digest": identity,
-    }
-    return Entrant.of(folder, track.register(name, uri, run_id, told))
 
 
 def _settle(
@@ -341,12 +263,3 @@ def _overtaken_by(metrics: dict[str, Any], rules: Promote) -> str:
         f"{metrics[best]['model']} does better on validation ({figures[best]:.1%}) than every "
         f"candidate, but promote.approaches does not admit {best}."
     )
-
-
-def _example(params: Params) -> str:
-    """A tone as base64 text: what a caller of the served classifier sends, without any music."""
-    rate = 8000
-    seconds = np.arange(round(params.clip.min_seconds * rate) + 1) / rate
-    sound = io.BytesIO()
-    soundfile.write(sound, 0.5 * np.sin(2 * np.pi * 440 * seconds), rate, format="FLAC")
-    return base64.b64encode(sound.getvalue()).decode()

@@ -66,6 +66,7 @@ class Spec:
         precision: Of the network: float32 or bfloat16.
         temperature: Of the calibration.
         weights: Which weights its backbone started from; empty without one.
+        note: What must stand beside its answers; mostly empty.
         protocol: How the clips were split, in words.
         grouped: Whether no artist stood on two sides.
         validation_log_loss: In nats.
@@ -84,6 +85,7 @@ class Spec:
     precision: str
     temperature: float
     weights: str
+    note: str
     protocol: str
     grouped: bool
     validation_log_loss: float
@@ -122,7 +124,7 @@ class GenreClassifier:
         found = measure(source)
         if found.seconds < self.clip.min_seconds:
             raise AudioError(
-                str(source) if isinstance(source, Path) else "the sound",
+                str(source) if isinstance(source, Path) else "the sound given",
                 f"too short: {found.seconds:.1f} s of at least {self.clip.min_seconds:g} s",
             )
         recording = Recording(source, found.sample_rate, found.n_samples)

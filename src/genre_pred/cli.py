@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -51,14 +52,16 @@ def predict(files: tuple[Path, ...], model: str | None, as_json: bool) -> None:
         told += [{"file": failure.path, "error": failure.reason} for failure in failed]
         click.echo(json.dumps({"model": name, "files": told}, indent=2))
     elif answers:
-        table = Table(title=f"{name}: {classifier.spec.model}")
-        for column in ("file", "genre", "probability", "next", "windows"):
-            table.add_column(column, justify="right" if column == "windows" else "left")
+        table = _table("genre", "probability", "next", "windows", "file")
         for file, found in answers:
             first, *others = sorted(found.probabilities.items(), key=lambda pair: -pair[1])
             following = ", ".join(f"{genre} {share:.0%}" for genre, share in others[:2])
-            table.add_row(str(file), found.genre, f"{first[1]:.0%}", following, str(found.windows))
+            windows = str(found.windows)
+            table.add_row(found.genre, f"{first[1]:.0%}", following, windows, str(file))
         Console().print(table)
+        click.echo(f"by {name}: {classifier.spec.model}")
+        if classifier.spec.note:
+            click.echo(classifier.spec.note)
     if failed:
         for failure in failed:
             click.echo(f"error: {failure}", err=True)
@@ -85,13 +88,12 @@ def show(model: str | None) -> None:
         for alias in (track.CHALLENGER, track.CHAMPION)
         if (version := track.version_at(name, alias))
     }
-    table = Table(title=name)
-    for column in ("version", "alias", "model", "protocol", "note"):
-        table.add_column(column)
+    table = _table("version", "alias", "model", "protocol", "note")
     for version in track.versions(name):
         number = str(version.version)
         told = [version.tags.get(key, "") for key in ("model", "protocol", "note")]
         table.add_row(number, aliases.get(number, ""), *told)
+    click.echo(name)
     Console().print(table)
 
 
@@ -142,12 +144,9 @@ def history(model: str | None) -> None:
     from genre_pred import track
 
     name = _registered(model)
-    table = Table(title=name)
-    for column in ("when", "version", "how", "why"):
-        table.add_column(column)
+    click.echo(name)
     for event in track.history(name):
-        table.add_row(event["when"], event["version"], event["how"], event["why"])
-    Console().print(table)
+        click.echo(f"{event['when']}  version {event['version']}  {event['how']}: {event['why']}")
 
 
 @champion.command()
@@ -164,6 +163,46 @@ def sync() -> None:
     with track.stage("sync", params, ["promote", "evaluate"], [models], []) as run:
         told = promote_workspace(params, data, models, reports, run_id=run.run_id, contest=True)
     click.echo(told["reason"])
+
+
+@main.command()
+@click.option("--features", default="mfcc", show_default=True)
+@click.option("--classifier", default="logistic_regression", show_default=True)
+@click.option("--folds", default=5, show_default=True)
+@click.option("--repeats", default=10, show_default=True)
+def leakage(features: str, classifier: str, folds: int, repeats: int) -> None:
+    """Measure how much a split at random, artists on both sides, would flatter.
+
+    Test clips are not looked at.
+    """
+    from genre_pred.clips import TEST, read_table
+    from genre_pred.compute import clip_map
+    from genre_pred.leakage import measure_leakage
+    from genre_pred.params import read_params
+
+    params = read_params()
+    data = Path("data")
+    if not (data / "split.parquet").is_file():
+        raise Fault("data/split.parquet is missing: run dvc repro first")
+    clips, split = read_table(data / "clips.parquet"), read_table(data / "split.parquet")
+    clips = clips[(split["split"] != TEST).to_numpy()].reset_index(drop=True)
+    found = measure_leakage(
+        features,
+        classifier,
+        clips,
+        data,
+        params.classical,
+        params.evaluate,
+        n_folds=folds,
+        n_repeats=repeats,
+        each=clip_map(params.compute, "cross-validation"),
+    )
+    click.echo(f"{features}/{classifier}, {repeats} x {folds} folds, {found.clips} clips")
+    rows = [("artists apart", found.apart), ("at random", found.mixed)]
+    for name, (accuracy, low, high) in rows:
+        click.echo(f"{name:14} {accuracy:6.1%}  [{low:.1%}, {high:.1%}]")
+    more, low, high = found.flattery
+    click.echo(f"{'flattery':14} {more:+6.1%}  [{low:+.1%}, {high:+.1%}]")
 
 
 @main.group()
@@ -186,6 +225,14 @@ def check(which: str) -> None:
         click.echo(f"{what}: {value:.6f}, published {expected:.6f}: {verdict}")
     if not all(row[3] for row in rows):
         sys.exit(1)
+
+
+def _table(*columns: str) -> Table:
+    """A table whose cells are never cut: what is too long goes on in the next line."""
+    table = Table(box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def _registered(model: str | None) -> str:

@@ -17,13 +17,13 @@ from genre_pred.judge.tables import align
 def draw_verdict(
     verdict: Verdict, truth: pd.DataFrame, genres: Sequence[str], folder: Path
 ) -> None:
-    """Draw the leaderboard, and of each finalist the confusion matrix and calibration curve.
+    """Draw the leaderboard, and the confusion matrix and calibration of each approach's best.
 
     Writes leaderboard.png, confusion_APPROACH.png and .csv, calibration.csv.
     """
     pictures.draw_leaderboard(verdict.board, folder / "leaderboard.png")
     curves = []
-    for model in verdict.finalists:
+    for model in verdict.best.values():
         assert model.predictions is not None
         judged = on_judging_split(model.predictions)
         title = f"{model.name}, {judging_split(model.predictions)}"

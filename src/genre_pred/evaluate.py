@@ -23,14 +23,12 @@ class Verdict:
 
     Attributes:
         board: The leaderboard, best first.
-        best: The best model of each approach, chosen on validation.
-        finalists: Those of them that may be promoted, and so were scored on test.
+        best: The best model of each approach, chosen on validation and scored on test.
         metrics: reports/metrics.json: what `dvc metrics diff` and `dvc exp show` compare.
     """
 
     board: pd.DataFrame
     best: dict[str, Model]
-    finalists: list[Model]
     metrics: dict[str, Any]
 
 
@@ -52,7 +50,7 @@ def judge_models(
         truth: clip_id, genre, artist.
         genres: In the order of the tables.
         settings: The section `evaluate`.
-        candidates: The approaches whose best may look at the test clips.
+        candidates: The approaches whose best are compared, the second minus the first.
         protocol: How the clips were split, in words.
         grouped: Whether no artist stands on two sides.
         seen_before: The identities of the models that were scored on these test clips before.
@@ -75,25 +73,25 @@ def judge_models(
     scored = chosen[chosen["validation_accuracy"].notna()]
     best = {approach: best_of(chosen, approach) for approach in sorted(set(scored["approach"]))}
     named = {m.name: m for m in models}
-    finalists = [named[best[approach]] for approach in candidates if approach in best]
+    winners = {approach: named[model] for approach, model in best.items()}
     board = leaderboard(
         entries,
         predictions,
         truth,
         genres,
         **terms,
-        score_test_of=[model.name for model in finalists],
-        test_seen=len({*seen_before, *(model.identity for model in finalists)}),
+        score_test_of=list(best.values()),
+        test_seen=len({*seen_before, *(model.identity for model in winners.values())}),
     )
     metrics: dict[str, Any] = {
         approach: _row(board[board["model"] == model].iloc[0]) for approach, model in best.items()
     }
-    if len(finalists) == 2:
-        first, second = (predictions[model.name] for model in finalists)
+    rivals = [best[approach] for approach in candidates if approach in best]
+    if len(rivals) == 2:
+        first, second = (predictions[model] for model in rivals)
         name = f"{candidates[1]}_minus_{candidates[0]}"
         metrics[name] = _difference(second, first, truth, settings)
-    winners = {approach: named[model] for approach, model in best.items()}
-    return Verdict(board, winners, finalists, metrics)
+    return Verdict(board, winners, metrics)
 
 
 def judging_split(predictions: pd.DataFrame) -> str:

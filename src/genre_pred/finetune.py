@@ -1,20 +1,13 @@
-"""The training loop: networks trained on stored patches, the best epoch kept.
+"""Networks trained on the sound itself: what there is, and what a training leaves behind."""
 
-A checkpoint is written after every epoch; a training that was killed goes on from there and ends
-with the same weights as one that was not.
-"""
-
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from genre_pred.audio.patches import PatchStore
@@ -26,14 +19,10 @@ from genre_pred.judge.calibration import (
     softmax,
 )
 from genre_pred.nets.patch_net import PatchNet
-from genre_pred.nets.precision import DTYPES
-from genre_pred.nets.torch_libraries import torchaudio_transforms
 from genre_pred.nets.weights import load_weights, note_on
 from genre_pred.params import Finetune
-from genre_pred.scores import windows_to_clips
 from genre_pred.split import Round
-
-OnEpoch = Callable[[dict[str, float]], None]
+from genre_pred.training import Examples, OnEpoch, Training, clip_logits, device_for, train_network
 
 
 @dataclass(frozen=True)
@@ -52,37 +41,6 @@ class Network:
 
 
 NETWORKS = {"vggish": Network("vggish", "vggish", PatchNet)}
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Windows of clips with their genres.
-
-    Attributes:
-        patches: (n_rows, n_patches, frames, n_mels), perhaps memory-mapped; once the frozen part
-            of a network has run, what it gave.
-        clip_ids: (n_rows,).
-        targets: (n_rows,) int.
-    """
-
-    patches: np.ndarray = field(repr=False)
-    clip_ids: np.ndarray = field(repr=False)
-    targets: np.ndarray = field(repr=False)
-
-    def rows_of(self, clip_ids: Sequence[str]) -> np.ndarray:
-        """The rows of these clips."""
-        return np.flatnonzero(np.isin(self.clip_ids, list(clip_ids)))
-
-
-@dataclass
-class Training:
-    """How far a training is: what a checkpoint holds."""
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_score: tuple[float, float] = (-math.inf, -math.inf)
-    best_weights: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
-    history: list[dict[str, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -211,13 +169,6 @@ def _calibrated(
     return softmax(scores, temperature), temperature
 
 
-def device_for(settings: Finetune) -> torch.device:
-    """The device that the settings ask for; auto takes CUDA where there is one."""
-    if settings.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(settings.device)
-
-
 @torch.inference_mode()
 def run_frozen_part(
     net: PatchNet, patches: np.ndarray, settings: Finetune, path: Path
@@ -250,76 +201,6 @@ def run_frozen_part(
     return np.load(path, mmap_mode="r")
 
 
-def train_network(
-    net: PatchNet,
-    examples: Examples,
-    train: Sequence[str],
-    validation: Sequence[str],
-    settings: Finetune,
-    *,
-    checkpoint: Path,
-    on_epoch: OnEpoch,
-) -> Training:
-    """Train a network; it ends with the weights of its best epoch.
-
-    The best epoch has the highest validation accuracy, of equals the lowest loss. Without
-    validation clips every epoch is trained and the last one kept.
-
-    Args:
-        net: Trained in place.
-        examples: As the network's frozen part left them.
-        train: The clips to learn from.
-        validation: The clips to watch.
-        settings: The section `finetune`.
-        checkpoint: Where the state is kept between epochs; removed by the caller.
-        on_epoch: Is given each epoch's figures.
-
-    Returns:
-        The history and the best epoch.
-    """
-    device = device_for(settings)
-    net = net.to(device)
-    parameters = net.trained_part(settings.trainable)
-    optimizer = _optimizer(parameters, settings)
-    shuffle = torch.Generator().manual_seed(settings.seed)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(settings.seed)
-        state = _resume(checkpoint, net, optimizer, shuffle)
-        rows = examples.rows_of(train)
-        while state.epoch < settings.epochs:
-            if state.epoch - state.best_epoch >= settings.patience and len(validation):
-                break
-            figures = _train_epoch(net, optimizer, examples, rows, settings, shuffle, state.epoch)
-            if len(validation):
-                figures |= _validate(net, examples, validation, settings)
-                score = (figures["validation_accuracy"], -figures["validation_loss"])
-            else:
-                score = (float(state.epoch), 0.0)
-            state.epoch += 1
-            state.history.append({"epoch": float(state.epoch), **figures})
-            if score > state.best_score:
-                state.best_score, state.best_epoch = score, state.epoch
-                state.best_weights = {k: v.cpu().clone() for k, v in net.state_dict().items()}
-            _save(checkpoint, state, net, optimizer, shuffle)
-            on_epoch(state.history[-1])
-    net.load_state_dict(state.best_weights)
-    return state
-
-
-@torch.inference_mode()
-def clip_logits(
-    net: PatchNet, examples: Examples, clip_ids: Sequence[str], settings: Finetune
-) -> tuple[np.ndarray, list[str]]:
-    """Score clips: (n_clips, n_genres) log-probabilities before calibration, and the clips."""
-    net.eval()
-    rows = examples.rows_of(clip_ids)
-    logits = [
-        net.judge(_batch(examples.patches, part, net), settings.trainable).float().cpu().numpy()
-        for part in np.array_split(rows, math.ceil(len(rows) / settings.batch_size))
-    ]
-    return windows_to_clips(np.concatenate(logits), examples.clip_ids[rows])
-
-
 def history_table(rounds: dict[int, Training]) -> pd.DataFrame:
     """The learning curves of all rounds: fold, epoch, split, accuracy, loss."""
     return pd.DataFrame(
@@ -337,97 +218,3 @@ def history_table(rounds: dict[int, Training]) -> pd.DataFrame:
             if f"{split}_loss" in row
         ]
     )
-
-
-def _train_epoch(
-    net: PatchNet,
-    optimizer: torch.optim.Optimizer,
-    examples: Examples,
-    rows: np.ndarray,
-    settings: Finetune,
-    shuffle: torch.Generator,
-    epoch: int,
-) -> dict[str, float]:
-    net.train()
-    order = rows[torch.randperm(len(rows), generator=shuffle).numpy()]
-    augment = _masks() if settings.spec_augment else nn.Identity()
-    device = next(net.parameters()).device
-    loss_sum, n_right = 0.0, 0
-    batches = np.array_split(order, math.ceil(len(order) / settings.batch_size))
-    for part in tqdm(batches, desc=f"epoch {epoch + 1}", unit="batch", leave=False):
-        targets = torch.from_numpy(examples.targets[part]).to(device)
-        lower = settings.precision != "float32"
-        with torch.autocast(device.type, dtype=DTYPES[settings.precision], enabled=lower):
-            logits = net.judge(augment(_batch(examples.patches, part, net)), settings.trainable)
-            loss = F.cross_entropy(logits, targets)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        loss_sum += float(loss) * len(part)
-        n_right += int((logits.argmax(1) == targets).sum())
-    return {"train_loss": loss_sum / len(order), "train_accuracy": n_right / len(order)}
-
-
-def _validate(
-    net: PatchNet, examples: Examples, validation: Sequence[str], settings: Finetune
-) -> dict[str, float]:
-    scores, clip_ids = clip_logits(net, examples, validation, settings)
-    target_of = dict(zip(examples.clip_ids, examples.targets, strict=True))
-    targets = np.array([target_of[clip_id] for clip_id in clip_ids])
-    return {
-        "validation_loss": float(-scores[np.arange(len(targets)), targets].mean()),
-        "validation_accuracy": float((scores.argmax(axis=1) == targets).mean()),
-    }
-
-
-def _batch(patches: np.ndarray, rows: np.ndarray, net: nn.Module) -> torch.Tensor:
-    device = next(net.parameters()).device
-    return torch.from_numpy(patches[rows].astype(np.float32, copy=False)).to(device)
-
-
-def _masks() -> nn.Module:
-    """SpecAugment (Park et al. 2019) on patches (n, n_patches, frames, n_mels), each its own."""
-    transforms = torchaudio_transforms()
-    return nn.Sequential(
-        transforms.TimeMasking(12, iid_masks=True), transforms.FrequencyMasking(8, iid_masks=True)
-    )
-
-
-def _optimizer(parameters: list[nn.Parameter], settings: Finetune) -> torch.optim.Optimizer:
-    rate, decay = settings.learning_rate, settings.weight_decay
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay, fused=True)
-    return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
-
-
-def _save(
-    path: Path,
-    state: Training,
-    net: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    shuffle: torch.Generator,
-) -> None:
-    generators = {"shuffle": shuffle.get_state(), "global": torch.get_rng_state()}
-    with written_whole(path) as temporary:
-        torch.save(
-            {
-                "training": vars(state),
-                "net": net.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "generators": generators,
-            },
-            temporary,
-        )
-
-
-def _resume(
-    path: Path, net: nn.Module, optimizer: torch.optim.Optimizer, shuffle: torch.Generator
-) -> Training:
-    if not path.is_file():
-        return Training()
-    saved = torch.load(path, weights_only=True, map_location="cpu")
-    net.load_state_dict(saved["net"])
-    optimizer.load_state_dict(saved["optimizer"])
-    shuffle.set_state(saved["generators"]["shuffle"])
-    torch.set_rng_state(saved["generators"]["global"])
-    return Training(**saved["training"])

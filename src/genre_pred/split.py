@@ -155,18 +155,20 @@ def _shares(clips: pd.DataFrame, settings: Split, artists: pd.Series | None) -> 
     units = clips if artists is None else clips.drop_duplicates("artist")
     name = "clip_id" if artists is None else "artist"
     rest_share = settings.validation_share + settings.test_share
-    train, rest = _cut(units, rest_share, settings.seed)
-    validation, test = _cut(rest, settings.test_share / rest_share, settings.seed)
+    train, rest = _cut(units, rest_share, 2, settings.seed)
+    validation, test = _cut(rest, settings.test_share / rest_share, 1, settings.seed)
     side = dict.fromkeys(train[name], TRAIN)
     side |= dict.fromkeys(validation[name], VALIDATION) | dict.fromkeys(test[name], TEST)
     return clips[name].map(side)
 
 
-def _cut(units: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cut off a share of every genre, at least one unit of each and never all."""
+def _cut(
+    units: pd.DataFrame, share: float, at_least: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cut off a share of every genre, so many units of each at least and never all."""
     kept, cut = [], []
     for _, genre in units.groupby("genre"):
-        n_cut = min(max(1, round(share * len(genre))), len(genre) - 1)
+        n_cut = min(max(at_least, round(share * len(genre))), len(genre) - 1)
         one, other = train_test_split(genre, test_size=n_cut, random_state=seed)
         kept.append(one)
         cut.append(other)

@@ -1,0 +1,143 @@
+"""Who stands for champion: trained models made into complete, registered classifiers."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from genre_pred import track
+from genre_pred.classifier import GenreClassifier, Spec, save_classifier
+from genre_pred.clips import VALIDATION, genres_of
+from genre_pred.evaluate import on_judging_split
+from genre_pred.files import digest
+from genre_pred.judge.metrics import score
+from genre_pred.judge.promotion import Side
+from genre_pred.models import Model
+from genre_pred.params import Params
+from genre_pred.split import artists_apart, protocol
+
+PACKAGE = Path(__file__).parent
+FACTS = ("clip_id", "content", "genre", "artist")  # of held-out clips, beside the predictions
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A registered classifier as a side of a contest."""
+
+    classifier: GenreClassifier
+    side: Side
+
+    @classmethod
+    def of(cls, folder: Path, version: str) -> "Entrant":
+        """A registered version whose classifier lies in a folder."""
+        classifier = GenreClassifier(folder)
+        spec = classifier.spec
+        # Under cross-validation the final model has learnt from every clip, but its held-out
+        # predictions were made by models that had not.
+        unseen = frozenset(classifier.held_out["content"])
+        side = Side(
+            spec.model,
+            version,
+            tuple(spec.genres),
+            classifier.trained_on - unseen,
+            spec.validation_log_loss,
+            classifier.megabytes,
+        )
+        return cls(classifier, side)
+
+    @property
+    def version(self) -> str:
+        """Its version in the registry."""
+        return str(self.side.version)
+
+
+def registered_name(params: Params) -> str:
+    """The registered model of a collection."""
+    return f"genre-{params.data.collection}"
+
+
+def build_classifier(
+    folder: Path, model: Model, clips: pd.DataFrame, split: pd.DataFrame, params: Params
+) -> None:
+    """Lay out the complete classifier of a trained model: see `classifier`."""
+    assert model.predictions is not None
+    genres = genres_of(clips)
+    judged = on_judging_split(model.predictions)
+    validation = model.predictions[model.predictions["split"] == VALIDATION]
+    learnt = split.loc[split["split"] != "test", "clip_id"]
+    spec = Spec(
+        model=model.name,
+        approach=model.approach,
+        collection=params.data.collection,
+        genres=genres,
+        clip=params.clip.model_dump(),
+        store_dtype=params.mel.dtype,
+        features=model.features,
+        network=model.network,
+        hidden=params.finetune.hidden if model.network else 0,
+        descriptor_rate=params.descriptors.sample_rate,
+        precision=params.embed.precision,
+        temperature=model.temperature,
+        weights=model.weights,
+        note=model.note,
+        protocol=protocol(clips, split, params.split),
+        grouped=artists_apart(clips, split),
+        validation_log_loss=score(validation, clips, genres)["log_loss"],
+    )
+    save_classifier(
+        folder,
+        spec,
+        files=dict(model.files),
+        trained_on=clips.loc[clips["clip_id"].isin(learnt), "content"].tolist(),
+        held_out=clips[list(FACTS)].merge(judged, on="clip_id", validate="1:1"),
+    )
+
+
+def enter(
+    name: str,
+    model: Model,
+    clips: pd.DataFrame,
+    split: pd.DataFrame,
+    params: Params,
+    run_id: str,
+    folder: Path,
+) -> Entrant:
+    """Register a model's complete classifier, unless the very same is registered already.
+
+    Args:
+        name: The registered model.
+        model: What was trained.
+        clips: The table of clips.
+        split: clip_id, split, fold.
+        params: The settings that it was trained with.
+        run_id: The open MLflow run.
+        folder: Where the classifier is laid out.
+    """
+    build_classifier(folder, model, clips, split, params)
+    identity = digest(folder)
+    same = [v for v in track.versions(name) if v.tags.get("digest") == identity]
+    if same:
+        return Entrant.of(folder, str(same[-1].version))
+    uri = track.log_candidate(folder, model.approach, genres_of(clips), _example(params), PACKAGE)
+    told = {
+        "model": model.name,
+        "approach": model.approach,
+        "protocol": protocol(clips, split, params.split),
+        "note": model.note,
+        "command": model.command,
+        "digest": identity,
+    }
+    return Entrant.of(folder, track.register(name, uri, run_id, told))
+
+
+def _example(params: Params) -> str:
+    """A tone as base64 text: what a caller of the served classifier sends, without any music."""
+    rate = 8000
+    seconds = np.arange(round(params.clip.min_seconds * rate) + 1) / rate
+    sound = io.BytesIO()
+    soundfile.write(sound, 0.5 * np.sin(2 * np.pi * 440 * seconds), rate, format="FLAC")
+    return base64.b64encode(sound.getvalue()).decode()

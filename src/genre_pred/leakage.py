@@ -1,0 +1,119 @@
+"""How much a random split would flatter: the same classifier with and without artists apart.
+
+Where an artist stands on both sides of a split, a classifier can know the genre by the artist.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genre_pred.classical import Job, clip_scores, fit
+from genre_pred.clips import genres_of
+from genre_pred.faults import Fault, check_known
+from genre_pred.features import FEATURE_SETS, read_features
+from genre_pred.judge.significance import accuracy_interval, paired_difference
+from genre_pred.params import Classical, Evaluate
+from genre_pred.split import artist_groups, fold_numbers
+
+Interval = tuple[float, float, float]  # the figure, its lower and its upper end
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """Accuracies of repeated cross-validation, each with its interval over artists.
+
+    Attributes:
+        apart: No artist in two folds.
+        mixed: Folds at random.
+        flattery: The second minus the first.
+        clips: How many.
+    """
+
+    apart: Interval
+    mixed: Interval
+    flattery: Interval
+    clips: int
+
+
+def measure_leakage(
+    features: str,
+    classifier: str,
+    clips: pd.DataFrame,
+    data: Path,
+    settings: Classical,
+    terms: Evaluate,
+    *,
+    n_folds: int,
+    n_repeats: int,
+    each: Callable,
+) -> Leakage:
+    """Cross-validate a classifier with artists apart, and again with artists mixed.
+
+    Args:
+        features: A feature set.
+        classifier: A name in CLASSIFIERS.
+        clips: Those that may be looked at (no test clips): clip_id, genre, artist.
+        data: The folder data/.
+        settings: The section `classical`.
+        terms: Confidence and bootstrap.
+        n_folds: Of each cross-validation.
+        n_repeats: How often it is repeated, each time with other folds.
+        each: A map over repeats.
+
+    Raises:
+        Fault: If artists are unknown.
+    """
+    check_known([features], FEATURE_SETS, "--features")
+    artists = artist_groups(clips)
+    if artists is None:
+        raise Fault("artists are unknown: nobody can tell how much a random split would flatter")
+    values, index = read_features(features, data)
+    clip_ids = index["clip_id"].to_numpy(dtype=object)
+    job = Job(features, FEATURE_SETS[features], classifier, values, clip_ids)
+    hear = partial(_hits, job=job, clips=clips, settings=settings, n_folds=n_folds)
+    repeats = [(seed, apart) for seed in range(n_repeats) for apart in (True, False)]
+    hits = list(each(hear, repeats))
+    apart, mixed = np.concatenate(hits[0::2]), np.concatenate(hits[1::2])
+    groups = np.tile(artists.to_numpy(dtype=object), n_repeats)
+    interval = partial(
+        accuracy_interval,
+        groups=groups,
+        confidence=terms.confidence,
+        n_resamples=terms.n_resamples,
+    )
+    found = paired_difference(
+        mixed,
+        apart,
+        groups,
+        confidence=terms.confidence,
+        n_resamples=terms.n_resamples,
+        rng=np.random.default_rng(terms.seed),
+    )
+    return Leakage(
+        (float(apart.mean()), *interval(apart, rng=np.random.default_rng(terms.seed))),
+        (float(mixed.mean()), *interval(mixed, rng=np.random.default_rng(terms.seed))),
+        (found.mean, found.low, found.high),
+        len(clips),
+    )
+
+
+def _hits(
+    repeat: tuple[int, bool], job: Job, clips: pd.DataFrame, settings: Classical, n_folds: int
+) -> np.ndarray:
+    """One cross-validation: whether each clip was recognised, (n_clips,) bool."""
+    seed, apart = repeat
+    nameless = clips.assign(artist=pd.array([pd.NA] * len(clips), dtype="string"))
+    folds = fold_numbers(clips if apart else nameless, n_folds, seed)
+    target_of = {genre: number for number, genre in enumerate(genres_of(clips))}
+    targets = clips.set_index("clip_id")["genre"].map(target_of)
+    ids = clips["clip_id"].to_numpy(dtype=object)
+    hit = pd.Series(False, index=ids)
+    for fold in range(n_folds):
+        pipeline = fit(job, settings, targets, ids[folds != fold].tolist())
+        scores, predicted = clip_scores(pipeline, job, ids[folds == fold].tolist())
+        hit[predicted] = scores.argmax(axis=1) == targets.loc[predicted].to_numpy()
+    return hit.to_numpy(dtype=bool)

@@ -1,0 +1,211 @@
+"""Promotion, rollback and history on a real registry, with classifiers that only remember."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from genre_pred import champion, track
+from genre_pred.classifier import Spec, save_classifier
+from genre_pred.entrants import Entrant
+from genre_pred.faults import Fault
+from genre_pred.judge.promotion import NotComparable
+from genre_pred.params import read_params
+
+PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
+NAME = "genre-test"
+N_CLIPS = 120
+SPEC = Spec(
+    model="mfcc/svc_rbf", approach="embedding", collection="test", genres=["a", "b"],
+    clip=PARAMS.clip.model_dump(), store_dtype="float32", features="mfcc", network=None, hidden=0,
+    descriptor_rate=22050, precision="float32", temperature=1.0, weights="", note="",
+    protocol="publisher, artists apart", grouped=True, validation_log_loss=0.5,
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    experiment = track.store.open_experiment("genre-test")
+    with mlflow.start_run(experiment_id=experiment):
+        yield
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def held_out(n_right: int, contents: range = range(N_CLIPS), genres=("a", "b")) -> pd.DataFrame:
+    """Predictions of clips in artists of four; the first n_right are right."""
+    numbers = np.array(contents)
+    right = numbers < n_right
+    is_first = numbers % 2 == 0
+    first = np.where(right == is_first, 0.9, 0.1)
+    return pd.DataFrame(
+        {
+            "clip_id": [f"clip{i}" for i in numbers],
+            "content": [f"content{i}" for i in numbers],
+            "genre": np.where(is_first, *genres),
+            "artist": [f"artist{i // 4}" for i in numbers],
+            "split": "test",
+            "fold": -1,
+            genres[0]: first,
+            genres[1]: 1 - first,
+        }
+    )
+
+
+def entrant(folder: Path, name: str, table: pd.DataFrame, **changes) -> Entrant:
+    """A registered classifier that has the given held-out predictions."""
+    place = folder / name
+    trained_on = changes.pop("trained_on", ["learnt"])
+    save_classifier(
+        place, replace(SPEC, model=name, **changes), files={}, trained_on=trained_on, held_out=table
+    )
+    uri = track.log_candidate(place, name, ["a", "b"], "", folder)
+    run = mlflow.active_run()
+    version = track.register(NAME, uri, run.info.run_id, {"model": name, "digest": name})
+    return Entrant.of(place, version)
+
+
+def settle(*entrants: Entrant, contest: bool = True):
+    return champion._settle(NAME, entrants, pd.DataFrame(), PARAMS, contest)
+
+
+def at(alias: str) -> str | None:
+    version = track.version_at(NAME, alias)
+    return str(version.version) if version else None
+
+
+def test_the_first_champion_has_the_lower_validation_log_loss(tmp_path):
+    worse = entrant(tmp_path, "worse", held_out(100), validation_log_loss=0.9)
+    better = entrant(tmp_path, "better", held_out(60), validation_log_loss=0.4)
+    decision = settle(worse, better)
+    assert decision.promote
+    assert (at("champion"), at("challenger")) == (better.version, worse.version)
+    assert "better is the first champion" in decision.reason
+
+
+def test_a_better_one_takes_the_place_and_an_equal_one_does_not(tmp_path):
+    old = entrant(tmp_path, "old", held_out(60))
+    settle(old)
+    equal = entrant(tmp_path, "equal", held_out(60))
+    decision = settle(equal)
+    assert not decision.promote
+    assert at("champion") == old.version
+    better = entrant(tmp_path, "better", held_out(110))
+    decision = settle(better)
+    assert decision.promote
+    assert decision.difference == pytest.approx(50 / 120)
+    assert at("champion") == better.version
+    assert [event["how"] for event in track.history(NAME)] == ["first", "challenge"]
+
+
+def test_the_champion_itself_has_nothing_to_prove(tmp_path):
+    old = entrant(tmp_path, "old", held_out(60))
+    settle(old)
+    decision = settle(old)
+    assert not decision.promote
+    assert "is champion already" in decision.reason
+    assert len(track.history(NAME)) == 1
+
+
+def test_in_an_experiment_the_better_one_waits_until_it_is_let(tmp_path):
+    old = entrant(tmp_path, "old", held_out(60))
+    settle(old, contest=False)  # there was none: the first is crowned even so
+    better = entrant(tmp_path, "better", held_out(110))
+    decision = settle(better, contest=False)
+    assert not decision.promote
+    assert "genre-pred champion promote" in decision.reason
+    assert (at("champion"), at("challenger")) == (old.version, better.version)
+    assert champion.challenge_champion(NAME, None, PARAMS).promote
+    assert (at("champion"), at("challenger")) == (better.version, None)
+
+
+def test_only_clips_that_neither_has_learnt_from_count(tmp_path):
+    seen = [f"content{i}" for i in range(60)]
+    old = entrant(tmp_path, "old", held_out(120, range(60, 120)), trained_on=seen)
+    settle(old)
+    decision = settle(entrant(tmp_path, "new", held_out(120)))
+    assert decision.clips == 60
+
+
+def test_other_genres_cannot_be_compared(tmp_path):
+    settle(entrant(tmp_path, "old", held_out(60)))
+    other = entrant(tmp_path, "other", held_out(110, genres=("a", "c")), genres=["a", "c"])
+    decision = settle(other)
+    assert not decision.promote
+    assert "different genres" in decision.reason
+    assert at("challenger") == other.version
+    with pytest.raises(NotComparable):
+        champion.challenge_champion(NAME, None, PARAMS)
+
+
+def test_what_the_champion_has_not_heard_it_must_hear(tmp_path):
+    old = entrant(tmp_path, "old", held_out(60, range(100)))
+    settle(old)
+    track.set_alias(NAME, "challenger", entrant(tmp_path, "new", held_out(110)).version)
+    with pytest.raises(NotComparable, match="has not heard 20 of the clips"):
+        champion.challenge_champion(NAME, None, PARAMS)
+
+
+def test_with_folds_the_held_out_predictions_count_though_the_final_model_saw_all(tmp_path):
+    everything = [f"content{i}" for i in range(N_CLIPS)]
+    folds = held_out(60).assign(split="validation", fold=0)
+    settle(entrant(tmp_path, "old", folds, trained_on=everything))
+    better = held_out(110).assign(split="validation", fold=0)
+    decision = settle(entrant(tmp_path, "new", better, trained_on=everything))
+    assert decision.promote
+    assert "chosen and scored on the same clips, optimistic" in decision.protocol
+
+
+def test_rollback_goes_back_and_forcing_takes_a_version_that_exists(tmp_path):
+    old = entrant(tmp_path, "old", held_out(110))
+    settle(old)
+    with pytest.raises(Fault, match="no other champion"):
+        champion.rollback(NAME)
+    new = entrant(tmp_path, "new", held_out(60))
+    with pytest.raises(Fault, match="no version 9"):
+        champion.force(NAME, "9", "why not")
+    champion.force(NAME, new.version, "the label wants it")
+    assert at("champion") == new.version
+    assert champion.rollback(NAME) == old.version
+    assert at("champion") == old.version
+    assert [event["why"] for event in track.history(NAME)][1:] == [
+        "the label wants it",
+        f"rolled back from version {new.version}",
+    ]
+
+
+def test_without_a_challenger_there_is_no_contest(tmp_path):
+    settle(entrant(tmp_path, "old", held_out(60)))
+    with pytest.raises(Fault, match="no challenger"):
+        champion.challenge_champion(NAME, None, PARAMS)
+
+
+def test_a_failed_stage_is_remembered_as_failed_and_an_interrupted_one_as_killed(tmp_path):
+    mlflow.end_run()
+    params = PARAMS.model_copy(update={"data": PARAMS.data.model_copy(update={"name": "test"})})
+    with pytest.raises(Fault), track.stage("mel", params, ["mel"], [], []):
+        raise Fault("no")
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name("genre-test").experiment_id
+    (run,) = client.search_runs([experiment], "tags.stage = 'mel'")
+    assert run.info.status == "FAILED"
+    assert run.data.params["mel.dtype"] == "float32"
+    parent = client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert parent.info.status == "FAILED"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    host = parent.data.tags["genre_pred.execution"].split(":")[0]
+    tags = {"genre_pred.execution": f"{host}:{gone.pid}:0:"}
+    orphan = client.create_run(experiment, tags=tags).info.run_id
+    client.set_tag(parent.info.run_id, "genre_pred.execution", "another")
+    with track.stage("clean", params, ["clean"], [], []) as stage:
+        stage.metrics({"clips": 3})
+    assert client.get_run(orphan).info.status == "KILLED"
+    assert client.get_run(stage.run_id).data.metrics["clips"] == 3
+    assert client.get_run(stage.run_id).info.status == "FINISHED"

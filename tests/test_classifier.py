@@ -1,0 +1,224 @@
+"""The served classifier against the pipeline that trained it, on a small collection of tones."""
+
+import base64
+import io
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from safetensors.torch import save_file
+
+from genre_pred.audio.decode import AudioError
+from genre_pred.audio.excerpts import Recording
+from genre_pred.audio.patches import open_patches
+from genre_pred.classical import jobs, train
+from genre_pred.classifier import GenreClassifier, _load_pyfunc
+from genre_pred.clean import clean_tracks
+from genre_pred.clips import genres_of, write_table
+from genre_pred.describe import describe_clips
+from genre_pred.embed import load_backbone, patches_to_embeddings
+from genre_pred.entrants import build_classifier
+from genre_pred.features import read_features
+from genre_pred.finetune import Starting, finetune
+from genre_pred.mel import store_patches
+from genre_pred.models import read_models
+from genre_pred.params import Params, read_params
+from genre_pred.pipelines import save_pipeline
+from genre_pred.split import rounds, split_clips
+
+ROOT = Path(__file__).parents[1]
+GENRES = ("High", "Low", "Noise")
+
+
+def tone(genre: str, number: int, rate: int, seconds: float) -> np.ndarray:
+    rng = np.random.default_rng(number)
+    t = np.arange(round(rate * seconds)) / rate
+    if genre == "Noise":
+        return 0.1 * rng.normal(size=len(t))
+    pitch = {"High": 1500, "Low": 200}[genre] * rng.uniform(0.8, 1.2)
+    return 0.3 * np.sin(2 * np.pi * pitch * t) + 0.02 * rng.normal(size=len(t))
+
+
+def settings(**sections) -> Params:
+    written = read_params(ROOT / "params.yaml").model_dump()
+    for section, changes in sections.items():
+        written[section] |= changes
+    return Params.model_validate(written)
+
+
+class Workspace:
+    """A trained pipeline in a folder, all stages in this process."""
+
+    def __init__(self, folder: Path, params: Params, seconds: float) -> None:
+        self.params, self.data, self.models = params, folder / "data", folder / "models"
+        rows = []
+        for number in range(18):
+            genre = GENRES[number % 3]
+            rate = (22050, 44100, 16000)[number // 3 % 3]
+            path = folder / f"{number}.wav"
+            soundfile.write(path, tone(genre, number, rate, seconds), rate)
+            side = ("train", "train", "train", "validation", "test", "test")[number // 3]
+            rows.append((str(number), str(path), genre, f"artist {number}", side))
+        tracks = pd.DataFrame(rows, columns=["clip_id", "path", "genre", "artist", "split"])
+        self.clips, _ = clean_tracks(tracks, params.clip, params.clean, map)
+        self.split = split_clips(self.clips, params.split)
+        store_patches(self.clips, params.clip, params.mel, self.data / "mel", map)
+        for name, table in describe_clips(self.clips, params.clip, params.descriptors, map).items():
+            write_table(table, self.data / "descriptors" / f"{name}.parquet")
+        self._embed()
+        self._train()
+
+    def _embed(self) -> None:
+        net, weights = load_backbone("vggish", self.params.embed)
+        store = open_patches(self.data / "mel" / "vggish")
+        folder = self.data / "embeddings"
+        folder.mkdir()
+        embeddings = patches_to_embeddings(net, store.patches, batch_size=32)
+        np.save(folder / "vggish.npy", embeddings)
+        write_table(store.index, folder / "vggish.parquet")
+        save_file(net.state_dict(), folder / "vggish.safetensors")
+        (folder / "vggish.json").write_text(json.dumps({"weights": weights, "note": ""}))
+
+    def _train(self) -> None:
+        turns = rounds(self.split, self.clips, self.params.split)
+        genres = genres_of(self.clips)
+        rows = []
+        for job in jobs(self.params.classical, self.data):
+            done = train(job, self.params.classical, self.clips, self.split, turns, genres)
+            path = self.models / "classical" / done.features / done.classifier
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_pipeline(done.pipeline, path.with_suffix(".skops"))
+            write_table(done.predictions, path.with_suffix(".parquet"))
+            rows.append(done.summary())
+        write_table(pd.DataFrame(rows), self.models / "classical" / "models.csv")
+        work = self.models / "work"
+        work.mkdir()
+        start = Starting(self.params.embed.weights, self.params.embed.seed)
+        store = open_patches(self.data / "mel" / "vggish")
+        tuned = finetune(
+            "vggish", store, self.clips, self.split, turns, self.params.finetune, start, work,
+            lambda _: None,
+        )  # fmt: skip
+        folder = self.models / "finetune" / "vggish"
+        folder.mkdir(parents=True)
+        save_file(tuned.net.state_dict(), folder / "network.safetensors")
+        write_table(tuned.predictions, folder / "predictions.parquet")
+        (folder / "network.json").write_text(json.dumps(tuned.summary()))
+
+
+SMALL = {
+    "classical": {
+        "features": ["vggish_stats", "mfcc", "log_mel_stats"],
+        "classifiers": ["svc_rbf", "random_forest", "xgboost", "logistic_regression"],
+    },
+    "finetune": {"trainable": "fc", "epochs": 2, "hidden": 16, "batch_size": 4},
+}
+
+
+@pytest.fixture(scope="module", params=["float32", "float16"])
+def workspace(request, tmp_path_factory) -> Workspace:
+    windows = 2 if request.param == "float16" else 1
+    clip = {"min_seconds": 1.0, "clip_seconds": 2.0, "windows_per_track": windows}
+    params = settings(**SMALL, clip=clip, mel={"dtype": request.param})
+    seconds = 5.3 if windows == 2 else 3.3
+    return Workspace(tmp_path_factory.mktemp(request.param), params, seconds)
+
+
+def served(workspace: Workspace, name: str, folder: Path) -> GenreClassifier:
+    (model,) = [m for m in read_models(workspace.models, workspace.data) if m.name == name]
+    build_classifier(folder, model, workspace.clips, workspace.split, workspace.params)
+    return GenreClassifier(folder)
+
+
+MODELS = [
+    *(f"vggish_stats/{name}" for name in SMALL["classical"]["classifiers"]),
+    "mfcc/svc_rbf",
+    "log_mel_stats/logistic_regression",
+    "finetune/vggish",
+]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_served_classifier_gives_the_pipelines_answers(workspace, name, tmp_path):
+    classifier = served(workspace, name, tmp_path / "classifier")
+    (model,) = [m for m in read_models(workspace.models, workspace.data) if m.name == name]
+    clips = workspace.clips.set_index("clip_id").loc[model.predictions["clip_id"]].reset_index()
+    stored = model.predictions[classifier.spec.genres].to_numpy()
+    answers = classifier.predict_clips(clips)
+    np.testing.assert_allclose(answers, stored, atol=1e-6)
+    np.testing.assert_array_equal(answers.argmax(axis=1), stored.argmax(axis=1))
+    if workspace.params.clip.windows_per_track == 1:
+        # a file shorter than two windows is heard exactly as in training
+        found = classifier.predict(Path(clips["path"][0]))
+        np.testing.assert_allclose(list(found.probabilities.values()), stored[0], atol=1e-6)
+        assert found.genre == classifier.spec.genres[stored[0].argmax()]
+        assert found.windows == 1
+
+
+@pytest.mark.parametrize("features", ["vggish_stats", "mfcc", "log_mel_stats"])
+def test_the_served_classifier_gives_the_pipelines_features(workspace, features, tmp_path):
+    classifier = served(workspace, f"{features}/svc_rbf", tmp_path / "classifier")
+    values, index = read_features(features, workspace.data)
+    for recording, clip_id in zip(
+        Recording.of(workspace.clips), workspace.clips["clip_id"], strict=True
+    ):
+        heard = classifier.features(recording, workspace.params.clip.windows_per_track)
+        np.testing.assert_allclose(heard, values[index["clip_id"] == clip_id], rtol=1e-5, atol=1e-5)
+
+
+def test_loading_and_predicting_unpickle_nothing(workspace, tmp_path, monkeypatch):
+    folder = tmp_path / "classifier"
+    served(workspace, "vggish_stats/random_forest", folder)
+
+    def refuse(*_, **__):
+        raise AssertionError("something was unpickled")
+
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(pickle, name, refuse)
+    GenreClassifier(folder).predict(Path(workspace.clips["path"][0]))
+
+
+def test_it_remembers_whom_it_learnt_from_and_what_it_held_out(workspace, tmp_path):
+    classifier = served(workspace, "mfcc/svc_rbf", tmp_path / "classifier")
+    held_out = set(classifier.held_out["content"])
+    test = workspace.split.loc[workspace.split["split"] == "test", "clip_id"]
+    assert held_out == set(workspace.clips.set_index("clip_id").loc[test, "content"])
+    assert classifier.trained_on == set(workspace.clips["content"]) - held_out
+
+
+def test_served_by_mlflow_it_takes_base64_and_nothing_else(workspace, tmp_path):
+    served(workspace, "mfcc/svc_rbf", tmp_path / "classifier")
+    model = _load_pyfunc(str(tmp_path / "classifier"))
+    sound = io.BytesIO()
+    soundfile.write(sound, tone("Low", 99, 22050, 3), 22050, format="WAV")
+    text = base64.b64encode(sound.getvalue()).decode()
+    answer = model.predict(pd.DataFrame({"audio": [text]}))
+    assert list(answer) == ["genre", *GENRES]
+    assert answer[list(GENRES)].sum(axis=1).tolist() == pytest.approx([1])
+    with pytest.raises(AudioError, match="row 0: its audio is not base64"):
+        model.predict(pd.DataFrame({"audio": ["/etc/passwd"]}))
+    with pytest.raises(AudioError, match="the sound given: "):
+        model.predict(pd.DataFrame({"audio": [base64.b64encode(b"no sound").decode()]}))
+
+
+def test_a_sound_that_is_too_short_or_broken_is_an_audio_error(workspace, tmp_path):
+    classifier = served(workspace, "mfcc/svc_rbf", tmp_path / "classifier")
+    soundfile.write(tmp_path / "short.wav", tone("Low", 1, 22050, 0.2), 22050)
+    with pytest.raises(AudioError, match=r"too short: 0\.2 s of at least 1 s"):
+        classifier.predict(tmp_path / "short.wav")
+    (tmp_path / "broken.mp3").write_bytes(b"")
+    with pytest.raises(AudioError, match="empty"):
+        classifier.predict(tmp_path / "broken.mp3")
+
+
+def test_a_longer_recording_is_heard_in_as_many_windows_as_fit(workspace, tmp_path):
+    classifier = served(workspace, "mfcc/svc_rbf", tmp_path / "classifier")
+    long = np.concatenate([tone("Low", 1, 22050, 6), tone("Low", 2, 22050, 5)])
+    soundfile.write(tmp_path / "long.wav", long, 22050)
+    found = classifier.predict(tmp_path / "long.wav")
+    assert found.windows == 5
+    assert found.genre == "Low"
