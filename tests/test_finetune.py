@@ -8,6 +8,7 @@ from torch import nn
 
 from genre_pred import finetune as module
 from genre_pred.audio.patches import PatchStore
+from genre_pred.faults import Fault
 from genre_pred.finetune import Network, Starting, build_network, finetune, run_frozen_part
 from genre_pred.nets.patch_net import PatchNet
 from genre_pred.nets.vggish import VGGish
@@ -184,6 +185,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(tmp_path):
     weights = [net.state_dict()["head.0.weight"] for net in (one, two, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+def test_a_training_that_diverges_says_what_to_lower(tmp_path):
+    settings = SETTINGS.model_copy(update={"learning_rate": 1e30, "optimizer": "sgd"})
+    with pytest.raises(Fault, match=r"lower finetune\.learning_rate = 1e\+30"):
+        trained(tmp_path, settings)
 
 
 def test_windows_of_a_clip_are_averaged():

@@ -7,7 +7,7 @@ this module brings the tables, and does to the registry what was decided.
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +163,9 @@ def _settle(
         if not decision.promote:
             return decision
         if not contest:
-            reason = f"{decision.reason[: -len(': promoted.')]}: it would be promoted by "
-            reason += "`genre-pred champion promote`; an experiment only registers a challenger."
-            return Decision(**{**asdict(decision), "promote": False, "reason": reason})
+            reason = decision.reason.removesuffix(": promoted.")
+            reason += ": `genre-pred champion promote` would promote it, an experiment does not."
+            return replace(decision, promote=False, reason=reason)
         track.crown(name, best.version, decision.reason, "challenge")
     if others:
         track.set_alias(name, track.CHALLENGER, others[0].version)
@@ -175,15 +175,13 @@ def _settle(
 
 
 def _ranked(entrants: Sequence[Entrant]) -> list[Entrant]:
-    rest, ranked = list(entrants), []
-    while rest:
-        best = rest[0]
-        for other in rest[1:]:
-            if first_champion(best.side, other.side) is other.side:
-                best = other
-        rest.remove(best)
-        ranked.append(best)
-    return ranked
+    """Best first: the one that `first_champion` prefers to all others, then by log-loss."""
+    best = entrants[0]
+    for other in entrants[1:]:
+        if first_champion(best.side, other.side) is other.side:
+            best = other
+    others = [it for it in entrants if it is not best]
+    return [best, *sorted(others, key=lambda it: it.side.validation_log_loss)]
 
 
 def _first(best: Entrant, others: Sequence[Entrant]) -> str:

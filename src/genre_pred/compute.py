@@ -5,6 +5,7 @@ from functools import partial
 from typing import TypeVar
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
 from genre_pred.params import Compute
@@ -23,7 +24,8 @@ def clip_map(settings: Compute, doing: str) -> Map:
 
     Returns:
         A function of (function, items) that yields the results in the items' order. Its workers
-        are single-threaded: two processes are faster than one with two threads.
+        are single-threaded: two processes are faster than one with two threads, and the last
+        digits of a matrix product depend on the number of threads.
     """
     return partial(_map, settings.workers or cpu_count(), doing)
 
@@ -31,8 +33,15 @@ def clip_map(settings: Compute, doing: str) -> Map:
 def _map(
     n_workers: int, doing: str, function: Callable[[Item], Result], items: Sequence[Item]
 ) -> Iterator[Result]:
+    if n_workers == 1:  # joblib then works in this process, whose threads it leaves alone
+        function = partial(_single_threaded, function)
     with parallel_config(backend="loky", inner_max_num_threads=1):
         results = Parallel(n_jobs=n_workers, return_as="generator")(
             delayed(function)(item) for item in items
         )
     yield from tqdm(results, total=len(items), desc=doing, unit="clip")
+
+
+def _single_threaded(function: Callable[[Item], Result], item: Item) -> Result:
+    with threadpool_limits(1):
+        return function(item)

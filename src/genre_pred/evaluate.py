@@ -86,11 +86,10 @@ def judge_models(
     metrics: dict[str, Any] = {
         approach: _row(board[board["model"] == model].iloc[0]) for approach, model in best.items()
     }
-    rivals = [best[approach] for approach in candidates if approach in best]
+    rivals = [approach for approach in candidates if approach in best]
     if len(rivals) == 2:
-        first, second = (predictions[model] for model in rivals)
-        name = f"{candidates[1]}_minus_{candidates[0]}"
-        metrics[name] = _difference(second, first, truth, settings)
+        first, second = (predictions[best[approach]] for approach in rivals)
+        metrics[f"{rivals[1]}_minus_{rivals[0]}"] = _difference(second, first, truth, settings)
     return Verdict(board, winners, metrics)
 
 

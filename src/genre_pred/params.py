@@ -8,16 +8,31 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from genre_pred.faults import Fault
 
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("name each only once")
+    return names
+
+
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
-Names = Annotated[tuple[Name, ...], Field(min_length=1)]
+Names = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_each_once)]
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -46,6 +61,14 @@ class Data(Section):
         if ".." in Path(path).parts:
             raise ValueError("give an absolute path, or one inside this repository")
         return path
+
+    @model_validator(mode="after")
+    def _have_a_name(self) -> "Data":
+        if not self.collection:
+            raise ValueError(
+                f"name is {self.name!r} and path {self.path!r}: name needs a letter or a digit"
+            )
+        return self
 
     @property
     def collection(self) -> str:
@@ -89,7 +112,10 @@ class Split(Section):
     @model_validator(mode="after")
     def _leave_something_to_learn_from(self) -> "Split":
         if self.validation_share + self.test_share >= 1:
-            raise ValueError("validation_share + test_share must leave something to train on")
+            raise ValueError(
+                f"validation_share + test_share is {self.validation_share + self.test_share:g}: "
+                "they must leave something to train on"
+            )
         return self
 
 
@@ -180,7 +206,8 @@ class Finetune(Section):
     def _augment_only_what_passes_the_convolutions(self) -> "Finetune":
         if self.spec_augment and self.trainable != "all":
             raise ValueError(
-                "spec_augment needs trainable: all (the others train on stored features)"
+                f"spec_augment is true and trainable is {self.trainable!r}: it needs trainable: "
+                "all (the others train on stored features)"
             )
         return self
 
@@ -197,7 +224,9 @@ class Promote(Section):
     """Who may become champion, and how sure one must be."""
 
     approaches: Annotated[
-        tuple[Literal["embedding", "finetune", "descriptors"], ...], Field(min_length=1)
+        tuple[Literal["embedding", "finetune", "descriptors"], ...],
+        Field(min_length=1),
+        AfterValidator(_each_once),
     ]
     confidence: Share
 
@@ -245,8 +274,9 @@ def read_params(path: Path = Path("params.yaml")) -> Params:
     except YAMLError as error:
         raise ParamsError(f"{path} is not valid YAML: {error}") from error
     try:
-        # By way of JSON, the strict mode takes lists for tuples but no "8" for 8.
-        return Params.model_validate_json(json.dumps(written), strict=True)
+        # By way of JSON, the strict mode takes lists for tuples but no "8" for 8; a name that
+        # YAML takes for a date is its text again.
+        return Params.model_validate_json(json.dumps(written, default=str), strict=True)
     except ValidationError as error:
         raise ParamsError(_for_people(path, error)) from None
 
@@ -255,11 +285,16 @@ def _for_people(path: Path, error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"]) or "the file"
+        wrong = problem["msg"].removeprefix("Value error, ")
         match problem["type"]:
             case "missing":
                 lines.append(f"{path}: {key} is missing")
             case "extra_forbidden":
                 lines.append(f"{path}: {key} is not a setting; is it misspelt?")
+            case "value_error" if isinstance(problem["input"], dict):  # its text has the values
+                lines.append(f"{path}: {key}: {wrong}")
             case _:
-                lines.append(f"{path}: {key} is {problem['input']!r}: {problem['msg']}")
+                # Of a setting with alternatives pydantic adds which of them it tried.
+                key = ".".join(p for p in key.split(".") if p.isidentifier() or p.isdigit()) or key
+                lines.append(f"{path}: {key} is {problem['input']!r}: {wrong}")
     return "\n".join(lines)

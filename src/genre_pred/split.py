@@ -42,6 +42,8 @@ def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
     Raises:
         SplitError: If the collection cannot be split so.
     """
+    if clips.empty:
+        raise SplitError("there are no clips: see data/rejected.csv")
     if clips["genre"].nunique() < 2:
         only = clips["genre"].iloc[0]
         raise SplitError(f"there is one genre only ({only}): nothing to tell apart")
@@ -55,6 +57,7 @@ def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
         case method:
             artists = artist_groups(clips) if method == "grouped" else None
             split, fold = _shares(clips, settings, artists), np.full(len(clips), -1)
+            _check_genres(clips, split)
     table = pd.DataFrame({"clip_id": clips["clip_id"], "split": split.astype(str), "fold": fold})
     return table
 
@@ -94,8 +97,8 @@ def rounds(split: pd.DataFrame, clips: pd.DataFrame, settings: Split) -> list[Ro
 def inner_round(clips: pd.DataFrame, settings: Split, fold: int, predicted: Sequence[str]) -> Round:
     """A round on these clips alone, a share of which watches over the training.
 
-    Where artists or the number of clips leave no stratified share, the round has no validation
-    and trains on everything.
+    Where artists or the number of clips leave no stratified share, or that share would take the
+    last of a genre, the round has no validation and trains on everything.
     """
     n_inner = max(2, round(1 / settings.validation_share))
     smallest = clips["genre"].value_counts().min()
@@ -106,6 +109,8 @@ def inner_round(clips: pd.DataFrame, settings: Split, fold: int, predicted: Sequ
         return Round(fold, clips["clip_id"].tolist(), [], list(predicted))
     inner = fold_numbers(clips, min(n_inner, int(smallest)), settings.seed) == 0
     ids = clips["clip_id"]
+    if clips.loc[~inner, "genre"].nunique() < clips["genre"].nunique():
+        return Round(fold, ids.tolist(), [], list(predicted))
     return Round(fold, ids[~inner].tolist(), ids[inner].tolist(), list(predicted))
 
 
@@ -152,7 +157,10 @@ def _shares(clips: pd.DataFrame, settings: Split, artists: pd.Series | None) -> 
             "folders: path,artist): give them, or set split.method to stratified or folds"
         )
     _enough(clips, 3, "train, validation and test", by_artist=artists is not None)
-    units = clips if artists is None else clips.drop_duplicates("artist")
+    # An artist of several genres stands for the one that has the fewest artists.
+    n_artists = clips["genre"].map(clips.groupby("genre")["artist"].nunique())
+    scarce_first = clips.loc[n_artists.sort_values(kind="stable").index]
+    units = clips if artists is None else scarce_first.drop_duplicates("artist")
     name = "clip_id" if artists is None else "artist"
     rest_share = settings.validation_share + settings.test_share
     train, rest = _cut(units, rest_share, 2, settings.seed)
@@ -169,7 +177,9 @@ def _cut(
     kept, cut = [], []
     for _, genre in units.groupby("genre"):
         n_cut = min(max(at_least, round(share * len(genre))), len(genre) - 1)
-        one, other = train_test_split(genre, test_size=n_cut, random_state=seed)
+        one, other = genre, genre.iloc[:0]
+        if n_cut:
+            one, other = train_test_split(genre, test_size=n_cut, random_state=seed)
         kept.append(one)
         cut.append(other)
     return pd.concat(kept), pd.concat(cut)

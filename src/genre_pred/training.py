@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from genre_pred.faults import Fault
 from genre_pred.files import written_whole
 from genre_pred.nets.patch_net import PatchNet
 from genre_pred.nets.precision import DTYPES
@@ -89,6 +90,9 @@ def train_network(
 
     Returns:
         The history and the best epoch.
+
+    Raises:
+        Fault: If the loss is not finite any more.
     """
     device = device_for(settings)
     net = net.to(device)
@@ -108,6 +112,11 @@ def train_network(
                 score = (figures["validation_accuracy"], -figures["validation_loss"])
             else:
                 score = (float(state.epoch), 0.0)
+            if not all(math.isfinite(figure) for figure in figures.values()):
+                raise Fault(
+                    f"training left the finite numbers in epoch {state.epoch + 1}: "
+                    f"lower finetune.learning_rate = {settings.learning_rate:g}"
+                )
             state.epoch += 1
             state.history.append({"epoch": float(state.epoch), **figures})
             if score > state.best_score:
@@ -201,17 +210,23 @@ def _save(
     optimizer: torch.optim.Optimizer,
     shuffle: torch.Generator,
 ) -> None:
+    if state.best_epoch == state.epoch:  # before the rest, which counts on it
+        _write(state.best_weights, _best_of(path))
+    told = {name: value for name, value in vars(state).items() if name != "best_weights"}
     generators = {"shuffle": shuffle.get_state(), "global": torch.get_rng_state()}
+    state_dicts = {"net": net.state_dict(), "optimizer": optimizer.state_dict()}
+    _write({"training": told, "generators": generators, **state_dicts}, path)
+
+
+def _write(content: object, path: Path) -> None:
     with written_whole(path) as temporary:
-        torch.save(
-            {
-                "training": vars(state),
-                "net": net.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "generators": generators,
-            },
-            temporary,
-        )
+        torch.serialization.set_crc32_options(False)  # half the time of a gigabyte's writing
+        torch.save(content, temporary)
+        torch.serialization.set_crc32_options(True)
+
+
+def _best_of(path: Path) -> Path:
+    return path.with_suffix(".best.pt")
 
 
 def _resume(
@@ -224,4 +239,5 @@ def _resume(
     optimizer.load_state_dict(saved["optimizer"])
     shuffle.set_state(saved["generators"]["shuffle"])
     torch.set_rng_state(saved["generators"]["global"])
-    return Training(**saved["training"])
+    best = torch.load(_best_of(path), weights_only=True, map_location="cpu")
+    return Training(**saved["training"], best_weights=best)

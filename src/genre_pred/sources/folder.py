@@ -60,7 +60,11 @@ def read_tracks(root: Path) -> pd.DataFrame:
 
 
 def _artists(path: Path, clip_ids: pd.Series) -> pd.Series:
-    table = pd.read_csv(path, dtype="string")
+    try:
+        # Artists may be called NA or None; only an empty cell is unknown.
+        table = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
+    except ValueError as error:
+        raise SourceError(f"{path} is not a table in UTF-8 with commas: {error}") from error
     if not {"path", "artist"} <= set(table):
         raise SourceError(f"{path} must have the columns path and artist")
     if table["path"].duplicated().any():

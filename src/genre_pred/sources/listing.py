@@ -65,7 +65,7 @@ def files_under(root: Path) -> list[Path]:
 
 def why_it_may_be_missing(root: Path) -> str:
     """A hint for a queued experiment, whose copy of the repository lacks untracked music."""
-    in_copy = not root.is_absolute() and COPIES.parts == Path.cwd().parts[-4:-1]
+    in_copy = not root.is_absolute() and f"/{COPIES.as_posix()}/" in Path.cwd().as_posix()
     return (
         " (this experiment runs in a copy of the repository, which holds tracked files only: "
         "give data.path as an absolute path)"

@@ -1,0 +1,49 @@
+"""What several rooms' tests begin with: the settings, a sound, a collection of clips."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from genre_pred.params import read_params
+
+
+@pytest.fixture(scope="session")
+def params():
+    """The repository's own settings."""
+    return read_params(Path(__file__).parents[1] / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def write_sound():
+    """Write a tone in noise; each seed has another sound."""
+
+    def write(path, seconds=3.0, rate=8000, seed=0, level=0.1):
+        rng = np.random.default_rng(seed)
+        t = np.arange(round(seconds * rate)) / rate
+        tone = np.sin(2 * np.pi * rng.uniform(200, 800) * t) + 0.1 * rng.standard_normal(len(t))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Whole steps of 16 bits, so that every lossless container holds the same sound.
+        soundfile.write(path, np.round(level * tone * 2**15).astype(np.int16), rate)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def make_clips():
+    """A table of clips: so many artists in each genre, so many clips of each."""
+
+    def make(artists=6, each=2, genres=("blues", "jazz"), known=True):
+        rows = [
+            (f"{genre}-{artist}-{n}", genre, f"{genre}-{artist}" if known else pd.NA)
+            for genre in genres
+            for artist in range(artists)
+            for n in range(each)
+        ]
+        clips = pd.DataFrame(rows, columns=["clip_id", "genre", "artist"]).astype("string")
+        return clips.assign(split=pd.array([pd.NA] * len(clips), dtype="string"))
+
+    return make

@@ -1,0 +1,214 @@
+"""The verdict: chosen on validation, told on test, with every look at the test clips counted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genre_pred.evaluate import genre_table, judge_models, judging_split, on_judging_split
+from genre_pred.judge.metrics import score
+from genre_pred.judge.significance import mcnemar
+from genre_pred.models import Model
+from genre_pred.params import Evaluate
+
+GENRES = ["blues", "jazz"]
+N = 40  # clips of each side
+TRUTH = pd.DataFrame(
+    {
+        "clip_id": [f"{side}{i:02d}" for side in "vt" for i in range(N)],
+        "genre": GENRES * N,
+        "artist": [f"artist {side}{i // 4}" for side in "vt" for i in range(N)],
+    }
+)
+SETTINGS = Evaluate(confidence=0.9, n_resamples=300, seed=5)
+
+
+def predictions(validation_hits, test_hits):
+    """Right on the first so many clips of each side; without test where None."""
+    hits = np.concatenate([np.arange(N) < n for n in (validation_hits, test_hits or 0)])
+    says_blues = (TRUTH["genre"] == "blues").to_numpy() == hits
+    table = pd.DataFrame(
+        {"clip_id": TRUTH["clip_id"], "split": ["validation"] * N + ["test"] * N, "fold": -1}
+    ).assign(blues=np.where(says_blues, 0.8, 0.2))
+    table["jazz"] = 1 - table["blues"]
+    return table if test_hits is not None else table[:N]
+
+
+def model(name, approach, validation_hits=None, test_hits=20, note=""):
+    trained = validation_hits is not None
+    return Model(
+        name=name,
+        approach=approach,
+        features=None,
+        network=None,
+        temperature=1.0,
+        weights="",
+        files={},
+        predictions=predictions(validation_hits, test_hits) if trained else None,
+        identity=f"identity of {name}" if trained else "",
+        note=note,
+        command=f"train {name}",
+    )
+
+
+MODELS = [
+    model("late/svc", "embedding", 24, 36),  # better on test, worse on validation
+    model("early/svc", "embedding", 30, 22),
+    model("finetune/net", "finetune", 33, 30),
+    model("mfcc/svc", "descriptors", 26, 38),
+    model("majority", "floor", 20, 20),
+    model("pca/svc", "embedding", note="n/a: too many components"),
+]
+
+
+def judge(models=MODELS, **options):
+    terms = {
+        "candidates": ("embedding", "finetune"),
+        "protocol": "grouped, artists apart",
+        "grouped": True,
+        "seen_before": set(),
+    }
+    return judge_models(models, TRUTH, GENRES, SETTINGS, **(terms | options))
+
+
+@pytest.fixture(scope="module")
+def verdict():
+    return judge()
+
+
+def test_the_best_of_each_approach_is_chosen_on_validation(verdict):
+    assert {approach: m.name for approach, m in verdict.best.items()} == {
+        "embedding": "early/svc",
+        "finetune": "finetune/net",
+        "descriptors": "mfcc/svc",
+        "floor": "majority",
+    }
+
+
+def test_only_the_best_of_each_approach_look_at_the_test_clips(verdict):
+    board = verdict.board.set_index("model")
+    assert board["test_accuracy"].dropna().to_dict() == {
+        "early/svc": 22 / N,
+        "finetune/net": 30 / N,
+        "mfcc/svc": 38 / N,
+        "majority": 20 / N,
+    }
+    assert board["validation_accuracy"].dropna().to_dict() == {
+        "late/svc": 24 / N,
+        "early/svc": 30 / N,
+        "finetune/net": 33 / N,
+        "mfcc/svc": 26 / N,
+        "majority": 20 / N,
+    }
+
+
+def test_the_board_is_in_the_order_of_validation(verdict):
+    assert verdict.board["model"].tolist() == [
+        "finetune/net",
+        "early/svc",
+        "mfcc/svc",
+        "late/svc",
+        "majority",
+        "pca/svc",
+    ]
+    assert (verdict.board["protocol"] == "grouped, artists apart").all()
+    assert (verdict.board["artists"] == "grouped").all()
+
+
+def test_what_could_not_be_trained_is_a_row_with_its_reason(verdict):
+    row = verdict.board.set_index("model").loc["pca/svc"]
+    assert row["note"] == "n/a: too many components"
+    assert pd.isna(row["validation_accuracy"])
+    assert pd.isna(row["test_accuracy"])
+
+
+def test_no_test_score_changes_the_choice():
+    swapped = [
+        model("early/svc", "embedding", 30, 0),
+        *(m for m in MODELS if m.name != "early/svc"),
+    ]
+    assert judge(swapped).best["embedding"].name == "early/svc"
+
+
+def test_every_look_at_the_test_clips_is_counted_once():
+    assert set(judge().board["test_seen"]) == {4}
+    before = {"identity of early/svc", "identity of a model of last week", "another"}
+    assert set(judge(seen_before=before).board["test_seen"]) == {6}
+    assert set(judge(seen_before=before | {"identity of late/svc"}).board["test_seen"]) == {7}
+
+
+def test_the_metrics_are_those_of_the_best(verdict):
+    assert list(verdict.metrics) == [
+        "descriptors",
+        "embedding",
+        "finetune",
+        "floor",
+        "finetune_minus_embedding",
+    ]
+    found = verdict.metrics["embedding"]
+    assert found["model"] == "early/svc"
+    table = verdict.best["embedding"].predictions
+    for split in ("validation", "test"):
+        scores = score(table[table["split"] == split], TRUTH, GENRES)
+        for name in ("accuracy", "macro_f1", "log_loss"):
+            assert found[f"{split}_{name}"] == pytest.approx(scores[name], abs=1e-6)
+        assert found[f"{split}_low"] < found[f"{split}_accuracy"] < found[f"{split}_high"]
+    board = verdict.board.set_index("model")
+    assert found["test_low"] == pytest.approx(board.loc["early/svc", "test_low"], abs=1e-6)
+
+
+def test_the_difference_is_the_second_candidate_minus_the_first_on_test(verdict):
+    found = verdict.metrics["finetune_minus_embedding"]
+    assert found["on"] == "test"
+    assert found["accuracy"] == pytest.approx(8 / N)
+    assert 0 <= found["low"] < 8 / N < found["high"]
+    right = [np.arange(N) < n for n in (30, 22)]
+    assert found["mcnemar_p"] == pytest.approx(mcnemar(*right), abs=1e-6)
+    turned = judge(candidates=("finetune", "embedding")).metrics["embedding_minus_finetune"]
+    assert turned["accuracy"] == pytest.approx(-8 / N)
+
+
+def test_the_difference_is_named_after_those_that_were_compared():
+    without = [m for m in MODELS if m.approach != "finetune"]
+    metrics = judge(without, candidates=("embedding", "finetune", "descriptors")).metrics
+    assert metrics["descriptors_minus_embedding"]["accuracy"] == pytest.approx(16 / N)
+    assert "finetune_minus_embedding" not in metrics
+
+
+def test_without_a_test_split_the_difference_is_on_validation():
+    models = [model("early/svc", "embedding", 30, None), model("net", "finetune", 33, None)]
+    verdict = judge(models)
+    found = verdict.metrics["finetune_minus_embedding"]
+    assert (found["on"], found["accuracy"]) == ("validation", pytest.approx(3 / N))
+    assert verdict.board["test_accuracy"].isna().all()
+    assert not any(name.startswith("test_") for name in verdict.metrics["embedding"])
+
+
+def test_one_approach_alone_has_nobody_to_be_compared_with():
+    verdict = judge([model("early/svc", "embedding", 30)])
+    assert list(verdict.metrics) == ["embedding"]
+
+
+def test_the_same_models_give_the_same_verdict(verdict):
+    again = judge(MODELS[::-1])
+    assert again.metrics == verdict.metrics
+    pd.testing.assert_frame_equal(again.board, verdict.board)
+
+
+def test_artists_that_stand_on_two_sides_are_told():
+    assert set(judge(grouped=False).board["artists"]) == {"not grouped, optimistic"}
+
+
+def test_validation_judges_where_there_is_no_test():
+    both, one = predictions(10, 20), predictions(10, None)
+    assert (judging_split(both), judging_split(one)) == ("test", "validation")
+    assert on_judging_split(both)["clip_id"].tolist() == TRUTH["clip_id"].tolist()[N:]
+    assert on_judging_split(one)["clip_id"].tolist() == TRUTH["clip_id"].tolist()[:N]
+
+
+def test_each_genre_is_scored_on_validation_for_the_best(verdict):
+    table = genre_table(verdict.best, TRUTH, GENRES).set_index(["approach", "genre"])
+    assert len(table) == 4 * 2
+    # 30 of 40 right, the rest taken for the other genre: 15 of 20 each.
+    blues = table.loc[("embedding", "blues")]
+    assert (blues["precision"], blues["recall"], blues["f1"]) == (0.75, 0.75, 0.75)
+    assert (blues["clips"], blues["model"]) == (20, "early/svc")

@@ -1,0 +1,93 @@
+"""Feature sets: their sums by hand, their shapes, and what happens when something is missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genre_pred.audio.patches import PatchWriter
+from genre_pred.clips import write_table
+from genre_pred.faults import Fault
+from genre_pred.features import (
+    FEATURE_SETS,
+    flatten,
+    log_mel_statistics,
+    patch_statistics,
+    read_features,
+)
+
+INDEX = pd.DataFrame({"clip_id": ["b", "a", "a"], "window": [0, 0, 1]})
+
+
+@pytest.fixture
+def data(tmp_path):
+    """What the stages before leave: 3 rows, of 2 patches where there are patches."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "embeddings").mkdir()
+    np.save(tmp_path / "embeddings" / "vggish.npy", rng.random((3, 2, 4), dtype=np.float32))
+    write_table(INDEX, tmp_path / "embeddings" / "vggish.parquet")
+    described = pd.DataFrame(rng.random((3, 5), dtype=np.float32), columns=list("vwxyz"))
+    write_table(INDEX.join(described), tmp_path / "descriptors" / "mfcc.parquet")
+    with PatchWriter(tmp_path / "mel" / "vggish", 3, (2, 6, 3), "float16") as writer:
+        for row in range(3):
+            writer.write(row, rng.random((2, 6, 3)))
+        writer.close(INDEX)
+    return tmp_path
+
+
+def test_patch_statistics_by_hand():
+    embeddings = np.array([[[1, 10], [3, 10]], [[0, 0], [0, 4]]], np.float32)
+    expected = [[2, 10, 1, 0], [0, 2, 0, 2]]  # means, then deviations, over the 2 patches
+    np.testing.assert_array_equal(patch_statistics(embeddings), expected)
+
+
+def test_log_mel_statistics_by_hand():
+    # one row of 2 patches of 2 frames of 2 bands: bands 1 3 5 7 and 2 2 2 2
+    patches = np.array([[[[1, 2], [3, 2]], [[5, 2], [7, 2]]]], np.float16)
+    found = log_mel_statistics(patches)
+    np.testing.assert_allclose(found, [[4, 2, np.sqrt(5), 0]], rtol=1e-6)
+    assert found.dtype == np.float32
+
+
+def test_half_precision_loses_nothing_in_the_sums():
+    patches = np.full((1, 40, 96, 2), -4.6055, np.float16)
+    np.testing.assert_allclose(log_mel_statistics(patches)[0, :2], np.float16(-4.6055), rtol=1e-6)
+
+
+def test_flattening_keeps_each_row_together():
+    values = np.arange(12).reshape(2, 3, 2)
+    assert flatten(values).tolist() == [list(range(6)), list(range(6, 12))]
+    assert flatten(values).dtype == np.float32
+
+
+N_FEATURES = {"vggish": 8, "vggish_pca": 8, "vggish_stats": 8, "mfcc": 5, "log_mel_stats": 6}
+
+
+@pytest.mark.parametrize("name", list(FEATURE_SETS))
+def test_every_feature_set_reads_its_rows(data, name):
+    features, index = read_features(name, data)
+    assert (features.shape, features.dtype) == ((3, N_FEATURES[name]), np.float32)
+    assert index["clip_id"].tolist() == ["b", "a", "a"]
+    assert index["window"].tolist() == [0, 0, 1]
+
+
+def test_summaries_are_those_of_what_was_stored(data):
+    stored = np.load(data / "embeddings" / "vggish.npy")
+    found, _ = read_features("vggish_stats", data)
+    np.testing.assert_allclose(found[1, :4], stored[1].mean(axis=0), rtol=1e-6)
+    np.testing.assert_array_equal(read_features("vggish", data)[0][2], stored[2].ravel())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_value_that_is_no_number_is_told_with_its_clip(data, bad):
+    path = data / "embeddings" / "vggish.npy"
+    embeddings = np.load(path)
+    embeddings[2, 1, 3] = bad
+    np.save(path, embeddings)
+    with pytest.raises(ValueError, match="the features vggish of a are not finite"):
+        read_features("vggish", data)
+
+
+@pytest.mark.parametrize("name", list(FEATURE_SETS))
+def test_what_was_not_computed_is_a_fault(tmp_path, name):
+    with pytest.raises(Fault, match=f"features {name} need {FEATURE_SETS[name].origin} in"):
+        read_features(name, tmp_path)

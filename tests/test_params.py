@@ -1,0 +1,176 @@
+"""params.yaml: every mistake is named with its key and its value."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from genre_pred.params import Data, ParamsError, read_params
+
+OWN = Path(__file__).parents[1] / "params.yaml"
+MISSING = object()
+
+
+@pytest.fixture
+def read_with(tmp_path):
+    """Read the repository's params.yaml with some settings changed, by their dotted keys."""
+
+    def read(changes):
+        written = YAML(typ="safe").load(OWN)
+        for key, value in changes.items():
+            *above, last = key.split(".")
+            section = written
+            for name in above:
+                section = section[name]
+            section[last] = value
+            if value is MISSING:
+                del section[last]
+        path = tmp_path / "params.yaml"
+        YAML(typ="safe").dump(written, path)
+        return read_params(path)
+
+    return read
+
+
+def test_the_repository_s_own_file_reads_as_it_is_written(params):
+    written = YAML(typ="safe").load(OWN)
+    assert json.loads(params.model_dump_json()) == written
+
+
+def test_1e_4_is_a_number(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(re.sub(r"weight_decay: \S+", "weight_decay: 1e-4", OWN.read_text()))
+    assert read_params(path).finetune.weight_decay == 0.0001
+
+
+def test_a_whole_number_will_do_for_a_fraction_but_not_the_reverse(read_with):
+    assert read_with({"classical.svc_rbf.C": 10}).classical.svc_rbf.C == 10.0
+    with pytest.raises(ParamsError, match=r"finetune\.hidden is 256\.5"):
+        read_with({"finetune.hidden": 256.5})
+
+
+@pytest.mark.parametrize("gamma", ["scale", "auto", 0.5])
+def test_gamma_is_a_rule_or_a_number(read_with, gamma):
+    assert read_with({"classical.svc_rbf.gamma": gamma}).classical.svc_rbf.gamma == gamma
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "said"),
+    [
+        ({"split.n_fold": 5}, "split.n_fold", "not a setting"),
+        ({"split.n_folds": MISSING}, "split.n_folds", "missing"),
+        ({"split": MISSING}, "split", "missing"),
+        ({"splits": {}}, "splits", "not a setting"),
+        ({"split.n_folds": 1}, "split.n_folds", "1"),
+        ({"finetune.epochs": "10"}, "finetune.epochs", "'10'"),
+        ({"finetune.epochs": 0}, "finetune.epochs", "0"),
+        ({"finetune.epochs": None}, "finetune.epochs", "None"),
+        ({"mel.front_ends": "vggish"}, "mel.front_ends", "'vggish'"),
+        ({"mel.front_ends": []}, "mel.front_ends", "[]"),
+        ({"classical.svc_rbf.C": -2.5}, "classical.svc_rbf.C", "-2.5"),
+        ({"classical.svc_rbf.C": float("nan")}, "classical.svc_rbf.C", "nan"),
+        ({"classical.svc_rbf.C": float("inf")}, "classical.svc_rbf.C", "inf"),
+        ({"classical.svc_rbf.gamma": "wide"}, "classical.svc_rbf.gamma is", "'wide'"),
+        ({"split.validation_share": 1.0}, "split.validation_share", "1.0"),
+        ({"split.test_share": 0}, "split.test_share", "0"),
+        ({"split.validation_share": 0.9, "split.test_share": 0.15}, "validation_share", "1.05"),
+        ({"split.method": "random"}, "split.method", "'random'"),
+        ({"data.path": "../music"}, "data.path", "'../music'"),
+        ({"data.path": "a/../../music"}, "data.path", "'a/../../music'"),
+        ({"data.name": "//"}, "data: name", "'//'"),
+        ({"clip.clip_seconds": 0.5}, "clip.clip_seconds", "0.5"),
+        ({"clean.min_rms_db": 3.0}, "clean.min_rms_db", "3.0"),
+        ({"clean.max_rejected": 5}, "clean.max_rejected", "5"),
+        ({"finetune.spec_augment": "yes"}, "finetune.spec_augment", "'yes'"),
+        (
+            {"finetune.spec_augment": True, "finetune.trainable": "fc"},
+            "finetune",
+            "trainable is 'fc'",
+        ),
+        ({"descriptors.sets": ["mfcc", "mfcc"]}, "descriptors.sets", "only once"),
+        ({"promote.approaches": ["finetune", "finetune"]}, "promote.approaches", "only once"),
+        ({"promote.approaches": ["luck"]}, "promote.approaches.0", "'luck'"),
+        ({"compute.workers": 0}, "compute.workers", "0"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_key_and_value(read_with, changes, key, said):
+    with pytest.raises(ParamsError) as caught:
+        read_with(changes)
+    lines = [line for line in str(caught.value).splitlines() if key in line]
+    assert any(said in line for line in lines), str(caught.value)
+
+
+def test_a_rule_between_two_settings_does_not_list_the_whole_section(read_with):
+    with pytest.raises(ParamsError) as caught:
+        read_with({"finetune.spec_augment": True, "finetune.trainable": "head"})
+    assert "weight_decay" not in str(caught.value)
+
+
+def test_every_mistake_is_told_at_once(read_with):
+    with pytest.raises(ParamsError) as caught:
+        read_with({"split.n_folds": 1, "embed.batch_size": -1, "clean.sede": 3})
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    for key in ("split.n_folds", "embed.batch_size", "clean.sede"):
+        assert sum(key in line for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"data: [demo\nsplit: 3", "not valid YAML"),
+        (b"data: 1\ndata: 2\n", "duplicate key"),
+        (b"data: \xff\n", "not valid YAML"),
+        (b"", "the file is None"),
+        (b"- data\n", "the file is ['data']"),
+    ],
+)
+def test_a_file_of_another_kind_is_a_params_error(tmp_path, content, said):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ParamsError) as caught:
+        read_params(path)
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_a_params_error(tmp_path):
+    with pytest.raises(ParamsError, match=r"other\.yaml is missing"):
+        read_params(tmp_path / "other.yaml")
+
+
+def test_settings_cannot_be_changed(params):
+    with pytest.raises(ValidationError, match="frozen"):
+        params.split.seed = 1
+    with pytest.raises(ValidationError, match="frozen"):
+        params.split = None
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "path", "collection"),
+    [
+        ("demo", None, "music", "demo"),
+        ("fma", None, "/data/FMA", "fma"),
+        ("fma", "FMA small", "/data/FMA", "fma-small"),
+        ("folder", None, "/home/me/My Music (2024)", "my-music-2024"),
+        ("folder", "Мои песни", "music", "мои-песни"),
+    ],
+)
+def test_a_collection_is_called_by_its_name_or_source_or_folder(source, name, path, collection):
+    data = Data(source=source, name=name, path=path, subset="small")
+    assert data.collection == collection
+
+
+def test_a_folder_without_a_name_needs_one():
+    with pytest.raises(ValidationError, match="name needs a letter"):
+        Data(source="folder", name=None, path=".", subset="small")
+    assert Data(source="folder", name="mine", path=".", subset="small").collection == "mine"
+
+
+def test_a_name_that_yaml_takes_for_a_date_is_its_text(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(re.sub(r"name: \S+", "name: 2024-01-31", OWN.read_text()))
+    assert read_params(path).data.name == "2024-01-31"

@@ -1,0 +1,290 @@
+"""Collections as they lie on a disk: FMA's layout, a folder of one's own, and its listing."""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from genre_pred.clips import TRACKS
+from genre_pred.sources import SOURCES
+from genre_pred.sources.fma import read_tracks as read_fma
+from genre_pred.sources.folder import read_tracks as read_folder
+from genre_pred.sources.listing import SourceError, write_listing
+
+# FMA's own header: two rows of names, then one with the index's name alone.
+HEADER = """,artist,set,set,track,track
+,id,split,subset,genre_top,title
+track_id,,,,,
+"""
+ROWS = """2,1,training,small,Hip-Hop,Food
+10,6,validation,small,Pop,"One, ""Two"" 3"
+5,1,test,small,Hip-Hop,
+140,54,training,medium,Folk,x
+141,,test,large,Folk,x
+20,4,training,large,,no genre
+155000,7,training,medium,Rock,x
+"""
+
+
+@pytest.fixture
+def fma(tmp_path):
+    (tmp_path / "fma_metadata").mkdir()
+    (tmp_path / "fma_metadata" / "tracks.csv").write_text(HEADER + ROWS)
+    return tmp_path
+
+
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(name.encode())
+    return root
+
+
+# fma
+
+
+def test_fma_tracks_have_the_publisher_s_split_and_path(fma):
+    tracks = read_fma(fma, "small")
+    assert list(tracks) == list(TRACKS)
+    assert tracks["clip_id"].tolist() == ["2", "5", "10"]
+    assert tracks["genre"].tolist() == ["Hip-Hop", "Hip-Hop", "Pop"]
+    assert tracks["split"].tolist() == ["train", "test", "validation"]
+    assert tracks["artist"].tolist() == ["1", "1", "6"]
+    assert tracks["path"].iloc[2] == (fma / "fma_small" / "000" / "000010.mp3").as_posix()
+
+
+def test_each_fma_subset_holds_the_one_before(fma):
+    ids = {subset: read_fma(fma, subset)["clip_id"].tolist() for subset in ("medium", "large")}
+    assert ids["medium"] == ["2", "5", "10", "140", "155000"]
+    assert ids["large"] == ["2", "5", "10", "140", "141", "155000"]
+    tracks = read_fma(fma, "medium")
+    assert tracks["path"].iloc[-1] == (fma / "fma_medium" / "155" / "155000.mp3").as_posix()
+
+
+def test_an_fma_artist_without_a_number_is_unknown(fma):
+    tracks = read_fma(fma, "large").set_index("clip_id")
+    assert tracks["artist"].isna().tolist() == [False, False, False, False, True, False]
+    assert tracks["artist"]["140"] == "54"
+
+
+def test_fma_without_metadata_is_a_sentence(tmp_path):
+    with pytest.raises(SourceError, match=r"tracks\.csv is missing: is .* an FMA tree\?"):
+        read_fma(tmp_path, "small")
+
+
+@pytest.mark.parametrize("absent", ["genre_top", "subset", "split"])
+def test_fma_without_a_column_is_a_sentence(fma, absent):
+    path = fma / "fma_metadata" / "tracks.csv"
+    path.write_text(path.read_text().replace(absent, "other"))
+    with pytest.raises(SourceError, match=f"lacks the column .*{absent}"):
+        read_fma(fma, "small")
+
+
+def test_fma_s_other_csv_files_are_not_tracks_csv(fma):
+    (fma / "fma_metadata" / "tracks.csv").write_text("genre_id,#tracks\n1,8693\n2,5271\n3,1752\n")
+    with pytest.raises(SourceError, match="lacks the column"):
+        read_fma(fma, "small")
+
+
+def test_an_fma_subset_without_tracks_is_a_sentence(fma):
+    path = fma / "fma_metadata" / "tracks.csv"
+    path.write_text(HEADER + "7,1,training,large,Folk,x\n")
+    with pytest.raises(SourceError, match="names no track of fma_medium"):
+        read_fma(fma, "medium")
+
+
+# folder
+
+
+def test_a_genre_is_the_sub_folder_whatever_the_depth(tmp_path):
+    touch(tmp_path, "jazz/a.mp3", "jazz/Miles/1959/So What.FLAC", "blues/b.wav")
+    tracks = read_folder(tmp_path)
+    assert list(tracks) == list(TRACKS)
+    assert tracks["clip_id"].tolist() == [
+        "blues/b.wav",
+        "jazz/Miles/1959/So What.FLAC",
+        "jazz/a.mp3",
+    ]
+    assert tracks["genre"].tolist() == ["blues", "jazz", "jazz"]
+    assert tracks["path"].iloc[0] == (tmp_path / "blues" / "b.wav").as_posix()
+    assert tracks["artist"].isna().all()
+    assert tracks["split"].isna().all()
+
+
+def test_only_sound_counts_and_nothing_hidden(tmp_path):
+    touch(tmp_path, "jazz/a.mp3", "jazz/cover.jpg", "jazz/._a.mp3", ".trash/b.mp3", "jazz/.x/c.mp3")
+    touch(tmp_path, "notes.txt", ".DS_Store", "jazz/list.m3u")
+    assert read_folder(tmp_path)["clip_id"].tolist() == ["jazz/a.mp3"]
+
+
+def test_a_collection_in_a_hidden_folder_is_not_hidden(tmp_path):
+    root = touch(tmp_path / ".music", "jazz/a.mp3")
+    assert read_folder(root)["clip_id"].tolist() == ["jazz/a.mp3"]
+
+
+def test_names_may_hold_any_letter(tmp_path):
+    names = ["Русский рок/Кино – «Звезда».mp3", 'bossa nova/João\'s "hit", 1.mp3', "歌/音 楽.wav"]
+    touch(tmp_path, *names)
+    artists = pd.DataFrame({"path": names, "artist": ["Кино", "João, Astrud", "何か"]})
+    artists.to_csv(tmp_path / "artists.csv", index=False)
+    tracks = read_folder(tmp_path)
+    assert sorted(tracks["clip_id"]) == sorted(names)
+    assert dict(zip(tracks["genre"], tracks["artist"], strict=True)) == {
+        "Русский рок": "Кино",
+        "bossa nova": "João, Astrud",
+        "歌": "何か",
+    }
+
+
+def test_a_sound_outside_any_genre_is_named(tmp_path):
+    touch(tmp_path, "jazz/a.mp3", "lost.mp3")
+    with pytest.raises(SourceError, match=r"1 sound files lie in no genre.*lost\.mp3"):
+        read_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["split", "fold", "clip_id"])
+def test_a_genre_cannot_be_called_as_a_column_of_the_predictions(tmp_path, name):
+    touch(tmp_path, "jazz/a.mp3", f"{name}/b.mp3")
+    with pytest.raises(SourceError, match=f"cannot be called {name}: rename the folder"):
+        read_folder(tmp_path)
+
+
+def test_a_folder_without_sound_says_how_to_lay_it_out(tmp_path):
+    touch(tmp_path, "jazz/cover.jpg")
+    with pytest.raises(SourceError, match=r"holds no sound: .*GENRE/song\.mp3"):
+        read_folder(tmp_path)
+
+
+@pytest.mark.parametrize("make", [True, False])
+def test_an_empty_or_missing_folder_is_a_sentence(tmp_path, make):
+    root = tmp_path / "music"
+    if make:
+        root.mkdir()
+    with pytest.raises(SourceError, match="is empty" if make else "is not a folder"):
+        read_folder(root)
+
+
+@pytest.mark.parametrize("copy", ["tmpab12", "standalone/tmpab12"])  # --queue and --temp
+def test_a_copy_of_the_repository_is_told_to_take_an_absolute_path(tmp_path, monkeypatch, copy):
+    repository = tmp_path / ".dvc" / "tmp" / "exps" / copy
+    repository.mkdir(parents=True)
+    monkeypatch.chdir(repository)
+    with pytest.raises(SourceError, match="give data.path as an absolute path"):
+        read_folder(Path("music"))
+    with pytest.raises(SourceError) as caught:
+        read_folder(tmp_path / "music")
+    assert "copy of the repository" not in str(caught.value)
+
+
+# artists.csv
+
+
+@pytest.fixture
+def songs(tmp_path):
+    return touch(tmp_path, "blues/b.mp3", "jazz/a.mp3")
+
+
+def test_artists_are_read_by_path_in_any_order(songs):
+    (songs / "artists.csv").write_text("artist,year,path\nX,1,jazz/a.mp3\n7,2,blues/b.mp3\n")
+    tracks = read_folder(songs)
+    assert tracks["artist"].tolist() == ["7", "X"]
+    assert tracks["artist"].dtype == "string"
+
+
+def test_artists_may_be_called_na_or_none(songs):
+    (songs / "artists.csv").write_text("path,artist\njazz/a.mp3,NA\nblues/b.mp3,None\n")
+    assert read_folder(songs)["artist"].tolist() == ["None", "NA"]
+
+
+def test_the_mark_that_excel_puts_first_does_no_harm(songs):
+    (songs / "artists.csv").write_text(
+        "path,artist\njazz/a.mp3,X\nblues/b.mp3,Y\n", encoding="utf-8-sig"
+    )
+    assert read_folder(songs)["artist"].tolist() == ["Y", "X"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("path,artist\njazz/a.mp3,X\n", r"has no artist for 1 of 2 files \(as blues/b\.mp3\)"),
+        ("path,artist\njazz/a.mp3,X\nblues/b.mp3,\n", r"has no artist for 1 of 2 files"),
+        ("path,artist\njazz/a.mp3,X\njazz/a.mp3,X\n", r"names jazz/a\.mp3 twice"),
+        ("file,artist\njazz/a.mp3,X\n", "must have the columns path and artist"),
+        ("path;artist\njazz/a.mp3;X\n", "must have the columns path and artist"),
+        ("", "is not a table"),
+        ("path,artist\na,b,c\nd,e,f,g\n", "is not a table"),
+    ],
+)
+def test_artists_that_do_not_fit_the_files_are_a_sentence(songs, content, said):
+    (songs / "artists.csv").write_text(content)
+    with pytest.raises(SourceError, match=said):
+        read_folder(songs)
+
+
+def test_artists_in_another_encoding_are_a_sentence(songs):
+    (songs / "artists.csv").write_bytes("path,artist\njazz/a.mp3,Böhse\n".encode("latin-1"))
+    with pytest.raises(SourceError, match=r"artists\.csv is not a table in UTF-8"):
+        read_folder(songs)
+
+
+# listing
+
+
+def list_files(root, raw):
+    n_files = write_listing(root, raw, map)
+    table = pd.read_csv(raw / "listing.csv")
+    assert len(table) == n_files
+    return table
+
+
+def test_a_listing_holds_every_file_with_its_size_and_md5(tmp_path):
+    root = touch(tmp_path / "music", "jazz/a.mp3", "é/b c.txt", "artists.csv", "jazz/.hidden")
+    table = list_files(root, tmp_path / "raw")
+    assert table["path"].tolist() == ["artists.csv", "jazz/a.mp3", "é/b c.txt"]
+    assert table["bytes"].tolist() == [len(name.encode()) for name in table["path"]]
+    assert table["md5"].tolist() == [
+        hashlib.md5(name.encode()).hexdigest() for name in table["path"]
+    ]
+
+
+@pytest.mark.parametrize("change", ["added", "changed", "renamed", "removed", "nothing"])
+def test_a_listing_tells_of_every_change(tmp_path, change):
+    root, raw = touch(tmp_path / "music", "jazz/a.mp3", "jazz/b.mp3"), tmp_path / "raw"
+    list_files(root, raw)
+    before = (raw / "listing.csv").read_bytes()
+    match change:
+        case "added":
+            touch(root, "jazz/c.mp3")
+        case "changed":  # and as long as before
+            (root / "jazz" / "a.mp3").write_bytes(b"jazz/x.mp3")
+        case "renamed":
+            (root / "jazz" / "a.mp3").rename(root / "jazz" / "aa.mp3")
+        case "removed":
+            (root / "jazz" / "a.mp3").unlink()
+    list_files(root, raw)
+    assert ((raw / "listing.csv").read_bytes() == before) == (change == "nothing")
+
+
+def test_a_missing_collection_leaves_no_listing(tmp_path):
+    with pytest.raises(SourceError, match="set data.path"):
+        write_listing(tmp_path / "music", tmp_path / "raw", map)
+    assert not (tmp_path / "raw").exists()
+
+
+# the registry
+
+
+def test_a_folder_of_one_s_own_goes_through_the_registry(tmp_path, params):
+    root = touch(tmp_path / "music", "jazz/a.mp3", "blues/b.mp3")
+    data = params.data.model_copy(update={"source": "folder", "path": str(root)})
+    asked = params.model_copy(update={"data": data})
+    source = SOURCES["folder"]
+    assert source.download(tmp_path / "raw", asked, map) == 2
+    pd.testing.assert_frame_equal(source.tracks(tmp_path / "raw", asked), read_folder(root))
+
+
+def test_an_fma_subset_goes_through_the_registry(fma, params):
+    data = params.data.model_copy(update={"source": "fma", "path": str(fma), "subset": "medium"})
+    tracks = SOURCES["fma"].tracks(fma / "raw", params.model_copy(update={"data": data}))
+    assert len(tracks) == 5
