@@ -57,7 +57,8 @@ def main() -> None:
         store = open_patches(DATA / "mel" / front_end)
         draw_collection(clips, split, store, front_end, PLOTS)
         seen_by = " ".join(model.identity for model in verdict.best.values())
-        run.tags({"test_set": test_set, "test_seen_by": seen_by})
+        if not judging.empty:
+            run.tags({"test_set": test_set, "test_seen_by": seen_by})
         run.verdict(verdict.metrics)
         run.files(WRITES)
 

@@ -10,7 +10,7 @@ from genre_pred.clips import TRACKS
 from genre_pred.sources import SOURCES
 from genre_pred.sources.fma import read_tracks as read_fma
 from genre_pred.sources.folder import read_tracks as read_folder
-from genre_pred.sources.listing import SourceError, write_listing
+from genre_pred.sources.listing import SourceError, files_under, write_listing
 
 # FMA's own header: two rows of names, then one with the index's name alone.
 HEADER = """,artist,set,set,track,track
@@ -288,3 +288,13 @@ def test_an_fma_subset_goes_through_the_registry(fma, params):
     data = params.data.model_copy(update={"source": "fma", "path": str(fma), "subset": "medium"})
     tracks = SOURCES["fma"].tracks(fma / "raw", params.model_copy(update={"data": data}))
     assert len(tracks) == 5
+
+
+def test_links_that_lead_nowhere_or_in_circles(tmp_path, write_sound):
+    (tmp_path / "music" / "jazz").mkdir(parents=True)
+    write_sound(tmp_path / "music" / "jazz" / "a.wav")
+    (tmp_path / "music" / "jazz" / "round").symlink_to(tmp_path / "music")
+    assert [file.name for file in files_under(tmp_path / "music")] == ["a.wav"]
+    (tmp_path / "music" / "jazz" / "gone.wav").symlink_to(tmp_path / "nothing")
+    with pytest.raises(SourceError, match=r"gone\.wav is a link to nothing"):
+        files_under(tmp_path / "music")

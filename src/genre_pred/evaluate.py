@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def judge_models(
         truth: clip_id, genre, artist.
         genres: In the order of the tables.
         settings: The section `evaluate`.
-        candidates: The approaches whose best are compared, the second minus the first.
+        candidates: The approaches whose best are compared in pairs, the later minus the earlier.
         protocol: How the clips were split, in words.
         grouped: Whether no artist stands on two sides.
         seen_before: The identities of the models that were scored on these test clips before.
@@ -87,9 +88,9 @@ def judge_models(
         approach: _row(board[board["model"] == model].iloc[0]) for approach, model in best.items()
     }
     rivals = [approach for approach in candidates if approach in best]
-    if len(rivals) == 2:
-        first, second = (predictions[best[approach]] for approach in rivals)
-        metrics[f"{rivals[1]}_minus_{rivals[0]}"] = _difference(second, first, truth, settings)
+    for one, other in combinations(rivals, 2):
+        old, new = predictions[best[one]], predictions[best[other]]
+        metrics[f"{other}_minus_{one}"] = _difference(new, old, truth, settings)
     return Verdict(board, winners, metrics)
 
 

@@ -51,16 +51,22 @@ def files_under(root: Path) -> list[Path]:
     """
     if not root.is_dir():
         raise SourceError(f"{root} is not a folder: set data.path to where your collection lies")
-    files = sorted(
-        Path(folder) / name
-        for folder, folders, names in os.walk(root, followlinks=True)
-        if not any(part.startswith(".") for part in Path(folder).relative_to(root).parts)
-        for name in names
-        if not name.startswith(".")
-    )
+    files, seen = [], set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        here = Path(folder)
+        seen.add(here.resolve())  # a link to a folder above would never end
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and (here / name).resolve() not in seen
+        ]
+        files += [here / name for name in names if not name.startswith(".")]
+    dangling = [file for file in files if not file.exists()]
+    if dangling:
+        raise SourceError(f"{dangling[0]} is a link to nothing: remove it or mend it")
     if not files:
         raise SourceError(f"{root} is empty")
-    return files
+    return sorted(files)
 
 
 def why_it_may_be_missing(root: Path) -> str:
