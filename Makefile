@@ -33,7 +33,7 @@ test: check  ## Lint, types and tests.
 	pytest
 
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000.
-	mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
 clean:  ## Remove what the pipeline made; the cache and MLflow's runs stay.
 	rm -rf data models reports/plots

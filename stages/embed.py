@@ -30,7 +30,6 @@ def main() -> None:
             embeddings = patches_to_embeddings(
                 net,
                 store.patches,
-                batch_size=settings.batch_size,
                 precision=settings.precision,
                 progress=True,
             )

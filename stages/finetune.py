@@ -1,20 +1,18 @@
 """Train networks on the sound itself."""
 
-import json
 import shutil
 from functools import partial
 from pathlib import Path
 
-from safetensors.torch import save_file
+from filelock import FileLock
 
 from genre_pred import track
 from genre_pred.audio.patches import open_patches
 from genre_pred.cache import work_folder
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import read_table, write_table
+from genre_pred.clips import read_table
 from genre_pred.faults import check_known, run_stage
-from genre_pred.files import written_whole
-from genre_pred.finetune import NETWORKS, Starting, finetune
+from genre_pred.finetune import NETWORKS, Starting, finetune, write_finetuned
 from genre_pred.params import read_params
 from genre_pred.split import inner_round, rounds
 
@@ -38,19 +36,15 @@ def main() -> None:
             work = work_folder("finetune", asked | {"network": name}, READS)
             store = open_patches(DATA / "mel" / NETWORKS[name].front_end)
             on_epoch = partial(run.epoch, name)
-            trained = finetune(
-                name, store, clips, split, trainings, settings, start, work, on_epoch
-            )
-            folder = MODELS / name
-            with written_whole(folder / "network.safetensors") as temporary:
-                save_file(trained.net.state_dict(), temporary)
-            write_table(trained.predictions, folder / "predictions.parquet")
-            write_table(trained.history, folder / "history.csv")
-            with written_whole(folder / "network.json") as temporary:
-                temporary.write_text(json.dumps(trained.summary(), indent=2) + "\n")
-            run.network(name, folder)
+            with FileLock(work.with_suffix(".lock")):  # the same training may run beside this one
+                work.mkdir(parents=True, exist_ok=True)
+                trained = finetune(
+                    name, store, clips, split, trainings, settings, start, work, on_epoch
+                )
+                write_finetuned(trained, MODELS / name)
+                shutil.rmtree(work)
+            run.network(name, MODELS / name)
             run.metrics({f"best_epoch.{name}": trained.best_epoch})
-            shutil.rmtree(work)
 
 
 if __name__ == "__main__":

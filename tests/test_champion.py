@@ -8,6 +8,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock, Timeout
 
 from genre_pred import champion, track
 from genre_pred.classifier import Spec, save_classifier
@@ -165,7 +166,7 @@ def test_with_folds_the_held_out_predictions_count_though_the_final_model_saw_al
 def test_rollback_goes_back_and_forcing_takes_a_version_that_exists(tmp_path):
     old = entrant(tmp_path, "old", held_out(110))
     settle(old)
-    with pytest.raises(Fault, match="no other champion"):
+    with pytest.raises(Fault, match="no champion before"):
         champion.rollback(NAME)
     new = entrant(tmp_path, "new", held_out(60))
     with pytest.raises(Fault, match="no version 9"):
@@ -209,3 +210,45 @@ def test_a_failed_stage_is_remembered_as_failed_and_an_interrupted_one_as_killed
     assert client.get_run(orphan).info.status == "KILLED"
     assert client.get_run(stage.run_id).data.metrics["clips"] == 3
     assert client.get_run(stage.run_id).info.status == "FINISHED"
+
+
+def test_rollback_goes_back_one_reign_after_another(tmp_path):
+    versions = []
+    for number in range(3):
+        it = entrant(tmp_path, f"m{number}", held_out(60))
+        settle(it) if number == 0 else champion.force(NAME, it.version, "to try")
+        versions.append(it.version)
+    champion.force(NAME, versions[2], "again")  # no new reign
+    assert champion.rollback(NAME) == versions[1]
+    assert champion.rollback(NAME) == versions[0]
+    with pytest.raises(Fault, match="no champion before"):
+        champion.rollback(NAME)
+
+
+def test_a_version_that_was_rolled_back_returns_only_by_hand(tmp_path):
+    old = entrant(tmp_path, "old", held_out(60))
+    settle(old)
+    better = entrant(tmp_path, "better", held_out(110))
+    assert settle(better).promote
+    champion.rollback(NAME)
+    decision = settle(better)
+    assert not decision.promote
+    assert "was rolled back" in decision.reason
+    assert at("champion") == old.version
+    assert champion.challenge_champion(NAME, None, PARAMS).promote
+    assert at("champion") == better.version
+
+
+def test_a_worse_experiment_does_not_send_the_waiting_challenger_away(tmp_path):
+    old = entrant(tmp_path, "old", held_out(60))
+    settle(old)
+    strong = entrant(tmp_path, "strong", held_out(110), validation_log_loss=0.2)
+    settle(strong, contest=False)
+    settle(entrant(tmp_path, "weak", held_out(61), validation_log_loss=0.9), contest=False)
+    settle(old)
+    assert at("challenger") == strong.version
+
+
+def test_two_who_come_at_once_do_not_both_become_the_first(tmp_path):
+    with track.lock("registry"), pytest.raises(Timeout):
+        FileLock(tmp_path / ".registry.lock", timeout=0.1).acquire()

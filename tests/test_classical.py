@@ -134,9 +134,6 @@ def test_the_temperature_makes_the_validation_log_loss_better(make_case, setting
     as_it_was = softmax(np.log(calibrated), 1 / trained.temperature)
     losses = [log_loss(truth, p, labels=range(4)) for p in (calibrated, as_it_was)]
     assert losses[0] < losses[1]
-    for other in (0.8, 1.25):
-        at_other = softmax(np.log(calibrated), other)
-        assert log_loss(truth, at_other, labels=range(4)) > losses[0] - 0.005
 
 
 def test_the_test_clips_labels_do_not_matter(make_case, settings):

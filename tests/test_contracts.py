@@ -21,11 +21,12 @@ LAYERS = [
     {"models"},
     {"classical", "embed", "finetune", "mel", "describe", "clean"},
     {"training"},
+    {"scores"},
     {"nets", "features", "pipelines"},
     {"audio"},
     {"clips", "params"},
 ]
-ASIDE = {"sources", "split", "judge", "compute", "track", "fetch", "scores"}
+ASIDE = {"sources", "split", "judge", "compute", "track", "fetch"}
 BELOW_ALL = {"files", "faults", "cache"}
 
 

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.evaluate import genre_table, judge_models, judging_split, on_judging_split
+from genre_pred.evaluate import (
+    genre_table,
+    judge_models,
+    judging_set,
+    judging_split,
+    on_judging_split,
+)
 from genre_pred.judge.metrics import score
 from genre_pred.judge.significance import mcnemar
 from genre_pred.models import Model
@@ -65,7 +71,6 @@ def judge(models=MODELS, **options):
         "candidates": ("embedding", "finetune"),
         "protocol": "grouped, artists apart",
         "grouped": True,
-        "seen_before": set(),
     }
     return judge_models(models, TRUTH, GENRES, SETTINGS, **(terms | options))
 
@@ -129,11 +134,15 @@ def test_no_test_score_changes_the_choice():
     assert judge(swapped).best["embedding"].name == "early/svc"
 
 
-def test_every_look_at_the_test_clips_is_counted_once():
-    assert set(judge().board["test_seen"]) == {4}
-    before = {"identity of early/svc", "identity of a model of last week", "another"}
-    assert set(judge(seen_before=before).board["test_seen"]) == {6}
-    assert set(judge(seen_before=before | {"identity of late/svc"}).board["test_seen"]) == {7}
+def test_a_test_set_is_known_by_its_sound_whatever_its_order_or_names():
+    clips = pd.DataFrame({"clip_id": list("abc"), "content": ["x", "y", "z"]})
+    split = pd.DataFrame({"clip_id": list("abc"), "split": ["test", "train", "test"]})
+    known = judging_set(clips, split)
+    assert judging_set(clips[::-1], split[::-1]) == known
+    renamed = {"a": "one", "b": "two", "c": "three"}
+    assert judging_set(clips.replace(renamed), split.replace(renamed)) == known
+    assert judging_set(clips, split.assign(split=["test", "test", "train"])) != known
+    assert judging_set(clips, split.assign(split="validation")) == ""
 
 
 def test_the_metrics_are_those_of_the_best(verdict):

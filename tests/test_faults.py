@@ -31,7 +31,7 @@ def test_a_stage_without_faults_runs_to_its_end():
 def test_an_unknown_name_is_told_with_all_known_ones():
     with pytest.raises(Fault) as caught:
         check_known(["mfcc", "mfc"], {"mfcc": 1, "chroma": 2}, "descriptors.sets")
-    assert str(caught.value) == "params.yaml: descriptors.sets names 'mfc'; known are chroma, mfcc"
+    assert str(caught.value) == "descriptors.sets names 'mfc'; known are chroma, mfcc"
 
 
 def test_known_names_pass():

@@ -14,7 +14,7 @@ from genre_pred.nets.patch_net import PatchNet
 from genre_pred.nets.vggish import VGGish
 from genre_pred.params import Finetune
 from genre_pred.split import Round
-from genre_pred.training import Examples, clip_logits, train_network
+from genre_pred.training import Examples, SpecAugment, clip_logits, train_network
 
 SETTINGS = Finetune(
     networks=("small",), trainable="fc", hidden=8, optimizer="adam", learning_rate=3e-3,
@@ -67,7 +67,8 @@ def collection(n_clips: int = 16, windows: int = 1) -> tuple[PatchStore, pd.Data
     for row, clip_id in enumerate(clip_ids):
         patches[row, :, :, :32] += 0.5 if int(clip_id) % 2 else -0.5
     index = pd.DataFrame({"clip_id": clip_ids, "window": np.tile(np.arange(windows), n_clips)})
-    clips = pd.DataFrame({"clip_id": [str(i) for i in range(n_clips)], "genre": genres})
+    ids = [str(i) for i in range(n_clips)]
+    clips = pd.DataFrame({"clip_id": ids, "genre": genres, "artist": pd.NA})
     return PatchStore(patches, index), clips
 
 
@@ -231,10 +232,24 @@ def test_with_folds_every_clip_is_predicted_once_by_a_network_that_has_not_seen_
     monkeypatch.setattr(module, "train_network", spy)
     last = Round(-1, IDS[2:], IDS[:2], [])
     done = finetune(
-        "small", store, clips, split, [*turns, last], SETTINGS, START, tmp_path, lambda _: None
+        "small", store, clips, split, [*turns, last], SETTINGS, START, tmp_path, lambda *_: None
     )
     assert sorted(done.predictions["clip_id"]) == sorted(IDS)
     for turn, seen in zip(turns, learnt, strict=False):
         assert not seen & set(turn.predicted)
     assert learnt[-1] == set(IDS)
     assert done.predictions[["a", "b"]].sum(axis=1).to_numpy() == pytest.approx(np.ones(16))
+
+
+def test_spec_augment_masks_frames_and_bands_by_the_mean():
+    patches = torch.rand(1, 200, 96, 64, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(1)
+    masked = SpecAugment(frames=12, bands=8)(patches)
+    assert masked.shape == patches.shape
+    changed = (masked != patches)[0]  # (n_patches, frames, n_mels)
+    frames = changed.all(dim=2).sum(dim=1)
+    bands = changed.all(dim=1).sum(dim=1)
+    assert frames.max() == 11  # below 12
+    assert bands.max() == 7
+    assert len(frames.unique()) > 3  # each patch its own
+    assert (masked[changed[None]] - 0.5).abs().max() < 0.05  # the mean of the patch

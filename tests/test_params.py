@@ -111,10 +111,10 @@ def test_a_rule_between_two_settings_does_not_list_the_whole_section(read_with):
 
 def test_every_mistake_is_told_at_once(read_with):
     with pytest.raises(ParamsError) as caught:
-        read_with({"split.n_folds": 1, "embed.batch_size": -1, "clean.sede": 3})
+        read_with({"split.n_folds": 1, "finetune.batch_size": -1, "clean.sede": 3})
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
-    for key in ("split.n_folds", "embed.batch_size", "clean.sede"):
+    for key in ("split.n_folds", "finetune.batch_size", "clean.sede"):
         assert sum(key in line for line in lines) == 1
 
 

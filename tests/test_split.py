@@ -307,7 +307,9 @@ def test_artists_are_known_only_where_all_are(make_clips):
 )
 def test_the_protocol_says_what_is_known_of_artists(make_clips, method, known, words):
     clips = make_clips(artists=9, each=4, known=known)
-    assert protocol(clips, split_clips(clips, settings(method)), settings(method)) == words
+    said = protocol(clips, split_clips(clips, settings(method)), settings(method))
+    no_test = "; no test clips: chosen and scored on the same clips, optimistic"
+    assert said == words + (no_test if method == "folds" else "")
 
 
 def test_a_publisher_s_split_may_hold_artists_apart_or_not(make_clips):

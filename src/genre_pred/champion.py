@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pandas as pd
 from genre_pred import track
 from genre_pred.classifier import GenreClassifier
 from genre_pred.entrants import FACTS, Entrant, enter, registered_name
+from genre_pred.evaluate import judging_set
 from genre_pred.faults import Fault
 from genre_pred.judge.promotion import (
     Decision,
@@ -57,7 +59,13 @@ def promote_workspace(
         if approach in metrics
     ]
     name = registered_name(params)
-    with tempfile.TemporaryDirectory() as folder:
+    if not finalists:
+        raise Fault(
+            f"nothing stands for champion: no model of promote.approaches "
+            f"({', '.join(params.promote.approaches)}) could be trained. "
+            + "; ".join(f"{model.name}: {model.note}" for model in trained.values() if model.note)
+        )
+    with track.lock("registry"), tempfile.TemporaryDirectory() as folder:
         entrants = [
             enter(name, model, clips, split, params, run_id, Path(folder) / model.approach)
             for model in finalists
@@ -69,6 +77,7 @@ def promote_workspace(
         "registered_model": name,
         "champion": {"version": champion.version, **champion.tags},
         "candidates": [{"version": it.version, "model": it.side.model} for it in entrants],
+        "test_seen": len(track.seen_test_set(judging_set(clips, split))),
         "overtaken_by": _overtaken_by(metrics, params.promote),
         **asdict(decision),
     }
@@ -90,10 +99,10 @@ def challenge_champion(name: str, clips: pd.DataFrame | None, params: Params) ->
     if challenger is None:
         raise Fault(f"{name} has no challenger: an experiment registers one")
     entrant = Entrant.of(track.fetch_version(challenger), str(challenger.version))
-    decision = _contest(name, entrant, clips, params.evaluate, params.promote)
-    if decision.promote:
-        track.crown(name, entrant.version, decision.reason, "challenge")
-        track.drop_alias(name, track.CHALLENGER)
+    with track.lock("registry"):
+        decision = _contest(name, entrant, clips, params.evaluate, params.promote)
+        if decision.promote:
+            _crown_challenger(name, entrant.version, decision.reason, "challenge")
     return decision
 
 
@@ -118,10 +127,8 @@ def force(name: str, version: str | None, reason: str) -> str:
         version = str(challenger.version)
     if version not in {str(known.version) for known in track.versions(name)}:
         raise Fault(f"{name} has no version {version}")
-    track.crown(name, version, reason, "forced")
-    challenger = track.version_at(name, track.CHALLENGER)
-    if challenger and str(challenger.version) == version:
-        track.drop_alias(name, track.CHALLENGER)
+    with track.lock("registry"):
+        _crown_challenger(name, version, reason, "forced")
     return version
 
 
@@ -134,44 +141,87 @@ def rollback(name: str) -> str:
     Raises:
         Fault: If there was none.
     """
+    with track.lock("registry"):
+        reigns = _reigns(name)
+        if len(reigns) < 2:
+            raise Fault(f"{name} has had no champion before this one")
+        *_, before, now = reigns
+        track.crown(name, before, f"rolled back from version {now}", "rollback")
+    return before
+
+
+def _reigns(name: str) -> list[str]:
+    """The champions that a rollback can go back through, the present one last."""
+    reigns: list[str] = []
+    for event in track.history(name):
+        if event["how"] == "rollback":
+            reigns.pop()
+        elif reigns[-1:] != [event["version"]]:
+            reigns.append(event["version"])
+    return reigns
+
+
+def _rolled_back(name: str) -> set[str]:
+    """Versions whose title was taken back: they return by a person's hand only."""
     past = track.history(name)
-    if len(past) < 2:
-        raise Fault(f"{name} has had no other champion")
-    before, now = past[-2], past[-1]
-    track.crown(name, before["version"], f"rolled back from version {now['version']}", "rollback")
-    return before["version"]
+    deposed = {before["version"] for before, after in pairwise(past) if after["how"] == "rollback"}
+    return deposed - set(_reigns(name))
 
 
 def _settle(
     name: str, entrants: Sequence[Entrant], clips: pd.DataFrame, params: Params, contest: bool
 ) -> Decision:
     best, *others = _ranked(entrants)
+    said = best.classifier.spec.protocol
     champion = track.version_at(name, track.CHAMPION)
     if champion is None:
-        decision = Decision(True, _first(best, others))
-        track.crown(name, best.version, decision.reason, "first")
-    elif str(champion.version) == best.version:
-        decision = Decision(
-            False, f"{best.side.model} (version {best.version}) is champion already."
-        )
-    else:
+        reason = _first(best, others)
+        track.crown(name, best.version, reason, "first")
+        if others:
+            track.set_alias(name, track.CHALLENGER, others[0].version)
+        return Decision(True, reason, protocol=said)
+    if str(champion.version) == best.version:
+        reason = f"{best.side.model} (version {best.version}) is champion already."
+        return Decision(False, reason, protocol=said)
+    if best.version in _rolled_back(name):
+        reason = f"{best.side.model} (version {best.version}) was rolled back: "
+        reason += "only `genre-pred champion promote` lets it challenge again."
         track.set_alias(name, track.CHALLENGER, best.version)
-        try:
-            decision = _contest(name, best, clips, params.evaluate, params.promote)
-        except NotComparable as stop:
-            return Decision(False, stop.reason)
-        if not decision.promote:
-            return decision
-        if not contest:
-            reason = decision.reason.removesuffix(": promoted.")
-            reason += ": `genre-pred champion promote` would promote it, an experiment does not."
-            return replace(decision, promote=False, reason=reason)
-        track.crown(name, best.version, decision.reason, "challenge")
-    if others:
-        track.set_alias(name, track.CHALLENGER, others[0].version)
-    else:
-        track.drop_alias(name, track.CHALLENGER)
+        return Decision(False, reason, protocol=said)
+    if _waits_in_vain(name, best):
+        track.set_alias(name, track.CHALLENGER, best.version)
+    try:
+        decision = _contest(name, best, clips, params.evaluate, params.promote)
+    except NotComparable as stop:
+        return Decision(False, stop.reason, protocol=said)
+    if decision.promote and not contest:
+        reason = decision.reason.removesuffix(": promoted.")
+        reason += ": `genre-pred champion promote` would promote it, an experiment does not."
+        return replace(decision, promote=False, reason=reason)
+    if decision.promote:
+        _crown_challenger(name, best.version, decision.reason, "challenge")
     return decision
+
+
+def _waits_in_vain(name: str, best: Entrant) -> bool:
+    """Whether the newcomer takes the waiting challenger's place.
+
+    It does unless both were judged on the same clips and the one that waits is better on
+    validation: a worse experiment does not send a better one away.
+    """
+    waiting = track.version_at(name, track.CHALLENGER)
+    if waiting is None:
+        return True
+    other = GenreClassifier(track.fetch_version(waiting))
+    same = set(other.held_out["content"]) == set(best.classifier.held_out["content"])
+    return not same or best.side.validation_log_loss <= other.spec.validation_log_loss
+
+
+def _crown_challenger(name: str, version: str, reason: str, how: str) -> None:
+    track.crown(name, version, reason, how)
+    waiting = track.version_at(name, track.CHALLENGER)
+    if waiting and str(waiting.version) == version:
+        track.drop_alias(name, track.CHALLENGER)
 
 
 def _ranked(entrants: Sequence[Entrant]) -> list[Entrant]:
@@ -216,7 +266,7 @@ def _contest(
         confidence=rules.confidence,
         n_resamples=settings.n_resamples,
         seed=settings.seed,
-        grouped=challenger.classifier.spec.grouped,
+        grouped=challenger.classifier.spec.grouped and champion.classifier.spec.grouped,
     )
 
 
@@ -254,7 +304,7 @@ def _overtaken_by(metrics: dict[str, Any], rules: Promote) -> str:
         for approach, row in metrics.items()
         if "validation_accuracy" in row
     }
-    best = max(figures, key=lambda approach: figures[approach])
+    best = max(figures, key=lambda approach: (figures[approach], approach in rules.approaches))
     if best in rules.approaches:
         return ""
     return (

@@ -16,17 +16,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from genre_pred.clips import VALIDATION, predictions_table
+from genre_pred.clips import predictions_table
 from genre_pred.faults import check_known
 from genre_pred.features import FEATURE_SETS, Approach, FeatureSet, flatten, read_features
-from genre_pred.judge.calibration import (
-    cross_fitted_probabilities,
-    fit_temperature,
-    scores_of,
-    softmax,
-)
+from genre_pred.judge.calibration import scores_of
 from genre_pred.params import Classical
-from genre_pred.scores import windows_to_clips
+from genre_pred.scores import calibrate, windows_to_clips
 from genre_pred.split import Round
 
 
@@ -160,7 +155,7 @@ def train(
     Args:
         job: The classifier and its table.
         settings: The section `classical`.
-        clips: clip_id, genre.
+        clips: clip_id, genre, artist.
         split: clip_id, split, fold.
         rounds: As `split.rounds` gives them.
         genres: In the order of targets.
@@ -171,49 +166,40 @@ def train(
     started = time.perf_counter()
     targets = clips.set_index("clip_id")["genre"].map({genre: i for i, genre in enumerate(genres)})
     try:
-        if rounds[0].fold < 0:
-            fitted = _train_once(job, settings, targets, split, rounds[0])
-        else:
-            fitted = _train_on_folds(job, settings, targets, rounds)
+        train_in = _train_once if rounds[0].fold < 0 else _train_on_folds
+        pipeline, scores, predicted = train_in(job, settings, targets, rounds)
     except NotApplicable as error:
         seconds = time.perf_counter() - started
         return Trained(job.features, job.classifier, seconds, reason=str(error))
-    pipeline, temperature, probabilities, predicted = fitted
-    where = split.set_index("clip_id").loc[predicted]
+    facts = clips[["clip_id", "artist"]].merge(split, on="clip_id").set_index("clip_id")
+    where = facts.loc[predicted].reset_index()
+    probabilities, temperature = calibrate(scores, targets.loc[predicted].to_numpy(), where)
     table = predictions_table(predicted, probabilities, genres, where["split"], where["fold"])
     seconds = time.perf_counter() - started
     return Trained(job.features, job.classifier, seconds, pipeline, temperature, table)
 
 
-Fitted = tuple[Pipeline, float, np.ndarray, list[str]]
+Fitted = tuple[Pipeline, np.ndarray, list[str]]  # with the scores of clips, and these clips
 
 
 def _train_once(
-    job: Job, settings: Classical, targets: pd.Series, split: pd.DataFrame, only: Round
+    job: Job, settings: Classical, targets: pd.Series, rounds: Sequence[Round]
 ) -> Fitted:
+    (only,) = rounds
     pipeline = fit(job, settings, targets, only.train)
-    scores, predicted = clip_scores(pipeline, job, only.predicted)
-    side = split.set_index("clip_id")["split"].loc[predicted].to_numpy(dtype=object)
-    chosen_on = side == VALIDATION
-    truth = targets.loc[predicted].to_numpy()
-    temperature = fit_temperature(scores[chosen_on], truth[chosen_on])
-    return pipeline, temperature, softmax(scores, temperature), predicted
+    return pipeline, *clip_scores(pipeline, job, only.predicted)
 
 
 def _train_on_folds(
     job: Job, settings: Classical, targets: pd.Series, rounds: Sequence[Round]
 ) -> Fitted:
-    scores, predicted, folds = [], [], []
+    scores, predicted = [], []
     for each in rounds:
         pipeline = fit(job, settings, targets, [*each.train, *each.validation])
         of_round, ids = clip_scores(pipeline, job, each.predicted)
         scores.append(of_round)
         predicted += ids
-        folds += [each.fold] * len(ids)
-    probabilities, temperature = cross_fitted_probabilities(
-        np.concatenate(scores), targets.loc[predicted].to_numpy(), np.array(folds)
-    )
-    return fit(job, settings, targets, predicted), temperature, probabilities, predicted
+    return fit(job, settings, targets, predicted), np.concatenate(scores), predicted
 
 
 def fit(job: Job, settings: Classical, targets: pd.Series, clip_ids: Sequence[str]) -> Pipeline:

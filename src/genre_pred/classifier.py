@@ -186,9 +186,7 @@ class GenreClassifier:
         patches = self._patches(window, recording, self._front_end)[None]
         if spec.kind == "mel":
             return spec.summarise(patches)
-        embeddings = patches_to_embeddings(
-            self._network, patches, batch_size=patches.shape[1], precision=self.spec.precision
-        )
+        embeddings = patches_to_embeddings(self._network, patches, precision=self.spec.precision)
         return spec.summarise(embeddings)
 
     def _patches(self, window: np.ndarray, recording: Recording, front_end: str) -> np.ndarray:

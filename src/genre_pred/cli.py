@@ -10,6 +10,7 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from genre_pred.faults import Fault
 
@@ -32,7 +33,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--model", help="NAME@ALIAS of the registry; else the latest champion.")
+@click.option("--model", help="NAME@ALIAS of the registry; else the champion of data.name.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def predict(files: tuple[Path, ...], model: str | None, as_json: bool) -> None:
     """Name the genre of sound files; exit code 1 if any could not be answered."""
@@ -57,7 +58,8 @@ def predict(files: tuple[Path, ...], model: str | None, as_json: bool) -> None:
             first, *others = sorted(found.probabilities.items(), key=lambda pair: -pair[1])
             following = ", ".join(f"{genre} {share:.0%}" for genre, share in others[:2])
             windows = str(found.windows)
-            table.add_row(found.genre, f"{first[1]:.0%}", following, windows, str(file))
+            row = (found.genre, f"{first[1]:.0%}", following, windows, str(file))
+            table.add_row(*map(Text, row))
         Console().print(table)
         click.echo(f"by {name}: {classifier.spec.model}")
         if classifier.spec.note:
@@ -73,7 +75,7 @@ def champion() -> None:
     """The classifier that is served, and who wants its place."""
 
 
-_model_option = click.option("--model", help="The registered model; else the latest changed.")
+_model_option = click.option("--model", help="The registered model; else that of data.name.")
 
 
 @champion.command()
@@ -88,13 +90,18 @@ def show(model: str | None) -> None:
         for alias in (track.CHALLENGER, track.CHAMPION)
         if (version := track.version_at(name, alias))
     }
-    table = _table("version", "alias", "model", "protocol", "note")
+    table = _table("version", "alias", "model", "protocol")
+    notes: dict[str, list[str]] = {}
     for version in track.versions(name):
         number = str(version.version)
-        told = [version.tags.get(key, "") for key in ("model", "protocol", "note")]
-        table.add_row(number, aliases.get(number, ""), *told)
+        told = [version.tags.get(key, "") for key in ("model", "protocol")]
+        table.add_row(*map(Text, (number, aliases.get(number, ""), *told)))
+        notes.setdefault(version.tags.get("note", ""), []).append(number)
     click.echo(name)
     Console().print(table)
+    for note, numbers in notes.items():
+        if note:
+            click.echo(f"version {', '.join(numbers)}: {note}")
 
 
 @champion.command()
@@ -151,17 +158,22 @@ def history(model: str | None) -> None:
 
 @champion.command()
 def sync() -> None:
-    """Register again what models/ and reports/ hold, as after a loss of the MLflow store."""
+    """Register again what models/ and reports/ hold, as after a loss of the MLflow store.
+
+    Where there is a champion already, it stays.
+    """
     from genre_pred import track
     from genre_pred.champion import promote_workspace
     from genre_pred.params import read_params
 
     params = read_params()
     data, models, reports = Path("data"), Path("models"), Path("reports")
-    if not (reports / "metrics.json").is_file() or not models.is_dir():
-        raise Fault("models/ or reports/metrics.json is missing: run dvc repro first")
+    needed = (data / "clips.parquet", data / "split.parquet", data / "embeddings", models)
+    for path in (*needed, reports / "metrics.json"):
+        if not path.exists():
+            raise Fault(f"{path} is missing: run dvc repro first")
     with track.stage("sync", params, ["promote", "evaluate"], [models], []) as run:
-        told = promote_workspace(params, data, models, reports, run_id=run.run_id, contest=True)
+        told = promote_workspace(params, data, models, reports, run_id=run.run_id, contest=False)
     click.echo(told["reason"])
 
 
@@ -239,12 +251,22 @@ def _registered(model: str | None) -> str:
     from genre_pred import track
 
     track.open_store()
-    known = track.champions()
+    known = track.registered_models()
     if not known:
         raise Fault("nothing is registered yet: run dvc repro, or genre-pred champion sync")
     if model and model not in known:
         raise Fault(f"no registered model {model!r}; known are {', '.join(known)}")
-    return model or known[0]
+    return model or _of_this_workspace(known) or known[0]
+
+
+def _of_this_workspace(known: list[str]) -> str | None:
+    """The registered model of the collection that params.yaml names."""
+    from genre_pred.params import read_params
+
+    if not Path("params.yaml").is_file():
+        return None
+    name = f"genre-{read_params().data.collection}"
+    return name if name in known else None
 
 
 def _fetch(model: str | None) -> tuple[str, Path]:

@@ -48,7 +48,6 @@ def patches_to_embeddings(
     net: nn.Module,
     patches: np.ndarray,
     *,
-    batch_size: int,
     precision: str = "float32",
     progress: bool = False,
 ) -> np.ndarray:
@@ -57,21 +56,19 @@ def patches_to_embeddings(
     Args:
         net: Takes (n, frames, n_mels), gives (n, size).
         patches: (n_rows, n_patches, frames, n_mels), perhaps memory-mapped.
-        batch_size: In patches.
         precision: float32 or bfloat16 (by autocast).
         progress: Whether to show a bar.
 
     Returns:
         (n_rows, n_patches, size) float32.
     """
-    n_rows, n_patches = patches.shape[:2]
-    flat = patches.reshape(n_rows * n_patches, *patches.shape[2:])
     device = next(net.parameters()).device
-    parts = []
-    steps = range(0, len(flat), batch_size)
-    for start in tqdm(steps, desc="embedding", unit="batch", disable=not progress):
-        batch = torch.from_numpy(flat[start : start + batch_size].astype(np.float32)).to(device)
-        lower = precision != "float32"
+    lower = precision != "float32"
+    rows = []
+    # A clip's patches go through together and alone, as in prediction: the last digits of a
+    # convolution depend on the size of its batch.
+    for row in tqdm(patches, desc="embedding", unit="clip", disable=not progress):
+        batch = torch.from_numpy(row.astype(np.float32)).to(device)
         with torch.autocast(device.type, dtype=DTYPES[precision], enabled=lower):
-            parts.append(net(batch).float().cpu().numpy())
-    return np.concatenate(parts).reshape(n_rows, n_patches, -1)
+            rows.append(net(batch).float().cpu().numpy())
+    return np.stack(rows)

@@ -80,7 +80,7 @@ def build_classifier(
         network=model.network,
         hidden=params.finetune.hidden if model.network else 0,
         descriptor_rate=params.descriptors.sample_rate,
-        precision=params.embed.precision,
+        precision="float32" if model.network else params.embed.precision,
         temperature=model.temperature,
         weights=model.weights,
         note=model.note,

@@ -1,6 +1,7 @@
 """The verdict on an experiment: who is best of each approach, by how much, how surely."""
 
-from collections.abc import Collection, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -42,7 +43,6 @@ def judge_models(
     candidates: Sequence[str],
     protocol: str,
     grouped: bool,
-    seen_before: Collection[str],
 ) -> Verdict:
     """Score all models on validation, and the best of each approach on test.
 
@@ -54,7 +54,6 @@ def judge_models(
         candidates: The approaches whose best are compared in pairs, the later minus the earlier.
         protocol: How the clips were split, in words.
         grouped: Whether no artist stands on two sides.
-        seen_before: The identities of the models that were scored on these test clips before.
     """
     predictions = {m.name: m.predictions for m in models if m.predictions is not None}
     entries = [
@@ -82,7 +81,7 @@ def judge_models(
         genres,
         **terms,
         score_test_of=list(best.values()),
-        test_seen=len({*seen_before, *(model.identity for model in winners.values())}),
+        test_seen=len(winners),
     )
     metrics: dict[str, Any] = {
         approach: _row(board[board["model"] == model].iloc[0]) for approach, model in best.items()
@@ -92,6 +91,13 @@ def judge_models(
         old, new = predictions[best[one]], predictions[best[other]]
         metrics[f"{other}_minus_{one}"] = _difference(new, old, truth, settings)
     return Verdict(board, winners, metrics)
+
+
+def judging_set(clips: pd.DataFrame, split: pd.DataFrame) -> str:
+    """A digest of the test clips' sound, by which their use is counted; empty without any."""
+    test = clips["clip_id"].isin(split.loc[split["split"] == TEST, "clip_id"])
+    contents = sorted(clips.loc[test, "content"])
+    return hashlib.sha256(" ".join(contents).encode()).hexdigest()[:16] if contents else ""
 
 
 def judging_split(predictions: pd.DataFrame) -> str:

@@ -30,4 +30,4 @@ def check_known(names: Iterable[str], known: Iterable[str], key: str) -> None:
     known = sorted(known)
     for name in names:
         if name not in known:
-            raise Fault(f"params.yaml: {key} names {name!r}; known are {', '.join(known)}")
+            raise Fault(f"{key} names {name!r}; known are {', '.join(known)}")

@@ -1,5 +1,6 @@
 """Networks trained on the sound itself: what there is, and what a training leaves behind."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,21 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import save_file
 from tqdm import tqdm
 
 from genre_pred.audio.patches import PatchStore
-from genre_pred.clips import VALIDATION, genres_of, predictions_table
+from genre_pred.clips import genres_of, predictions_table, write_table
 from genre_pred.files import written_whole
-from genre_pred.judge.calibration import (
-    cross_fitted_probabilities,
-    fit_temperature,
-    softmax,
-)
 from genre_pred.nets.patch_net import PatchNet
 from genre_pred.nets.weights import load_weights, note_on
 from genre_pred.params import Finetune
+from genre_pred.scores import calibrate
 from genre_pred.split import Round
-from genre_pred.training import Examples, OnEpoch, Training, clip_logits, device_for, train_network
+from genre_pred.training import Examples, Training, clip_logits, device_for, train_network
 
 
 @dataclass(frozen=True)
@@ -98,20 +96,20 @@ def finetune(
     settings: Finetune,
     start: Starting,
     work: Path,
-    on_epoch: OnEpoch,
+    on_epoch: Callable[[int, dict[str, float]], None],
 ) -> Finetuned:
     """Train a network in every round, and predict in each what it has not seen.
 
     Args:
         name: In NETWORKS.
         store: The patches of its front end.
-        clips: clip_id, genre.
+        clips: clip_id, genre, artist.
         split: clip_id, split, fold.
         rounds: The trainings; the network of the last one is kept.
         settings: The section `finetune`.
         start: What its backbone starts from.
         work: A folder that survives a killed run.
-        on_epoch: Is given each epoch's figures.
+        on_epoch: Is given the fold (-1 without) and each epoch's figures.
 
     Returns:
         The network, its temperature (chosen on validation; with folds, cross-fitted) and its
@@ -137,15 +135,17 @@ def finetune(
             each.validation,
             settings,
             checkpoint=work / f"round{each.fold}.pt",
-            on_epoch=on_epoch,
+            on_epoch=partial(on_epoch, each.fold),
         )
         if each.predicted:
             of_round, ids = clip_logits(net, examples, each.predicted, settings)
             scores.append(of_round)
             predicted += ids
-    where = split.set_index("clip_id").loc[predicted]
-    truth = targets.loc[predicted].to_numpy()
-    probabilities, temperature = _calibrated(np.concatenate(scores), truth, where)
+    facts = clips[["clip_id", "artist"]].merge(split, on="clip_id").set_index("clip_id")
+    where = facts.loc[predicted].reset_index()
+    probabilities, temperature = calibrate(
+        np.concatenate(scores), targets.loc[predicted].to_numpy(), where
+    )
     return Finetuned(
         name,
         net.cpu().eval(),
@@ -158,15 +158,14 @@ def finetune(
     )
 
 
-def _calibrated(
-    scores: np.ndarray, truth: np.ndarray, where: pd.DataFrame
-) -> tuple[np.ndarray, float]:
-    folds = where["fold"].to_numpy()
-    if (folds >= 0).all():
-        return cross_fitted_probabilities(scores, truth, folds)
-    chosen_on = where["split"].to_numpy(dtype=object) == VALIDATION
-    temperature = fit_temperature(scores[chosen_on], truth[chosen_on])
-    return softmax(scores, temperature), temperature
+def write_finetuned(trained: Finetuned, folder: Path) -> None:
+    """Write network.safetensors, predictions.parquet, history.csv and network.json."""
+    with written_whole(folder / "network.safetensors") as temporary:
+        save_file(trained.net.state_dict(), temporary)
+    write_table(trained.predictions, folder / "predictions.parquet")
+    write_table(trained.history, folder / "history.csv")
+    with written_whole(folder / "network.json") as temporary:
+        temporary.write_text(json.dumps(trained.summary(), indent=2) + "\n")
 
 
 @torch.inference_mode()
@@ -193,10 +192,9 @@ def run_frozen_part(
             size = net.frozen_size(settings.trainable)
             shape = (*patches.shape[:2], size)
             stored = np.lib.format.open_memmap(temporary, "w+", np.dtype(np.float32), shape)
-            for start in tqdm(range(0, len(patches), 8), desc="frozen part", unit="batch"):
-                rows = slice(start, start + 8)
-                batch = torch.from_numpy(patches[rows].astype(np.float32)).to(device)
-                stored[rows] = net.freeze(batch, settings.trainable).cpu().numpy()
+            for row in tqdm(range(len(patches)), desc="frozen part", unit="clip"):  # as in embed
+                batch = torch.from_numpy(patches[row : row + 1].astype(np.float32)).to(device)
+                stored[row] = net.freeze(batch, settings.trainable).cpu().numpy()[0]
             stored.flush()
     return np.load(path, mmap_mode="r")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genre_pred.classical import Job, clip_scores, fit
+from genre_pred.classical import CLASSIFIERS, Job, clip_scores, fit
 from genre_pred.clips import genres_of
 from genre_pred.faults import Fault, check_known
 from genre_pred.features import FEATURE_SETS, read_features
@@ -68,6 +68,7 @@ def measure_leakage(
         Fault: If artists are unknown.
     """
     check_known([features], FEATURE_SETS, "--features")
+    check_known([classifier], CLASSIFIERS, "--classifier")
     artists = artist_groups(clips)
     if artists is None:
         raise Fault("artists are unknown: nobody can tell how much a random split would flatter")

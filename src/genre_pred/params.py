@@ -14,13 +14,19 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    field_validator,
     model_validator,
 )
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from genre_pred.faults import Fault
+
+
+def _stay_inside_or_be_absolute(path: str) -> str:
+    # A queued experiment runs in a copy of the repository, where ../music is another place.
+    if ".." in Path(path).parts:
+        raise ValueError("give an absolute path, or one inside this repository")
+    return path
 
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -33,6 +39,7 @@ Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_each_once)]
+Place = Annotated[str, Field(min_length=1), AfterValidator(_stay_inside_or_be_absolute)]
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -51,16 +58,8 @@ class Data(Section):
 
     source: Literal["demo", "fma", "folder"]
     name: Name | None
-    path: Name
+    path: Place
     subset: Literal["small", "medium", "large"]
-
-    @field_validator("path")
-    @classmethod
-    def _stay_inside_or_be_absolute(cls, path: str) -> str:
-        # A queued experiment runs in a copy of the repository, where ../music is another place.
-        if ".." in Path(path).parts:
-            raise ValueError("give an absolute path, or one inside this repository")
-        return path
 
     @model_validator(mode="after")
     def _have_a_name(self) -> "Data":
@@ -137,9 +136,8 @@ class Embed(Section):
     """Frozen backbones."""
 
     backbones: Names
-    weights: Name
+    weights: Place
     seed: Annotated[int, Field(ge=0)]
-    batch_size: Positive
     precision: Precision
 
 

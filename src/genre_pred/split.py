@@ -212,10 +212,14 @@ def protocol(clips: pd.DataFrame, split: pd.DataFrame, settings: Split) -> str:
     """How the scores came about, in the words that stand beside every one of them."""
     name = f"{settings.n_folds} folds" if settings.method == "folds" else settings.method
     if artists_apart(clips, split):
-        return f"{name}, artists apart"
-    if artist_groups(clips) is None:
-        return f"{name}, artists unknown, optimistic"
-    return f"{name}, artists shared, optimistic"
+        words = f"{name}, artists apart"
+    elif artist_groups(clips) is None:
+        words = f"{name}, artists unknown, optimistic"
+    else:
+        words = f"{name}, artists shared, optimistic"
+    if (split["split"] == TEST).any():
+        return words
+    return f"{words}; no test clips: chosen and scored on the same clips, optimistic"
 
 
 def _check_genres(clips: pd.DataFrame, split: pd.Series) -> None:

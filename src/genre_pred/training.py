@@ -1,7 +1,7 @@
 """The training loop: batches, epochs, the best one kept.
 
 A checkpoint is written after every epoch; a training that was killed goes on from there and ends
-with the same weights as one that was not.
+with the same weights as one that was not (on a CPU).
 """
 
 import math
@@ -59,6 +59,8 @@ class Training:
 
 def device_for(settings: Finetune) -> torch.device:
     """The device that the settings ask for; auto takes CUDA where there is one."""
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise Fault("finetune.device is cuda, but this torch sees no CUDA device: set it to auto")
     if settings.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(settings.device)
@@ -153,7 +155,7 @@ def _train_epoch(
 ) -> dict[str, float]:
     net.train()
     order = rows[torch.randperm(len(rows), generator=shuffle).numpy()]
-    augment = _masks() if settings.spec_augment else nn.Identity()
+    augment = SpecAugment() if settings.spec_augment else nn.Identity()
     device = next(net.parameters()).device
     loss_sum, n_right = 0.0, 0
     batches = np.array_split(order, math.ceil(len(order) / settings.batch_size))
@@ -188,12 +190,26 @@ def _batch(patches: np.ndarray, rows: np.ndarray, net: nn.Module) -> torch.Tenso
     return torch.from_numpy(patches[rows].astype(np.float32, copy=False)).to(device)
 
 
-def _masks() -> nn.Module:
-    """SpecAugment (Park et al. 2019) on patches (n, n_patches, frames, n_mels), each its own."""
-    transforms = torchaudio_transforms()
-    return nn.Sequential(
-        transforms.TimeMasking(12, iid_masks=True), transforms.FrequencyMasking(8, iid_masks=True)
-    )
+class SpecAugment(nn.Module):
+    """Masks frames and bands of each patch by its mean (Park et al. 2019).
+
+    Args:
+        frames: At most so many neighbouring frames.
+        bands: At most so many neighbouring mel bands.
+    """
+
+    def __init__(self, frames: int = 12, bands: int = 8) -> None:
+        super().__init__()
+        transforms = torchaudio_transforms()
+        self.mask_frames = transforms.TimeMasking(frames, iid_masks=True)
+        self.mask_bands = transforms.FrequencyMasking(bands, iid_masks=True)
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """(n, n_patches, frames, n_mels) -> the same, masked."""
+        mean = patches.mean(dim=(-2, -1), keepdim=True)
+        everything = torch.ones_like(patches).transpose(-2, -1)  # torchaudio: (..., n_mels, frames)
+        kept = self.mask_bands(self.mask_frames(everything)).transpose(-2, -1)
+        return torch.where(kept > 0, patches, mean)
 
 
 def _optimizer(parameters: list[nn.Parameter], settings: Finetune) -> torch.optim.Optimizer:

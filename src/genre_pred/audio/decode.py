@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import soundfile
 
+from genre_pred.faults import Fault
+
 if TYPE_CHECKING:
     import av
 
@@ -35,7 +37,7 @@ _CONTAINERS = (
 )
 
 
-class AudioError(Exception):
+class AudioError(Fault):
     """Sound that cannot be used, with a reason for people."""
 
     def __init__(self, path: str, reason: str) -> None:

@@ -263,7 +263,7 @@ def draw_leaderboard(board: pd.DataFrame, path: Path) -> None:
             for name, colour in colours.items()
         ]
         if models["test_accuracy"].notna().any():
-            seen = f"test, seen by {int(first['test_seen'])}"
+            seen = "test"
             diamond: dict[str, Any] = {"marker": "D", "mfc": "white", "mec": INK, "ms": 5}
             handles.append(Line2D([], [], color=INK, linewidth=1, label=seen, **diamond))
         legend_below(figure, handles, [str(handle.get_label()) for handle in handles])

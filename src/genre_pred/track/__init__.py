@@ -3,32 +3,33 @@
 from genre_pred.track.registry import (
     CHALLENGER,
     CHAMPION,
-    champions,
     crown,
     drop_alias,
     fetch_version,
     history,
     log_candidate,
     register,
+    registered_models,
     set_alias,
     version_at,
     versions,
 )
 from genre_pred.track.runs import StageRun, seen_test_set, stage
-from genre_pred.track.store import open_store
+from genre_pred.track.store import lock, open_store
 
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "StageRun",
-    "champions",
     "crown",
     "drop_alias",
     "fetch_version",
     "history",
+    "lock",
     "log_candidate",
     "open_store",
     "register",
+    "registered_models",
     "seen_test_set",
     "set_alias",
     "stage",

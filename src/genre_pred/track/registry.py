@@ -13,8 +13,8 @@ from mlflow.types import ColSpec, Schema
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 SERVED_WITH = (
-    "av joblib librosa numpy pandas pyarrow pydantic safetensors scikit-learn scipy skops "
-    "soundfile soxr torch tqdm xgboost-cpu xgboost"
+    "av joblib librosa numpy pandas pyarrow pydantic ruamel.yaml safetensors scikit-learn "
+    "scipy skops soundfile soxr torch tqdm xgboost-cpu xgboost"
 ).split()
 
 
@@ -95,14 +95,14 @@ def crown(name: str, version: str, why: str, how: str) -> None:
         name: The registered model.
         version: The new champion.
         why: A sentence.
-        how: first, challenge, forced, rollback or sync.
+        how: first, challenge, forced or rollback.
     """
     past = history(name)
-    set_alias(name, CHAMPION, version)
     event = {"version": version, "how": how, "why": why, "when": time.strftime("%F %T%z")}
     mlflow.MlflowClient().set_registered_model_tag(
         name, f"champion.{len(past) + 1:05d}", json.dumps(event)
     )
+    set_alias(name, CHAMPION, version)  # last: what reigns is in the history
 
 
 def history(name: str) -> list[dict[str, str]]:
@@ -124,7 +124,7 @@ def fetch_version(version: ModelVersion) -> Path:
     return Path(local) / flavor["data"]
 
 
-def champions() -> list[str]:
+def registered_models() -> list[str]:
     """The names of all registered models, the latest changed first."""
     found = mlflow.MlflowClient().search_registered_models()
     return [m.name for m in sorted(found, key=lambda m: -(m.last_updated_timestamp or 0))]

@@ -16,7 +16,7 @@ from mlflow.entities import Metric, Param, RunTag
 from genre_pred.files import digest
 from genre_pred.params import Params
 from genre_pred.track.registry import requirements
-from genre_pred.track.store import lock, open_experiment, repository_root
+from genre_pred.track.store import lock, open_experiment
 
 PARENT = "mlflow.parentRunId"
 EXECUTION = "genre_pred.execution"
@@ -62,9 +62,10 @@ class StageRun:
             pip_requirements=requirements(),
         )
 
-    def epoch(self, name: str, figures: Mapping[str, float]) -> None:
+    def epoch(self, name: str, fold: int, figures: Mapping[str, float]) -> None:
         """Send an epoch's figures at once, so that a training can be watched."""
-        steps = {f"{name}.{key}": value for key, value in figures.items() if key != "epoch"}
+        curve = name if fold < 0 else f"{name}.fold{fold}"
+        steps = {f"{curve}.{key}": value for key, value in figures.items() if key != "epoch"}
         mlflow.log_metrics(steps, step=int(figures["epoch"]))
 
     def network(self, name: str, folder: Path) -> None:
@@ -102,15 +103,12 @@ def stage(
     run_id = client.create_run(experiment, tags=tags, run_name=name).info.run_id
     settings = _flat({section: params.model_dump()[section] for section in sections})
     told = [Param(key, str(value)) for key, value in settings.items()]
-    client.log_batch(parent, params=told)
-    client.log_batch(
-        run_id,
-        params=told,
-        tags=[RunTag(f"in:{path.as_posix()}", digest(path)) for path in reads],
-    )
     client.update_run(parent, status="RUNNING")
     run, started, ended = StageRun(run_id, parent), time.perf_counter(), "FAILED"
     try:
+        client.log_batch(parent, params=told)
+        inputs = [RunTag(f"in:{path.as_posix()}", digest(path)) for path in reads]
+        client.log_batch(run_id, params=told, tags=inputs)
         with mlflow.start_run(run_id=run_id):
             yield run
             run.metrics({"seconds": time.perf_counter() - started})
@@ -119,7 +117,9 @@ def stage(
     finally:
         client.log_batch(run_id, metrics=run._metrics)
         client.set_terminated(run_id, ended)
-        client.set_terminated(parent, ended)
+        failed = f"tags.`{PARENT}` = '{parent}' and attributes.status = 'FAILED'"
+        any_failed = client.search_runs([experiment], failed, max_results=1)
+        client.set_terminated(parent, "FAILED" if any_failed else ended)
 
 
 def seen_test_set(test_set: str) -> set[str]:
@@ -138,7 +138,7 @@ def _execution(experiment: str) -> str:
     """The parent run of this pipeline execution, made by its first stage."""
     client = mlflow.MlflowClient()
     key = _execution_key()
-    with lock(repository_root()):
+    with lock("store"):
         found = client.search_runs([experiment], f"tags.`{EXECUTION}` = '{key}'", max_results=1)
         if found:
             return str(found[0].info.run_id)

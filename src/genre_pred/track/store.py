@@ -6,17 +6,32 @@ from pathlib import Path
 import mlflow
 from filelock import FileLock
 
-LOCK_SECONDS = 120
-# What a served classifier needs, at the versions it was made with.
+from genre_pred.faults import Fault
+
+LOCK_SECONDS = 600
 
 
 def repository_root() -> Path:
     """The repository's top folder; within a queued experiment, that of the original."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+    if "DVC_ROOT" in os.environ:
+        return Path(os.environ["DVC_ROOT"]).resolve()
+    here = Path.cwd()
+    return next((place for place in (here, *here.parents) if (place / "dvc.yaml").is_file()), here)
 
 
 def open_store() -> None:
-    """Point MLflow at the one store."""
+    """Point MLflow at the one store, to read what is there.
+
+    Raises:
+        Fault: If there is none yet.
+    """
+    _point()
+    root = repository_root()
+    if mlflow.get_tracking_uri() == _local_store() and not (root / "mlflow.db").is_file():
+        raise Fault(f"{root} has no mlflow.db: run dvc repro there, or genre-pred champion sync")
+
+
+def _point() -> None:
     mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", _local_store()))
 
 
@@ -32,9 +47,9 @@ def open_experiment(experiment: str) -> str:
     Returns:
         The experiment's id.
     """
-    open_store()
+    _point()
     root = repository_root()
-    with lock(root):
+    with lock("store"):
         client = mlflow.MlflowClient()
         found = client.get_experiment_by_name(experiment)
         if found:
@@ -45,5 +60,6 @@ def open_experiment(experiment: str) -> str:
         return client.create_experiment(experiment, artifact_location=place)
 
 
-def lock(root: Path) -> FileLock:
-    return FileLock(root / ".mlflow.lock", timeout=LOCK_SECONDS)
+def lock(what: str) -> FileLock:
+    """Hold this to change the `store` or the `registry` as one step on this machine."""
+    return FileLock(repository_root() / f".{what}.lock", timeout=LOCK_SECONDS)
