@@ -1,4 +1,4 @@
-"""The command line: predict, champion, leakage, weights; each prints what a person wants to read."""
+"""The command line: predict, champion, leakage, weights; each prints what one wants to read."""
 
 import json
 import sys
