@@ -249,6 +249,19 @@ def test_a_worse_experiment_does_not_send_the_waiting_challenger_away(tmp_path):
     assert at("challenger") == strong.version
 
 
-def test_two_who_come_at_once_do_not_both_become_the_first(tmp_path):
-    with track.lock("registry"), pytest.raises(Timeout):
-        FileLock(tmp_path / ".registry.lock", timeout=0.1).acquire()
+def test_nobody_changes_the_champion_while_another_is_at_it(tmp_path, monkeypatch):
+    old = entrant(tmp_path, "old", held_out(60))
+    settle(old)
+    new = entrant(tmp_path, "new", held_out(110))
+    track.set_alias(NAME, "challenger", new.version)
+    monkeypatch.setattr(track.store, "LOCK_SECONDS", 0.1)
+    changes = [
+        lambda: champion.force(NAME, new.version, "to try"),
+        lambda: champion.rollback(NAME),
+        lambda: champion.challenge_champion(NAME, None, PARAMS),
+    ]
+    with FileLock(tmp_path / ".registry.lock"):
+        for change in changes:
+            with pytest.raises(Timeout):
+                change()
+    assert at("champion") == old.version
