@@ -27,7 +27,7 @@ LAYERS = [
     {"clips", "params"},
 ]
 ASIDE = {"sources", "split", "judge", "compute", "track", "fetch"}
-BELOW_ALL = {"files", "faults", "cache"}
+BELOW_ALL = {"files", "faults", "cache", "progress"}
 
 
 def imported(path: Path) -> set[Path]:

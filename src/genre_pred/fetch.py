@@ -7,9 +7,9 @@ from pathlib import Path
 
 import requests
 from filelock import FileLock
-from tqdm import tqdm
 
 from genre_pred.faults import Fault
+from genre_pred.progress import bar
 
 N_TRIES = 5
 _CHUNK_BYTES = 1 << 16  # a cut connection loses the chunk it was in
@@ -134,13 +134,13 @@ def _append(url: str, part: Path, n_bytes: int | None, progress: bool, timeout: 
 def _save(
     response: requests.Response, part: Path, kept: int, total: int | None, progress: bool
 ) -> None:
-    bar = tqdm(
-        desc=part.stem, total=total, initial=kept, unit="B", unit_scale=True, disable=not progress
+    shown = bar(
+        doing=part.stem, unit="B", total=total, initial=kept, unit_scale=True, disable=not progress
     )
-    with bar, part.open("ab" if kept else "wb") as file:
+    with shown, part.open("ab" if kept else "wb") as file:
         for chunk in response.iter_content(_CHUNK_BYTES):
             file.write(chunk)
-            bar.update(len(chunk))
+            shown.update(len(chunk))
 
 
 def _require_space(part: Path, n_bytes: int, url: str) -> None:

@@ -29,6 +29,7 @@ def _compose(raw: Path, params: Params, each: Callable) -> int:
 
 
 def _list_local(raw: Path, params: Params, each: Callable) -> int:
+    SOURCES[params.data.source].tracks(raw, params)  # what cannot be read later stops here
     return listing.write_listing(Path(params.data.path), raw, each)
 
 
