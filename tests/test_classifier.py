@@ -25,7 +25,7 @@ from genre_pred.entrants import build_classifier
 from genre_pred.features import read_features
 from genre_pred.finetune import Starting, finetune, write_finetuned
 from genre_pred.mel import store_patches
-from genre_pred.models import read_models
+from genre_pred.models import ensemble_of, read_models
 from genre_pred.params import Params, read_params
 from genre_pred.pipelines import save_pipeline
 from genre_pred.split import rounds, split_clips
@@ -155,6 +155,20 @@ def test_the_served_classifier_gives_the_pipelines_answers(workspace, name, tmp_
         np.testing.assert_allclose(list(found.probabilities.values()), stored[0], atol=1e-6)
         assert found.genre == classifier.spec.genres[stored[0].argmax()]
         assert found.windows == 1
+
+
+def test_a_served_ensemble_gives_the_mean_that_was_judged(workspace, tmp_path):
+    trained = {m.name: m for m in read_models(workspace.models, workspace.data)}
+    ensemble = ensemble_of([trained["vggish_stats/svc_rbf"], trained["finetune/vggish"]])
+    folder = tmp_path / "classifier"
+    build_classifier(folder, ensemble, workspace.clips, workspace.split, workspace.params)
+    classifier = GenreClassifier(folder)
+    test = ensemble.predictions[ensemble.predictions["split"] == "test"]
+    clips = workspace.clips.set_index("clip_id").loc[test["clip_id"]].reset_index()
+    stored = test[classifier.spec.genres].to_numpy()
+    np.testing.assert_allclose(classifier.predict_clips(clips), stored, atol=1e-6)
+    assert classifier.spec.members == ["vggish_stats/svc_rbf", "finetune/vggish"]
+    assert classifier.megabytes == pytest.approx(ensemble.megabytes)
 
 
 @pytest.mark.parametrize("features", ["vggish_stats", "mfcc", "log_mel_stats"])

@@ -14,7 +14,7 @@ STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 UNTRACKED = {PACKAGE / "params.py", *(PACKAGE / "track").iterdir()}
 LAYERS = [
     {"cli"},
-    {"champion"},
+    {"champion", "trial"},
     {"entrants"},
     {"classifier", "draw"},
     {"evaluate", "leakage"},
@@ -26,7 +26,7 @@ LAYERS = [
     {"audio"},
     {"clips", "params"},
 ]
-ASIDE = {"sources", "split", "judge", "compute", "track", "fetch"}
+ASIDE = {"sources", "split", "judge", "compute", "track", "fetch", "recipes"}
 BELOW_ALL = {"files", "faults", "cache", "progress"}
 
 

@@ -25,7 +25,7 @@ TRUTH = pd.DataFrame(
         "artist": [f"artist {side}{i // 4}" for side in "vt" for i in range(N)],
     }
 )
-SETTINGS = Evaluate(confidence=0.9, n_resamples=300, seed=5)
+SETTINGS = Evaluate(reproductions=(), ensemble=(), confidence=0.9, n_resamples=300, seed=5)
 
 
 def predictions(validation_hits, test_hits):
@@ -66,13 +66,13 @@ MODELS = [
 ]
 
 
-def judge(models=MODELS, **options):
+def judge(models=MODELS, settings=SETTINGS, **options):
     terms = {
         "candidates": ("embedding", "finetune"),
         "protocol": "grouped, artists apart",
         "grouped": True,
     }
-    return judge_models(models, TRUTH, GENRES, SETTINGS, **(terms | options))
+    return judge_models(models, TRUTH, GENRES, settings, **(terms | options))
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +181,38 @@ def test_the_difference_is_named_after_those_that_were_compared():
     metrics = judge(without, candidates=("embedding", "finetune", "descriptors")).metrics
     assert metrics["descriptors_minus_embedding"]["accuracy"] == pytest.approx(16 / N)
     assert "finetune_minus_embedding" not in metrics
+
+
+def test_the_ensemble_is_the_mean_of_the_best_and_a_row_of_its_own():
+    wanted = SETTINGS.model_copy(update={"ensemble": ("finetune", "embedding", "descriptors")})
+    verdict = judge(settings=wanted, candidates=("embedding", "ensemble"))
+    ensemble = verdict.best["ensemble"]
+    assert [member.name for member in ensemble.members] == ["finetune/net", "early/svc", "mfcc/svc"]
+    assert verdict.metrics["ensemble"]["members"] == "finetune/net + early/svc + mfcc/svc"
+    # right where two of the three are: they have 33, 30 and 26 right on validation, 30, 22 and 38
+    # on test, always the first ones
+    row = verdict.board.set_index("model").loc["ensemble"]
+    assert (row["validation_accuracy"], row["test_accuracy"]) == (30 / N, 30 / N)
+    assert row["note"].startswith("mean of finetune/net + early/svc + mfcc/svc")
+    table = ensemble.predictions.set_index("clip_id")
+    assert table.loc["v31", "jazz"] == pytest.approx((0.8 + 0.2 + 0.2) / 3)
+    assert verdict.metrics["ensemble_minus_embedding"]["accuracy"] == pytest.approx(8 / N)
+
+
+def test_a_reproduction_is_scored_on_test_and_is_no_candidate():
+    fixed = SETTINGS.model_copy(update={"reproductions": ("early/*",)})
+    verdict = judge(settings=fixed)
+    assert verdict.best["embedding"].name == "late/svc"
+    board = verdict.board.set_index("model")
+    assert board.loc["early/svc", "test_accuracy"] == 22 / N
+    assert board.loc["early/svc", "note"].startswith("reproduction")
+    assert board.loc["late/svc", "note"] == ""
+
+
+def test_an_ensemble_of_one_is_none():
+    wanted = SETTINGS.model_copy(update={"ensemble": ("embedding", "finetune")})
+    verdict = judge([model("early/svc", "embedding", 30)], settings=wanted)
+    assert "ensemble" not in verdict.best
 
 
 def test_without_a_test_split_the_difference_is_on_validation():

@@ -26,7 +26,7 @@ from genre_pred.judge.promotion import (
     comparable_clips,
     first_champion,
 )
-from genre_pred.models import read_models
+from genre_pred.models import ENSEMBLE, Model, ensemble_of, read_models
 from genre_pred.params import Evaluate, Params, Promote
 
 
@@ -53,11 +53,7 @@ def promote_workspace(
     split = pd.read_parquet(data / "split.parquet")
     metrics = json.loads((reports / "metrics.json").read_text())
     trained = {model.name: model for model in read_models(models, data)}
-    finalists = [
-        trained[metrics[approach]["model"]]
-        for approach in params.promote.approaches
-        if approach in metrics
-    ]
+    finalists = _finalists(metrics, trained, params.promote)
     name = registered_name(params)
     if not finalists:
         raise Fault(
@@ -84,6 +80,23 @@ def promote_workspace(
         "overtaken_by": _overtaken_by(metrics, params.promote),
         **asdict(decision),
     }
+
+
+def _finalists(metrics: dict[str, Any], trained: dict[str, Model], rules: Promote) -> list[Model]:
+    """The best of each admitted approach; an ensemble only where it is better than its members."""
+    finalists = []
+    for approach in rules.approaches:
+        if approach not in metrics:
+            continue
+        if approach != ENSEMBLE:
+            finalists.append(trained[metrics[approach]["model"]])
+            continue
+        members = [trained[name] for name in metrics[ENSEMBLE]["members"].split(" + ")]
+        losses = [metrics[member.approach]["validation_log_loss"] for member in members]
+        # It carries all their weights: what promises nothing is not worth the disk.
+        if metrics[ENSEMBLE]["validation_log_loss"] < min(losses):
+            finalists.append(ensemble_of(members))
+    return finalists
 
 
 def challenge_champion(name: str, clips: pd.DataFrame | None, params: Params) -> Decision:

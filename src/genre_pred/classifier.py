@@ -9,6 +9,7 @@ A classifier is a folder that carries everything it needs and nothing that runs 
 | pipeline.skops | the scikit-learn pipeline, where there is one |
 | trained_on.txt | content digests of its training and validation clips, one a line |
 | held_out.parquet | predictions of clips it has not seen: content, genre, artist, ... |
+| members/0, members/1, ... | of an ensemble: the classifiers whose probabilities it averages |
 
 Prediction walks the same functions as training, with the same rounding to the store's dtype.
 """
@@ -19,7 +20,7 @@ import io
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -54,7 +55,7 @@ class Spec:
 
     Attributes:
         model: Its name on the leaderboard.
-        approach: embedding, finetune or descriptors.
+        approach: embedding, finetune, descriptors or ensemble.
         collection: The music it was trained on.
         genres: In the order of its scores.
         clip: min_seconds, clip_seconds, windows_per_track.
@@ -70,6 +71,7 @@ class Spec:
         protocol: How the clips were split, in words.
         grouped: Whether no artist stood on two sides.
         validation_log_loss: In nats.
+        members: Of an ensemble, the names of what it averages.
     """
 
     model: str
@@ -89,6 +91,7 @@ class Spec:
     protocol: str
     grouped: bool
     validation_log_loss: float
+    members: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,11 @@ class GenreClassifier:
                 f"too short: {found.seconds:.1f} s of at least {self.clip.min_seconds:g} s",
             )
         recording = Recording(source, found.sample_rate, found.n_samples)
-        scores = self.scores(recording, None)
-        probabilities = self.probabilities(scores)
+        probabilities, n_windows = self._answer(recording, None)
         return Prediction(
             self.spec.genres[int(probabilities.argmax())],
             dict(zip(self.spec.genres, probabilities.tolist(), strict=True)),
-            len(scores),
+            n_windows,
         )
 
     def predict_clips(self, clips: pd.DataFrame) -> np.ndarray:
@@ -146,9 +148,15 @@ class GenreClassifier:
             (n_clips, n_genres) probabilities.
         """
         windows = self.clip.windows_per_track
-        return np.stack(
-            [self.probabilities(self.scores(it, windows)) for it in Recording.of(clips)]
-        )
+        return np.stack([self._answer(it, windows)[0] for it in Recording.of(clips)])
+
+    def _answer(self, recording: Recording, count: int | None) -> tuple[np.ndarray, int]:
+        """Calibrated probabilities (n_genres,), and the number of windows they come from."""
+        if self.members:
+            answers = [member._answer(recording, count) for member in self.members]
+            return np.mean([probabilities for probabilities, _ in answers], axis=0), answers[0][1]
+        scores = self.scores(recording, count)
+        return self.probabilities(scores), len(scores)
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
         """(n_windows, n_genres) scores into the clip's calibrated probabilities, (n_genres,)."""
@@ -228,6 +236,12 @@ class GenreClassifier:
         return net.eval()
 
     @cached_property
+    def members(self) -> list["GenreClassifier"]:
+        """Of an ensemble, the classifiers that it averages."""
+        places = [member_folder(self.folder, number) for number in range(len(self.spec.members))]
+        return [GenreClassifier(place) for place in places]
+
+    @cached_property
     def trained_on(self) -> frozenset[str]:
         """Content digests of its training and validation clips."""
         return frozenset((self.folder / "trained_on.txt").read_text().split())
@@ -241,7 +255,13 @@ class GenreClassifier:
     def megabytes(self) -> float:
         """Size of all it needs to predict."""
         parts = [self.folder / "network.safetensors", self.folder / "pipeline.skops"]
-        return sum(part.stat().st_size for part in parts if part.is_file()) / 1e6
+        own = sum(part.stat().st_size for part in parts if part.is_file()) / 1e6
+        return own + sum(member.megabytes for member in self.members)
+
+
+def member_folder(folder: Path, number: int) -> Path:
+    """Where an ensemble keeps one of its members."""
+    return folder / "members" / str(number)
 
 
 def save_classifier(

@@ -10,7 +10,7 @@ import pandas as pd
 import soundfile
 
 from genre_pred import track
-from genre_pred.classifier import GenreClassifier, Spec, save_classifier
+from genre_pred.classifier import GenreClassifier, Spec, member_folder, save_classifier
 from genre_pred.clips import VALIDATION, genres_of
 from genre_pred.evaluate import on_judging_split
 from genre_pred.files import digest
@@ -87,7 +87,10 @@ def build_classifier(
         protocol=protocol(clips, split, params.split),
         grouped=artists_apart(clips, split),
         validation_log_loss=score(validation, clips, genres)["log_loss"],
+        members=[member.name for member in model.members],
     )
+    for number, member in enumerate(model.members):
+        build_classifier(member_folder(folder, number), member, clips, split, params)
     save_classifier(
         folder,
         spec,

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import combinations
 from typing import Any
 
@@ -13,9 +14,10 @@ from genre_pred.clips import TEST, VALIDATION
 from genre_pred.judge.leaderboard import Entry, best_of, leaderboard
 from genre_pred.judge.metrics import hits, per_genre
 from genre_pred.judge.significance import bootstrap_groups, mcnemar, paired_difference
-from genre_pred.models import Model
+from genre_pred.models import ENSEMBLE, Model, ensemble_of
 from genre_pred.params import Evaluate
 
+REPRODUCTION = "reproduction: fixed beforehand, no candidate"
 FIGURES = ("accuracy", "low", "high", "macro_f1", "log_loss")
 
 
@@ -44,7 +46,10 @@ def judge_models(
     protocol: str,
     grouped: bool,
 ) -> Verdict:
-    """Score all models on validation, and the best of each approach on test.
+    """Score all models on validation, and the best of each approach and their mean on test.
+
+    Reproductions are fixed before anything is seen: they are scored on test without being chosen,
+    and compete with nobody.
 
     Args:
         models: As `read_models` gives them.
@@ -55,11 +60,6 @@ def judge_models(
         protocol: How the clips were split, in words.
         grouped: Whether no artist stands on two sides.
     """
-    predictions = {m.name: m.predictions for m in models if m.predictions is not None}
-    entries = [
-        Entry(m.name, m.approach, m.command, float("nan"), round(m.megabytes, 1), m.note)
-        for m in models
-    ]
     terms: dict[str, Any] = {
         "confidence": settings.confidence,
         "n_resamples": settings.n_resamples,
@@ -67,30 +67,53 @@ def judge_models(
         "protocol": protocol,
         "grouped": grouped,
     }
-    chosen = leaderboard(
-        entries, predictions, truth, genres, **terms, score_test_of=(), test_seen=0
-    )
-    scored = chosen[chosen["validation_accuracy"].notna()]
-    best = {approach: best_of(chosen, approach) for approach in sorted(set(scored["approach"]))}
+    chosen = leaderboard(*_entries(models), truth, genres, **terms, score_test_of=(), test_seen=0)
+    repeated = [m.name for m in models if is_reproduction(m.name, settings)]
+    eligible = chosen[~chosen["model"].isin(repeated)]
+    scored = eligible[eligible["validation_accuracy"].notna()]
     named = {m.name: m for m in models}
-    winners = {approach: named[model] for approach, model in best.items()}
+    best = {
+        approach: named[best_of(eligible, approach)] for approach in sorted(set(scored["approach"]))
+    }
+    members = [best[approach] for approach in settings.ensemble if approach in best]
+    if len(members) > 1:
+        best[ENSEMBLE] = ensemble_of(members)
+        models = [*models, best[ENSEMBLE]]
     board = leaderboard(
-        entries,
-        predictions,
+        *_entries(models),
         truth,
         genres,
         **terms,
-        score_test_of=list(best.values()),
-        test_seen=len(winners),
+        score_test_of=[model.name for model in best.values()] + repeated,
+        test_seen=len(best),
     )
+    board["note"] = [
+        "; ".join(filter(None, [REPRODUCTION if model in repeated else "", note]))
+        for model, note in zip(board["model"], board["note"], strict=True)
+    ]
     metrics: dict[str, Any] = {
-        approach: _row(board[board["model"] == model].iloc[0]) for approach, model in best.items()
+        approach: _row(board[board["model"] == model.name].iloc[0])
+        for approach, model in best.items()
     }
-    rivals = [approach for approach in candidates if approach in best]
+    if ENSEMBLE in best:
+        metrics[ENSEMBLE]["members"] = " + ".join(member.name for member in members)
+    rivals = [best[approach] for approach in candidates if approach in best]
     for one, other in combinations(rivals, 2):
-        old, new = predictions[best[one]], predictions[best[other]]
-        metrics[f"{other}_minus_{one}"] = _difference(new, old, truth, settings)
-    return Verdict(board, winners, metrics)
+        metrics[f"{other.approach}_minus_{one.approach}"] = _difference(other, one, truth, settings)
+    return Verdict(board, best, metrics)
+
+
+def is_reproduction(model: str, settings: Evaluate) -> bool:
+    """Whether a model only repeats a fixed recipe from the literature."""
+    return any(fnmatchcase(model, pattern) for pattern in settings.reproductions)
+
+
+def _entries(models: Sequence[Model]) -> tuple[list[Entry], dict[str, pd.DataFrame]]:
+    entries = [
+        Entry(m.name, m.approach, m.command, float("nan"), round(m.megabytes, 1), m.note)
+        for m in models
+    ]
+    return entries, {m.name: m.predictions for m in models if m.predictions is not None}
 
 
 def judging_set(clips: pd.DataFrame, split: pd.DataFrame) -> str:
@@ -132,9 +155,12 @@ def _row(row: pd.Series) -> dict[str, Any]:
 
 
 def _difference(
-    new: pd.DataFrame, old: pd.DataFrame, truth: pd.DataFrame, settings: Evaluate
+    other: Model, one: Model, truth: pd.DataFrame, settings: Evaluate
 ) -> dict[str, Any]:
-    new_hits, old_hits = hits(on_judging_split(new), truth), hits(on_judging_split(old), truth)
+    assert other.predictions is not None
+    assert one.predictions is not None
+    new = on_judging_split(other.predictions)
+    new_hits, old_hits = hits(new, truth), hits(on_judging_split(one.predictions), truth)
     clips = truth.set_index("clip_id").loc[new_hits.index].reset_index()
     old_hits = old_hits.loc[new_hits.index]
     groups, _ = bootstrap_groups(clips)

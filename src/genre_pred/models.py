@@ -1,24 +1,27 @@
-"""What the training stages left in models/: each model's name, files and predictions."""
+"""What the training stages left in models/, and the ensemble that can be made of it."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from genre_pred.clips import read_table
+from genre_pred.clips import PREDICTIONS, read_table
 from genre_pred.features import FEATURE_SETS
 from genre_pred.files import digest
+
+ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model, or one that the data could not carry.
+    """A trained model, an average of some, or one that the data could not carry.
 
     Attributes:
         name: As on the leaderboard: FEATURES/CLASSIFIER or finetune/NETWORK.
-        approach: embedding, finetune, descriptors or floor.
+        approach: embedding, finetune, descriptors, ensemble or floor.
         features: Its feature set, or None.
         network: Its network, or None.
         temperature: Of its calibration.
@@ -28,6 +31,7 @@ class Model:
         identity: A digest of its predictions: the same training has the same.
         note: What a reader must know.
         command: What to type to see it in the leaderboard again.
+        members: The models that it averages; none but for an ensemble.
     """
 
     name: str
@@ -41,11 +45,13 @@ class Model:
     identity: str
     note: str
     command: str
+    members: tuple["Model", ...] = ()
 
     @property
     def megabytes(self) -> float:
         """Size of all it needs to predict."""
-        return sum(path.stat().st_size for path in self.files.values() if path.is_file()) / 1e6
+        own = sum(path.stat().st_size for path in self.files.values() if path.is_file()) / 1e6
+        return own + sum(member.megabytes for member in self.members)
 
 
 def read_models(models: Path, data: Path) -> list[Model]:
@@ -56,6 +62,34 @@ def read_models(models: Path, data: Path) -> list[Model]:
         data: The folder data/, for the backbones' weights.
     """
     return [*_classical(models / "classical", data), *_finetuned(models / "finetune")]
+
+
+def ensemble_of(members: Sequence[Model]) -> Model:
+    """The mean of models' calibrated probabilities.
+
+    Args:
+        members: Two or more, with predictions of the same clips.
+    """
+    tables = [m.predictions.set_index("clip_id") for m in members if m.predictions is not None]
+    genres = [str(name) for name in tables[0] if name not in PREDICTIONS]
+    mean = tables[0].copy()
+    mean[genres] = sum(table.loc[mean.index, genres] for table in tables) / len(tables)
+    notes = sorted({member.note for member in members if member.note})
+    named = " + ".join(member.name for member in members)
+    return Model(
+        name=ENSEMBLE,
+        approach=ENSEMBLE,
+        features=None,
+        network=None,
+        temperature=1.0,
+        weights=", ".join(sorted({member.weights for member in members if member.weights})),
+        files={},
+        predictions=mean.reset_index(),
+        identity=hashlib.md5(" ".join(member.identity for member in members).encode()).hexdigest(),
+        note="; ".join([f"mean of {named}", *notes]),
+        command="dvc exp run",
+        members=tuple(members),
+    )
 
 
 def _classical(folder: Path, data: Path) -> list[Model]:

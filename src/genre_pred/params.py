@@ -211,7 +211,13 @@ class Finetune(Section):
 
 
 class Evaluate(Section):
-    """How sure a score is."""
+    """How sure a score is, what is averaged into the ensemble, and what only repeats others."""
+
+    reproductions: Annotated[tuple[Name, ...], AfterValidator(_each_once)]
+
+    ensemble: Annotated[
+        tuple[Literal["embedding", "finetune", "descriptors"], ...], AfterValidator(_each_once)
+    ]
 
     confidence: Share
     n_resamples: Annotated[int, Field(ge=100)]
@@ -222,7 +228,7 @@ class Promote(Section):
     """Who may become champion, and how sure one must be."""
 
     approaches: Annotated[
-        tuple[Literal["embedding", "finetune", "descriptors"], ...],
+        tuple[Literal["embedding", "finetune", "descriptors", "ensemble"], ...],
         Field(min_length=1),
         AfterValidator(_each_once),
     ]

@@ -55,11 +55,20 @@ def read_tracks(root: Path) -> pd.DataFrame:
     if not reserved.empty:
         raise SourceError(f"a genre cannot be called {reserved.iloc[0]}: rename the folder")
     if (root / "artists.csv").is_file():
-        tracks["artist"] = _artists(root / "artists.csv", tracks["clip_id"])
+        tracks["artist"] = artists_of(root / "artists.csv", tracks["clip_id"])
     return tracks[list(TRACKS)]
 
 
-def _artists(path: Path, clip_ids: pd.Series) -> pd.Series:
+def artists_of(path: Path, clip_ids: pd.Series) -> pd.Series:
+    """The artist of each clip, by an artists.csv.
+
+    Args:
+        path: The table: path (as the clip_id), artist.
+        clip_ids: Paths relative to the table's folder.
+
+    Raises:
+        SourceError: If it is not such a table, or lacks a clip.
+    """
     try:
         # Artists may be called NA or None; only an empty cell is unknown.
         table = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])

@@ -1,0 +1,105 @@
+"""A classifier on songs of one's own: right or wrong where they are labelled, a table where not."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genre_pred.audio.decode import AudioError
+from genre_pred.classifier import GenreClassifier
+from genre_pred.faults import Fault
+from genre_pred.judge.metrics import confusion
+from genre_pred.judge.significance import accuracy_interval, bootstrap_groups
+from genre_pred.params import Evaluate
+from genre_pred.sources.folder import SOUND, artists_of
+from genre_pred.sources.listing import files_under
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a classifier did on a folder.
+
+    Attributes:
+        songs: clip_id (the path within the folder), genre (of the label, NA without), artist,
+            predicted, probability, reason (why it could not be heard, else empty), then one
+            probability per genre.
+        labelled: How many of them could be scored.
+        accuracy: Of these, with its interval (accuracy, low, high); None without any.
+        confusion: Counts, rows are the true genres; None without labels.
+        by_artist: Whether the interval goes over artists.
+    """
+
+    songs: pd.DataFrame
+    labelled: int
+    accuracy: tuple[float, float, float] | None
+    confusion: pd.DataFrame | None
+    by_artist: bool
+
+
+def sounds_in(root: Path) -> list[Path]:
+    """Every sound file under a folder.
+
+    Raises:
+        Fault: If there is none.
+    """
+    sounds = [file for file in files_under(root) if file.suffix.lower() in SOUND]
+    if not sounds:
+        raise Fault(f"{root} holds no sound file")
+    return sounds
+
+
+def hear_folder(
+    classifier: GenreClassifier, root: Path, sounds: Iterable[Path], settings: Evaluate
+) -> Trial:
+    """Let a classifier name the genre of every song, and score it where a song is labelled.
+
+    A song is labelled where the first folder above it, seen from root, has the name of a genre
+    that the classifier knows. Songs that it has learnt from are heard all the same: nothing but
+    their content could tell.
+
+    Args:
+        classifier: Who is tried.
+        root: The folder.
+        sounds: Its files, as `sounds_in` gives them.
+        settings: Confidence and bootstrap.
+    """
+    genres = classifier.spec.genres
+    rows = []
+    for sound in sounds:
+        name = sound.relative_to(root)
+        label = name.parts[0] if len(name.parts) > 1 and name.parts[0] in genres else None
+        row: dict[str, object] = {"clip_id": name.as_posix(), "genre": label, "reason": ""}
+        try:
+            found = classifier.predict(sound)
+        except AudioError as error:
+            row["reason"] = error.reason
+        else:
+            row |= {"predicted": found.genre, "probability": found.probabilities[found.genre]}
+            row |= found.probabilities
+        rows.append(row)
+    facts = ["clip_id", "genre", "predicted", "probability", "reason"]
+    songs = pd.DataFrame(rows).reindex(columns=[*facts, *genres])
+    artists = pd.Series(pd.NA, index=songs.index, dtype="string")
+    if (root / "artists.csv").is_file():
+        artists = artists_of(root / "artists.csv", songs["clip_id"])
+    songs.insert(2, "artist", artists)
+    return _scored(songs, genres, settings)
+
+
+def _scored(songs: pd.DataFrame, genres: Sequence[str], settings: Evaluate) -> Trial:
+    heard = songs[songs["genre"].notna() & songs["predicted"].notna()]
+    if heard.empty:
+        return Trial(songs, 0, None, None, False)
+    hits = (heard["genre"] == heard["predicted"]).to_numpy(dtype=bool)
+    groups, by_artist = bootstrap_groups(heard)
+    low, high = accuracy_interval(
+        hits,
+        groups,
+        confidence=settings.confidence,
+        n_resamples=settings.n_resamples,
+        rng=np.random.default_rng(settings.seed),
+    )
+    counts = confusion(heard[["clip_id", *genres]], heard, genres)
+    return Trial(songs, len(heard), (float(hits.mean()), low, high), counts, by_artist)

@@ -1,0 +1,25 @@
+"""What others have published: each figure with its protocol, and quoted where it belongs."""
+
+import pytest
+
+from genre_pred.judge.published import published_on
+
+
+def test_the_best_published_figure_comes_first():
+    found = published_on("fma-small")
+    assert found["accuracy"].is_monotonic_decreasing
+    best = found[found["by"] == "S1 Genre_Pred"].iloc[0]
+    assert (best["model"], best["accuracy"]) == ("vggish_pca/svc_rbf", 56.75)
+
+
+@pytest.mark.parametrize("collection", ["fma-small", "gtzan"])
+def test_every_figure_has_its_protocol_and_its_source(collection):
+    found = published_on(collection)
+    assert (found["protocol"] != "").all()
+    assert (found["by"] != "").all()
+    assert found["accuracy"].between(0, 100).all()
+    assert not found.duplicated(["model", "by", "protocol"]).any()
+
+
+def test_nothing_is_published_on_a_collection_of_one_s_own():
+    assert published_on("my-music").empty

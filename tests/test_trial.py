@@ -1,0 +1,72 @@
+"""A classifier on songs of one's own: who is scored, who only answered, who not heard."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from genre_pred.audio.decode import AudioError
+from genre_pred.classifier import Prediction
+from genre_pred.faults import Fault
+from genre_pred.params import Evaluate
+from genre_pred.trial import hear_folder, sounds_in
+
+SETTINGS = Evaluate(reproductions=(), ensemble=(), confidence=0.9, n_resamples=200, seed=1)
+
+
+class Listener:
+    """Hears blues in files whose name begins with b, else jazz."""
+
+    spec = SimpleNamespace(genres=["blues", "jazz"])
+
+    def predict(self, path):
+        if path.stat().st_size == 0:
+            raise AudioError(str(path), "the file is empty")
+        first = 0.8 if path.name.startswith("b") else 0.3
+        genre = "blues" if first > 0.5 else "jazz"
+        return Prediction(genre, {"blues": first, "jazz": 1 - first}, 1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("blues/b1.wav", "blues/x.wav", "jazz/deep/j.mp3", "polka/p.ogg", "b loose.flac"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"sound")
+    (tmp_path / "jazz/broken.mp3").touch()
+    (tmp_path / "jazz/cover.jpg").write_bytes(b"no sound")
+    return tmp_path
+
+
+def test_songs_in_folders_of_known_genres_are_scored_and_the_rest_answered(folder):
+    tried = hear_folder(Listener(), folder, sounds_in(folder), SETTINGS)
+    assert tried.labelled == 3
+    accuracy, low, high = tried.accuracy
+    assert accuracy == pytest.approx(2 / 3)
+    assert 0 <= low < accuracy < high <= 1
+    assert tried.confusion.loc["blues"].tolist() == [1, 1]
+    assert tried.confusion.loc["jazz"].tolist() == [0, 1]
+    songs = tried.songs.set_index("clip_id")
+    assert songs.loc["b loose.flac", "predicted"] == "blues"
+    assert pd.isna(songs.loc["polka/p.ogg", "genre"])
+    assert songs.loc["jazz/broken.mp3", "reason"] == "the file is empty"
+    assert len(songs) == 6
+
+
+def test_where_artists_are_known_the_interval_goes_over_them(folder):
+    names = ["blues/b1.wav", "blues/x.wav", "jazz/deep/j.mp3", "jazz/broken.mp3", "polka/p.ogg"]
+    lines = [f"{name},one" for name in [*names, "b loose.flac"]]
+    (folder / "artists.csv").write_text("path,artist\n" + "\n".join(lines) + "\n")
+    tried = hear_folder(Listener(), folder, sounds_in(folder), SETTINGS)
+    assert tried.by_artist
+    assert tried.accuracy[1:] == (0.0, 1.0)  # one artist tells nothing of others
+
+
+def test_without_labels_there_is_no_score(folder):
+    tried = hear_folder(Listener(), folder, [folder / "b loose.flac"], SETTINGS)
+    assert (tried.labelled, tried.accuracy, tried.confusion) == (0, None, None)
+
+
+def test_a_folder_without_sound_is_told(tmp_path):
+    (tmp_path / "notes.txt").write_text("la la la")
+    with pytest.raises(Fault, match="holds no sound file"):
+        sounds_in(tmp_path)
