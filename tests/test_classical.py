@@ -6,7 +6,8 @@ import pytest
 from sklearn.metrics import log_loss
 
 from genre_pred import classical
-from genre_pred.classical import CLASSIFIERS, Job, fit, jobs, train, window_scores
+from genre_pred.classical import Job, fit, jobs, train, window_scores
+from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import write_table
 from genre_pred.faults import Fault
 from genre_pred.features import FEATURE_SETS, FeatureSet, flatten
@@ -25,6 +26,7 @@ def settings(params):
         update={
             "pca_components": 3,
             "random_forest": params.classical.random_forest.model_copy(update={"n_estimators": 20}),
+            "extra_trees": params.classical.extra_trees.model_copy(update={"n_estimators": 20}),
             "xgboost": params.classical.xgboost.model_copy(update={"n_estimators": 5}),
         }
     )
@@ -77,7 +79,7 @@ def make_case(make_clips):
 def test_the_genre_named_is_the_most_probable_one(make_case, settings, classifier, n_genres):
     case = make_case(noise=6.0, n_genres=n_genres)
     targets = case.truth.map(case.genres.index)
-    pipeline = fit(case.job(classifier), settings, targets, case.rounds[0].train)
+    pipeline = fit(case.job(classifier), settings, targets, case.rounds[0].train, case.clips)
     strange = np.random.default_rng(0).standard_normal((300, 8)).astype(np.float32) * 5
     values = np.concatenate([case.values, strange])
     probabilities = softmax(window_scores(pipeline, values), 1.7)
@@ -116,9 +118,9 @@ def test_training_looks_at_the_training_clips_alone(make_case, settings, monkeyp
 def spy_on_fit(monkeypatch):
     seen, really = [], classical.fit
 
-    def spy(job, settings, targets, clip_ids):
+    def spy(job, settings, targets, clip_ids, clips):
         seen.append(set(clip_ids))
-        return really(job, settings, targets, clip_ids)
+        return really(job, settings, targets, clip_ids, clips)
 
     monkeypatch.setattr(classical, "fit", spy)
     return seen
@@ -234,7 +236,8 @@ def test_the_majority_names_the_most_frequent_genre_whatever_it_hears(make_case,
         for clip_id in case.rounds[0].train
         if clip_id not in set(case.clips.loc[drop, "clip_id"])
     ]
-    pipeline = fit(case.job("majority"), settings, case.truth.map(case.genres.index), learnt)
+    targets = case.truth.map(case.genres.index)
+    pipeline = fit(case.job("majority"), settings, targets, learnt, case.clips)
     shares = case.truth[learnt].value_counts(normalize=True)[case.genres]
     assert shares.idxmax() == "c"
     np.testing.assert_allclose(np.exp(window_scores(pipeline, case.values[:5])), [shares] * 5)
