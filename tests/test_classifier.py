@@ -108,9 +108,10 @@ class Workspace:
 
 SMALL = {
     "classical": {
-        "features": ["vggish_stats", "mfcc", "log_mel_stats"],
+        "features": ["vggish_stats", "mfcc", "gtzan", "fma_zcr", "fma_tonnetz", "log_mel_stats"],
         "classifiers": ["svc_rbf", "random_forest", "xgboost", "logistic_regression"],
     },
+    "descriptors": {"sets": ["mfcc", "fma", "gtzan"], "sample_rate": 22050},
     "finetune": {"trainable": "fc", "epochs": 2, "hidden": 16, "batch_size": 4},
 }
 
@@ -133,6 +134,8 @@ def served(workspace: Workspace, name: str, folder: Path) -> GenreClassifier:
 MODELS = [
     *(f"vggish_stats/{name}" for name in SMALL["classical"]["classifiers"]),
     "mfcc/svc_rbf",
+    "gtzan/svc_rbf",
+    "fma_zcr/random_forest",
     "log_mel_stats/logistic_regression",
     "finetune/vggish",
 ]
@@ -157,7 +160,7 @@ def test_the_served_classifier_gives_the_pipelines_answers(workspace, name, tmp_
         assert found.windows == 1
 
 
-@pytest.mark.parametrize("features", ["vggish_stats", "mfcc", "log_mel_stats"])
+@pytest.mark.parametrize("features", SMALL["classical"]["features"])
 def test_the_served_classifier_gives_the_pipelines_features(workspace, features, tmp_path):
     classifier = served(workspace, f"{features}/svc_rbf", tmp_path / "classifier")
     values, index = read_features(features, workspace.data)
