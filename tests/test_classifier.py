@@ -6,6 +6,7 @@ import json
 import pickle
 from pathlib import Path
 
+import librosa
 import numpy as np
 import pandas as pd
 import pytest
@@ -169,6 +170,17 @@ def test_the_served_classifier_gives_the_pipelines_features(workspace, features,
     ):
         heard = classifier.features(recording, workspace.params.clip.windows_per_track)
         np.testing.assert_allclose(heard, values[index["clip_id"] == clip_id], rtol=1e-5, atol=1e-5)
+
+
+def test_it_computes_only_the_families_that_it_reads(workspace, tmp_path, monkeypatch):
+    classifier = served(workspace, "fma_zcr/svc_rbf", tmp_path / "classifier")
+
+    def refuse(*_, **__):
+        raise AssertionError("it was computed")
+
+    for name in ("stft", "cqt"):
+        monkeypatch.setattr(librosa, name, refuse)
+    classifier.predict(Path(workspace.clips["path"][0]))
 
 
 def test_loading_and_predicting_unpickle_nothing(workspace, tmp_path, monkeypatch):

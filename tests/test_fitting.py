@@ -143,12 +143,8 @@ def test_a_search_keeps_artists_and_windows_apart(fit, clips, monkeypatch):
             seen.append({owner[int(row)] for row in values[:, 0]})
             return super().fit(values, targets)
 
-        def score_rows(self, values):
-            scored = {owner[int(row)] for row in values[:, 0]}
-            assert not scored & seen[-1]
-
         def predict(self, values):
-            self.score_rows(values)
+            assert not {owner[int(row)] for row in values[:, 0]} & seen[-1]
             return super().predict(values)
 
     monkeypatch.setitem(fitting.CLASSIFIERS, "svc_rbf", lambda _: Spy())
