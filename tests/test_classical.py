@@ -259,10 +259,11 @@ def test_who_does_not_converge_has_a_note(make_case, settings, folds):
 
 def test_naive_bayes_knows_more_than_0_and_1(make_case, settings):
     case = make_case()
-    pipeline = case.train("naive_bayes", settings).pipeline
-    scores = window_scores(pipeline, case.values * 3)
-    assert np.isfinite(scores).all()
-    assert scores.min() < np.log(1e-12) * 2
+    trained = case.train("naive_bayes", settings)
+    scores = window_scores(trained.pipeline, case.values * 3)
+    exact = trained.pipeline.predict_log_proba(case.values * 3)
+    assert exact.min() < np.log(1e-12) * 2
+    np.testing.assert_allclose(scores * 8, exact)  # of 8 features
 
 
 # windows, the floor, seeds

@@ -230,8 +230,9 @@ def window_scores(pipeline: Pipeline, values: np.ndarray) -> np.ndarray:
         (n_rows, n_genres): the decision function, or the logarithms of probabilities.
     """
     if isinstance(pipeline[-1], GaussianNB):
-        # Its probabilities round to 0 and 1 where features are many; their logarithms do not.
-        return pipeline.predict_log_proba(values)
+        # It takes features for independent, so that many make it sure beyond rounding (0 and 1),
+        # and beyond any temperature: the mean over features keeps the order, within reach.
+        return pipeline.predict_log_proba(values) / pipeline[-1].n_features_in_
     if not hasattr(pipeline, "decision_function"):
         return scores_of(pipeline.predict_proba(values))
     scores = pipeline.decision_function(values)

@@ -80,8 +80,9 @@ def fit_pipeline(
         if classifier != "qda":
             raise
         raise NotApplicable(
-            "qda needs more training clips of each genre than features, and features that are "
-            "not sums of others: take fewer (a PCA) or raise classical.qda.reg_param"
+            "qda needs more training clips of each genre than features, and no feature that is "
+            "constant or a sum of others there: take fewer (a PCA) or, where clips are enough, "
+            "raise classical.qda.reg_param"
         ) from None
     return pipeline.best_estimator_ if grid else pipeline
 
