@@ -6,6 +6,7 @@ import json
 import pickle
 from pathlib import Path
 
+import librosa
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,9 +109,10 @@ class Workspace:
 
 SMALL = {
     "classical": {
-        "features": ["vggish_stats", "mfcc", "log_mel_stats"],
+        "features": ["vggish_stats", "mfcc", "gtzan", "fma_zcr", "fma_tonnetz", "log_mel_stats"],
         "classifiers": ["svc_rbf", "random_forest", "xgboost", "logistic_regression"],
     },
+    "descriptors": {"sets": ["mfcc", "fma", "gtzan"], "sample_rate": 22050},
     "finetune": {"trainable": "fc", "epochs": 2, "hidden": 16, "batch_size": 4},
 }
 
@@ -133,6 +135,8 @@ def served(workspace: Workspace, name: str, folder: Path) -> GenreClassifier:
 MODELS = [
     *(f"vggish_stats/{name}" for name in SMALL["classical"]["classifiers"]),
     "mfcc/svc_rbf",
+    "gtzan/svc_rbf",
+    "fma_zcr/random_forest",
     "log_mel_stats/logistic_regression",
     "finetune/vggish",
 ]
@@ -171,7 +175,7 @@ def test_a_served_ensemble_gives_the_mean_that_was_judged(workspace, tmp_path):
     assert classifier.megabytes == pytest.approx(ensemble.megabytes)
 
 
-@pytest.mark.parametrize("features", ["vggish_stats", "mfcc", "log_mel_stats"])
+@pytest.mark.parametrize("features", SMALL["classical"]["features"])
 def test_the_served_classifier_gives_the_pipelines_features(workspace, features, tmp_path):
     classifier = served(workspace, f"{features}/svc_rbf", tmp_path / "classifier")
     values, index = read_features(features, workspace.data)
@@ -180,6 +184,17 @@ def test_the_served_classifier_gives_the_pipelines_features(workspace, features,
     ):
         heard = classifier.features(recording, workspace.params.clip.windows_per_track)
         np.testing.assert_allclose(heard, values[index["clip_id"] == clip_id], rtol=1e-5, atol=1e-5)
+
+
+def test_it_computes_only_the_families_that_it_reads(workspace, tmp_path, monkeypatch):
+    classifier = served(workspace, "fma_zcr/svc_rbf", tmp_path / "classifier")
+
+    def refuse(*_, **__):
+        raise AssertionError("it was computed")
+
+    for name in ("stft", "cqt"):
+        monkeypatch.setattr(librosa, name, refuse)
+    classifier.predict(Path(workspace.clips["path"][0]))
 
 
 def test_loading_and_predicting_unpickle_nothing(workspace, tmp_path, monkeypatch):

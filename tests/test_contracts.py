@@ -21,8 +21,8 @@ LAYERS = [
     {"models"},
     {"classical", "embed", "finetune", "mel", "describe", "clean"},
     {"training"},
-    {"scores"},
-    {"nets", "features", "pipelines"},
+    {"scores", "fitting"},
+    {"nets", "features", "pipelines", "classifiers"},
     {"audio"},
     {"clips", "params"},
 ]

@@ -83,7 +83,25 @@ def test_an_unknown_set_is_a_fault(clips):
         describe_clips(clips, clip_of(1.0), asked, map)
 
 
+def test_a_set_that_needs_a_higher_rate_is_a_fault(clips):
+    asked = Descriptors(sets=("mfcc", "fma"), sample_rate=12_800)
+    with pytest.raises(
+        Fault, match=r"descriptors\.sample_rate is 12800: the set fma needs .*12801"
+    ):
+        describe_clips(clips, clip_of(1.0), asked, map)
+
+
+def test_each_set_has_its_table(clips):
+    asked = Descriptors(sets=("mfcc", "fma", "gtzan"), sample_rate=16_000)
+    tables = describe_clips(clips, clip_of(2.0), asked, map)
+    assert {name: table.shape for name, table in tables.items()} == {
+        "mfcc": (3, 142), "fma": (3, 520), "gtzan": (3, 59)
+    }  # fmt: skip
+    part = tables["fma"].filter(regex="^(clip_id|window|mfcc_.*)$")
+    pd.testing.assert_frame_equal(part, tables["mfcc"])
+
+
 def test_the_shortest_clip_at_the_lowest_rate_that_params_allow_can_be_described(clips):
-    asked = Descriptors(sets=("mfcc",), sample_rate=4000)
-    table = describe_clips(clips, clip_of(1.0), asked, map)["mfcc"]
-    assert np.isfinite(table.iloc[:, 2:].to_numpy(float)).all()
+    asked = Descriptors(sets=("mfcc", "gtzan"), sample_rate=4000)
+    for table in describe_clips(clips, clip_of(1.0), asked, map).values():
+        assert np.isfinite(table.iloc[:, 2:].to_numpy(float)).all()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from genre_pred.audio.descriptors_fma import FAMILIES, fma
 from genre_pred.audio.patches import PatchWriter
 from genre_pred.clips import write_table
 from genre_pred.faults import Fault
@@ -18,15 +19,27 @@ from genre_pred.features import (
 INDEX = pd.DataFrame({"clip_id": ["b", "a", "a"], "window": [0, 0, 1]})
 
 
+@pytest.fixture(scope="module")
+def fma_columns():
+    """518 names, as the descriptors stage writes them."""
+    return list(fma(np.zeros(22_050, np.float32), 22_050).index)
+
+
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path, fma_columns):
     """What the stages before leave: 3 rows, of 2 patches where there are patches."""
     rng = np.random.default_rng(0)
     (tmp_path / "embeddings").mkdir()
     np.save(tmp_path / "embeddings" / "vggish.npy", rng.random((3, 2, 4), dtype=np.float32))
     write_table(INDEX, tmp_path / "embeddings" / "vggish.parquet")
-    described = pd.DataFrame(rng.random((3, 5), dtype=np.float32), columns=list("vwxyz"))
-    write_table(INDEX.join(described), tmp_path / "descriptors" / "mfcc.parquet")
+    for name in ("mn04", "mn10", "mn20", "mn40"):
+        np.save(tmp_path / "embeddings" / f"{name}.npy", rng.random((3, 2, 5), dtype=np.float32))
+        write_table(INDEX, tmp_path / "embeddings" / f"{name}.parquet")
+    for name in ("mfcc", "gtzan", "fma"):
+        columns = fma_columns if name == "fma" else list("vwxyz")
+        values = rng.random((3, len(columns)), dtype=np.float32)
+        described = pd.DataFrame(values, columns=columns)
+        write_table(INDEX.join(described), tmp_path / "descriptors" / f"{name}.parquet")
     with PatchWriter(tmp_path / "mel" / "vggish", 3, (2, 6, 3), "float16") as writer:
         for row in range(3):
             writer.write(row, rng.random((2, 6, 3)))
@@ -59,7 +72,30 @@ def test_flattening_keeps_each_row_together():
     assert flatten(values).dtype == np.float32
 
 
-N_FEATURES = {"vggish": 8, "vggish_pca": 8, "vggish_stats": 8, "mfcc": 5, "log_mel_stats": 6}
+N_FEATURES = {"vggish": 8, "vggish_pca": 8, "vggish_stats": 8, "mfcc": 5, "gtzan": 5}
+N_FEATURES |= {"mn04": 10, "mn10": 10, "mn20": 10, "mn40": 10}
+N_FEATURES |= {"log_mel_stats": 6, "log_mel_pca": 36}
+# As FMA's paper has them in its table.
+N_FEATURES |= {
+    "fma": 518,
+    "fma_chroma_cens": 84,
+    "fma_chroma_cqt": 84,
+    "fma_chroma_stft": 84,
+    "fma_mfcc": 140,
+    "fma_rmse": 7,
+    "fma_spectral_bandwidth": 7,
+    "fma_spectral_centroid": 7,
+    "fma_spectral_contrast": 49,
+    "fma_spectral_rolloff": 7,
+    "fma_tonnetz": 42,
+    "fma_zcr": 7,
+    "fma_mfcc_contrast": 189,
+    "fma_mfcc_contrast_chroma": 273,
+    "fma_mfcc_contrast_centroid": 196,
+    "fma_mfcc_contrast_chroma_centroid": 280,
+    "fma_mfcc_contrast_chroma_centroid_tonnetz": 322,
+    "fma_mfcc_contrast_chroma_centroid_zcr": 287,
+}
 
 
 @pytest.mark.parametrize("name", list(FEATURE_SETS))
@@ -75,6 +111,19 @@ def test_summaries_are_those_of_what_was_stored(data):
     found, _ = read_features("vggish_stats", data)
     np.testing.assert_allclose(found[1, :4], stored[1].mean(axis=0), rtol=1e-6)
     np.testing.assert_array_equal(read_features("vggish", data)[0][2], stored[2].ravel())
+
+
+def test_families_are_their_columns_of_the_set(data):
+    table = pd.read_parquet(data / "descriptors" / "fma.parquet")
+    features, _ = read_features("fma_mfcc_contrast_centroid", data)
+    wanted = table.filter(regex="^(mfcc|spectral_contrast|spectral_centroid)_")
+    np.testing.assert_array_equal(features, wanted.to_numpy())
+
+
+def test_every_family_that_is_named_exists():
+    named = {family for spec in FEATURE_SETS.values() for family in spec.families}
+    assert named == set(FAMILIES)
+    assert all(spec.origin == "fma" for spec in FEATURE_SETS.values() if spec.families)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

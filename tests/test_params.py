@@ -57,6 +57,16 @@ def test_gamma_is_a_rule_or_a_number(read_with, gamma):
     assert read_with({"classical.svc_rbf.gamma": gamma}).classical.svc_rbf.gamma == gamma
 
 
+def test_a_search_takes_whatever_its_settings_take(read_with):
+    grids = {
+        "svc_rbf": {"C": [1, 0.5], "gamma": ["scale", 0.01]},
+        "mlp": {"hidden_layer_sizes": [[100], [200, 50]]},
+        "decision_tree": {"max_depth": [5, None]},
+    }
+    found = read_with({"classical.search": grids}).model_dump(mode="json")
+    assert found["classical"]["search"] == grids
+
+
 @pytest.mark.parametrize(
     ("changes", "key", "said"),
     [
@@ -74,6 +84,25 @@ def test_gamma_is_a_rule_or_a_number(read_with, gamma):
         ({"classical.svc_rbf.C": float("nan")}, "classical.svc_rbf.C", "nan"),
         ({"classical.svc_rbf.C": float("inf")}, "classical.svc_rbf.C", "inf"),
         ({"classical.svc_rbf.gamma": "wide"}, "classical.svc_rbf.gamma is", "'wide'"),
+        ({"classical.knn.n_neighbors": 0}, "classical.knn.n_neighbors", "0"),
+        ({"classical.mlp.hidden_layer_sizes": []}, "classical.mlp.hidden_layer_sizes", "[]"),
+        ({"classical.qda.reg_param": 1.5}, "classical.qda.reg_param", "1.5"),
+        ({"classical.search_folds": 1}, "classical.search_folds", "1"),
+        ({"classical.search": {"svm": {"C": [1]}}}, "classical", "search names 'svm'; known are"),
+        ({"classical.search": {"seed": {"C": [1]}}}, "classical", "search names 'seed'"),
+        ({"classical.search": {"svc_rbf": {}}}, "classical.search.svc_rbf", "{}"),
+        ({"classical.search": {"svc_rbf": {"C": []}}}, "classical.search.svc_rbf.C", "[]"),
+        ({"classical.search": {"svc_rbf": {"C": 1}}}, "classical.search.svc_rbf.C", "1"),
+        (
+            {"classical.search": {"svc_rbf": {"c": [1]}}},
+            "classical",
+            "search.svc_rbf.c is not a setting; known are C, gamma",
+        ),
+        (
+            {"classical.search": {"svc_rbf": {"C": [1, -2]}}},
+            "classical",
+            "search.svc_rbf.C names -2: Input should be greater than 0",
+        ),
         ({"split.validation_share": 1.0}, "split.validation_share", "1.0"),
         ({"split.test_share": 0}, "split.test_share", "0"),
         ({"split.validation_share": 0.9, "split.test_share": 0.15}, "validation_share", "1.05"),

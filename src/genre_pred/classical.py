@@ -1,62 +1,25 @@
-"""Classifiers on tables of features, as scikit-learn pipelines from one dict."""
+"""Classifiers trained on tables of features: fitted pipelines, temperatures, predictions."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.base import ClassifierMixin
-from sklearn.decomposition import PCA
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
+from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import predictions_table
 from genre_pred.faults import check_known
 from genre_pred.features import FEATURE_SETS, Approach, FeatureSet, flatten, read_features
+from genre_pred.fitting import NotApplicable, chosen_settings, convergence_noted, fit_pipeline
 from genre_pred.judge.calibration import scores_of
 from genre_pred.params import Classical
 from genre_pred.scores import calibrate, windows_to_clips
 from genre_pred.split import Round
 
-
-class NotApplicable(ValueError):
-    """The data cannot carry a setting, as more components than clips; the text says why."""
-
-
-def _svc_rbf(settings: Classical) -> ClassifierMixin:
-    # break_ties makes the prediction the largest score also where two genres win as many duels.
-    return SVC(**settings.svc_rbf.model_dump(), break_ties=True)
-
-
-def _random_forest(settings: Classical) -> ClassifierMixin:
-    return RandomForestClassifier(**settings.random_forest.model_dump(), random_state=settings.seed)
-
-
-def _xgboost(settings: Classical) -> ClassifierMixin:
-    from xgboost import XGBClassifier  # slow to import, and the other three do without
-
-    return XGBClassifier(
-        **settings.xgboost.model_dump(), random_state=settings.seed, tree_method="hist", n_jobs=1
-    )
-
-
-def _logistic_regression(settings: Classical) -> ClassifierMixin:
-    return LogisticRegression(**settings.logistic_regression.model_dump())
-
-
-CLASSIFIERS: dict[str, Callable[[Classical], ClassifierMixin]] = {
-    "svc_rbf": _svc_rbf,
-    "random_forest": _random_forest,
-    "xgboost": _xgboost,
-    "logistic_regression": _logistic_regression,
-    "majority": lambda _: DummyClassifier(strategy="prior"),
-}
 NOTHING = "nothing"  # what the majority class reads of a clip
 FLOOR: Approach = "floor"
 
@@ -86,6 +49,8 @@ class Trained:
 
     Attributes:
         seconds: Of all its fitting and predicting, wall time.
+        chosen: The settings that a search chose; empty without one.
+        note: What a reader must know, as that it did not converge; mostly empty.
         reason: Why the data cannot carry it; empty where they do.
     """
 
@@ -95,6 +60,8 @@ class Trained:
     pipeline: Pipeline | None = None
     temperature: float = float("nan")
     predictions: pd.DataFrame | None = None
+    chosen: str = ""
+    note: str = ""
     reason: str = ""
 
     @property
@@ -110,6 +77,8 @@ class Trained:
             "classifier": self.classifier,
             "approach": FLOOR if self.features == NOTHING else FEATURE_SETS[self.features].approach,
             "temperature": self.temperature,
+            "chosen": self.chosen,
+            "note": self.note,
             "reason": self.reason,
         }
 
@@ -165,9 +134,10 @@ def train(
     """
     started = time.perf_counter()
     targets = clips.set_index("clip_id")["genre"].map({genre: i for i, genre in enumerate(genres)})
+    train_in = _train_once if rounds[0].fold < 0 else _train_on_folds
     try:
-        train_in = _train_once if rounds[0].fold < 0 else _train_on_folds
-        pipeline, scores, predicted = train_in(job, settings, targets, rounds)
+        with convergence_noted(job.classifier) as notes:
+            pipeline, scores, predicted = train_in(job, settings, targets, clips, rounds)
     except NotApplicable as error:
         seconds = time.perf_counter() - started
         return Trained(job.features, job.classifier, seconds, reason=str(error))
@@ -175,54 +145,71 @@ def train(
     where = facts.loc[predicted].reset_index()
     probabilities, temperature = calibrate(scores, targets.loc[predicted].to_numpy(), where)
     table = predictions_table(predicted, probabilities, genres, where["split"], where["fold"])
-    seconds = time.perf_counter() - started
-    return Trained(job.features, job.classifier, seconds, pipeline, temperature, table)
+    return Trained(
+        job.features,
+        job.classifier,
+        time.perf_counter() - started,
+        pipeline,
+        temperature,
+        table,
+        chosen_settings(pipeline, job.classifier, settings),
+        " ".join(notes),
+    )
 
 
 Fitted = tuple[Pipeline, np.ndarray, list[str]]  # with the scores of clips, and these clips
 
 
 def _train_once(
-    job: Job, settings: Classical, targets: pd.Series, rounds: Sequence[Round]
+    job: Job, settings: Classical, targets: pd.Series, clips: pd.DataFrame, rounds: Sequence[Round]
 ) -> Fitted:
     (only,) = rounds
-    pipeline = fit(job, settings, targets, only.train)
+    pipeline = fit(job, settings, targets, only.train, clips)
     return pipeline, *clip_scores(pipeline, job, only.predicted)
 
 
 def _train_on_folds(
-    job: Job, settings: Classical, targets: pd.Series, rounds: Sequence[Round]
+    job: Job, settings: Classical, targets: pd.Series, clips: pd.DataFrame, rounds: Sequence[Round]
 ) -> Fitted:
     scores, predicted = [], []
     for each in rounds:
-        pipeline = fit(job, settings, targets, [*each.train, *each.validation])
+        pipeline = fit(job, settings, targets, [*each.train, *each.validation], clips)
         of_round, ids = clip_scores(pipeline, job, each.predicted)
         scores.append(of_round)
         predicted += ids
-    return fit(job, settings, targets, predicted), np.concatenate(scores), predicted
+    return fit(job, settings, targets, predicted, clips), np.concatenate(scores), predicted
 
 
-def fit(job: Job, settings: Classical, targets: pd.Series, clip_ids: Sequence[str]) -> Pipeline:
+def fit(
+    job: Job,
+    settings: Classical,
+    targets: pd.Series,
+    clip_ids: Sequence[str],
+    clips: pd.DataFrame,
+) -> Pipeline:
     """Fit the job's pipeline on every window of the given clips.
+
+    Args:
+        job: The classifier and its table.
+        settings: The section `classical`.
+        targets: By clip_id.
+        clip_ids: Who is learnt from.
+        clips: clip_id, genre, artist; nothing but the given clips is looked at.
 
     Raises:
         NotApplicable: If the data cannot carry the setting.
     """
     rows = np.flatnonzero(np.isin(job.clip_ids, list(clip_ids)))
-    values = job.values[rows]
-    steps: list[tuple[str, object]] = []
-    if job.spec.scale:
-        steps.append(("scale", StandardScaler()))
-    if job.spec.pca:
-        most = min(values.shape)
-        if settings.pca_components > most:
-            raise NotApplicable(
-                f"classical.pca_components = {settings.pca_components} is more than "
-                f"{len(values)} training clips of {values.shape[1]} features carry"
-            )
-        steps.append(("pca", PCA(settings.pca_components, random_state=settings.seed)))
-    steps.append(("classify", CLASSIFIERS[job.classifier](settings)))
-    return Pipeline(steps).fit(values, targets.loc[job.clip_ids[rows]].to_numpy())
+    learnt = job.clip_ids[rows]
+    return fit_pipeline(
+        job.classifier,
+        job.spec,
+        job.values[rows],
+        targets.loc[learnt].to_numpy(),
+        learnt,
+        clips,
+        settings,
+    )
 
 
 def clip_scores(
@@ -242,6 +229,10 @@ def window_scores(pipeline: Pipeline, values: np.ndarray) -> np.ndarray:
     Returns:
         (n_rows, n_genres): the decision function, or the logarithms of probabilities.
     """
+    if isinstance(pipeline[-1], GaussianNB):
+        # It takes features for independent, so that many make it sure beyond rounding (0 and 1),
+        # and beyond any temperature: the mean over features keeps the order, within reach.
+        return pipeline.predict_log_proba(values) / pipeline[-1].n_features_in_
     if not hasattr(pipeline, "decision_function"):
         return scores_of(pipeline.predict_proba(values))
     scores = pipeline.decision_function(values)

@@ -185,12 +185,13 @@ class GenreClassifier:
     def _features(self, window: np.ndarray, recording: Recording) -> np.ndarray:
         spec = FEATURE_SETS[str(self.spec.features)]
         if spec.kind == "descriptors":
-            from genre_pred.audio.descriptors import DESCRIPTORS  # librosa is slow to import
+            # librosa is slow to import
+            from genre_pred.audio.descriptors import waveform_to_descriptors
 
             rate = self.spec.descriptor_rate
             waveform = excerpt_to_waveform(window, recording.sample_rate, rate, self.clip)
-            described = DESCRIPTORS[spec.origin](waveform, rate).to_numpy(np.float32)
-            return spec.summarise(described[None])
+            described = waveform_to_descriptors(waveform, rate, spec.origin, spec.families)
+            return spec.summarise(described.to_numpy(np.float32)[None])
         patches = self._patches(window, recording, self._front_end)[None]
         if spec.kind == "mel":
             return spec.summarise(patches)

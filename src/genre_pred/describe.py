@@ -5,9 +5,9 @@ from functools import partial
 
 import pandas as pd
 
-from genre_pred.audio.descriptors import DESCRIPTORS
+from genre_pred.audio.descriptors import DESCRIPTORS, waveform_to_descriptors
 from genre_pred.audio.excerpts import Recording, excerpt_to_waveform, read_excerpts, window_index
-from genre_pred.faults import check_known
+from genre_pred.faults import Fault, check_known
 from genre_pred.params import Clip, Descriptors
 
 
@@ -26,9 +26,16 @@ def describe_clips(
         By set: clip_id, window, then one float32 column per descriptor.
 
     Raises:
-        Fault: If a set is unknown.
+        Fault: If a set is unknown, or needs a higher sample rate.
     """
     check_known(settings.sets, DESCRIPTORS, "descriptors.sets")
+    for name in settings.sets:
+        lowest = DESCRIPTORS[name].lowest_rate
+        if settings.sample_rate < lowest:
+            raise Fault(
+                f"descriptors.sample_rate is {settings.sample_rate}: the set {name} needs at "
+                f"least {lowest}"
+            )
     recordings = Recording.of(clips)
     index = window_index(clips["clip_id"], recordings, clip)
     describe = partial(
@@ -48,5 +55,5 @@ def recording_to_descriptors(
     described = []
     for excerpt in read_excerpts(recording, clip, clip.windows_per_track):
         waveform = excerpt_to_waveform(excerpt, recording.sample_rate, rate, clip)
-        described.append({name: DESCRIPTORS[name](waveform, rate) for name in sets})
+        described.append({name: waveform_to_descriptors(waveform, rate, name) for name in sets})
     return described

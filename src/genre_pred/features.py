@@ -16,6 +16,8 @@ from genre_pred.clips import read_table
 from genre_pred.faults import Fault
 
 Approach = Literal["embedding", "descriptors", "floor"]
+MFCC_CONTRAST = ("mfcc", "spectral_contrast")
+CHROMA_CENTROID = (*MFCC_CONTRAST, "chroma_cens", "spectral_centroid")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,10 @@ class FeatureSet:
         summarise: (n_rows, ...) of that into (n_rows, n_features).
         approach: On whose side it stands in the comparison; a floor only shows what the rest
             must beat.
-        scale: Whether a StandardScaler comes first.
+        families: Of a set of descriptors whose columns are FAMILY_STATISTIC_NUMBER, those that
+            are read; empty for all columns.
+        drop_constant: Whether columns that do not vary over the training clips are left out.
+        scale: Whether a StandardScaler follows.
         pca: Whether a PCA follows it.
     """
 
@@ -36,6 +41,8 @@ class FeatureSet:
     origin: str
     summarise: Callable[[np.ndarray], np.ndarray]
     approach: Approach
+    families: tuple[str, ...] = ()
+    drop_constant: bool = False
     scale: bool = True
     pca: bool = False
 
@@ -59,12 +66,47 @@ def log_mel_statistics(patches: np.ndarray) -> np.ndarray:
     return np.stack([np.concatenate([row.mean(axis=0), row.std(axis=0)]) for row in rows])
 
 
+def _of_fma(*families: str) -> FeatureSet:
+    return FeatureSet("descriptors", "fma", flatten, "descriptors", families)
+
+
+def _pooled(backbone: str) -> FeatureSet:
+    # A channel that no clip of a collection stirs is the same throughout, and tells nothing.
+    return FeatureSet("embeddings", backbone, patch_statistics, "embedding", drop_constant=True)
+
+
 FEATURE_SETS: dict[str, FeatureSet] = {
     "vggish": FeatureSet("embeddings", "vggish", flatten, "embedding", scale=False),
     "vggish_pca": FeatureSet("embeddings", "vggish", flatten, "embedding", pca=True),
     "vggish_stats": FeatureSet("embeddings", "vggish", patch_statistics, "embedding"),
+    "mn04": _pooled("mn04"),
+    "mn10": _pooled("mn10"),
+    "mn20": _pooled("mn20"),
+    "mn40": _pooled("mn40"),
     "mfcc": FeatureSet("descriptors", "mfcc", flatten, "descriptors"),
+    "gtzan": FeatureSet("descriptors", "gtzan", flatten, "descriptors"),
+    "fma": FeatureSet("descriptors", "fma", flatten, "descriptors"),
+    # Each family, and the combinations of FMA's baselines.ipynb and of its paper's table.
+    "fma_chroma_cens": _of_fma("chroma_cens"),
+    "fma_chroma_cqt": _of_fma("chroma_cqt"),
+    "fma_chroma_stft": _of_fma("chroma_stft"),
+    "fma_mfcc": _of_fma("mfcc"),
+    "fma_rmse": _of_fma("rmse"),
+    "fma_spectral_bandwidth": _of_fma("spectral_bandwidth"),
+    "fma_spectral_centroid": _of_fma("spectral_centroid"),
+    "fma_spectral_contrast": _of_fma("spectral_contrast"),
+    "fma_spectral_rolloff": _of_fma("spectral_rolloff"),
+    "fma_tonnetz": _of_fma("tonnetz"),
+    "fma_zcr": _of_fma("zcr"),
+    "fma_mfcc_contrast": _of_fma(*MFCC_CONTRAST),
+    "fma_mfcc_contrast_chroma": _of_fma(*MFCC_CONTRAST, "chroma_cens"),
+    "fma_mfcc_contrast_centroid": _of_fma(*MFCC_CONTRAST, "spectral_centroid"),  # its best cell
+    "fma_mfcc_contrast_chroma_centroid": _of_fma(*CHROMA_CENTROID),
+    "fma_mfcc_contrast_chroma_centroid_tonnetz": _of_fma(*CHROMA_CENTROID, "tonnetz"),
+    "fma_mfcc_contrast_chroma_centroid_zcr": _of_fma(*CHROMA_CENTROID, "zcr"),
     "log_mel_stats": FeatureSet("mel", "vggish", log_mel_statistics, "floor"),
+    # No scaler: all of it is in one unit, and a scaled copy of every patch costs memory.
+    "log_mel_pca": FeatureSet("mel", "vggish", flatten, "floor", scale=False, pca=True),
 }
 
 
@@ -93,7 +135,11 @@ def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
         case "descriptors":
             table = read_table(folder / f"{spec.origin}.parquet")
             index = table[["clip_id", "window"]]
-            values = table.drop(columns=["clip_id", "window"]).to_numpy(np.float32)
+            described = table.drop(columns=["clip_id", "window"])
+            if spec.families:
+                wanted = [str(name).rsplit("_", 2)[0] in spec.families for name in described]
+                described = described.loc[:, wanted]
+            values = described.to_numpy(np.float32)
         case "mel":
             store = open_patches(folder / spec.origin)
             values, index = store.patches, store.index

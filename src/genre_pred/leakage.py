@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genre_pred.classical import CLASSIFIERS, Job, clip_scores, fit
+from genre_pred.classical import Job, clip_scores, fit
+from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import genres_of
 from genre_pred.faults import Fault, check_known
 from genre_pred.features import FEATURE_SETS, read_features
+from genre_pred.fitting import NotApplicable
 from genre_pred.judge.significance import accuracy_interval, paired_difference
 from genre_pred.params import Classical, Evaluate
 from genre_pred.split import artist_groups, fold_numbers
@@ -65,7 +67,7 @@ def measure_leakage(
         each: A map over repeats.
 
     Raises:
-        Fault: If artists are unknown.
+        Fault: If artists are unknown, or the clips cannot carry a setting.
     """
     check_known([features], FEATURE_SETS, "--features")
     check_known([classifier], CLASSIFIERS, "--classifier")
@@ -77,7 +79,10 @@ def measure_leakage(
     job = Job(features, FEATURE_SETS[features], classifier, values, clip_ids)
     hear = partial(_hits, job=job, clips=clips, settings=settings, n_folds=n_folds)
     repeats = [(seed, apart) for seed in range(n_repeats) for apart in (True, False)]
-    hits = list(each(hear, repeats))
+    try:
+        hits = list(each(hear, repeats))
+    except NotApplicable as error:
+        raise Fault(str(error)) from None
     apart, mixed = np.concatenate(hits[0::2]), np.concatenate(hits[1::2])
     groups = np.tile(artists.to_numpy(dtype=object), n_repeats)
     interval = partial(
@@ -108,13 +113,14 @@ def _hits(
     """One cross-validation: whether each clip was recognised, (n_clips,) bool."""
     seed, apart = repeat
     nameless = clips.assign(artist=pd.array([pd.NA] * len(clips), dtype="string"))
-    folds = fold_numbers(clips if apart else nameless, n_folds, seed)
+    known = clips if apart else nameless
+    folds = fold_numbers(known, n_folds, seed)
     target_of = {genre: number for number, genre in enumerate(genres_of(clips))}
     targets = clips.set_index("clip_id")["genre"].map(target_of)
     ids = clips["clip_id"].to_numpy(dtype=object)
     hit = pd.Series(False, index=ids)
     for fold in range(n_folds):
-        pipeline = fit(job, settings, targets, ids[folds != fold].tolist())
+        pipeline = fit(job, settings, targets, ids[folds != fold].tolist(), known)
         scores, predicted = clip_scores(pipeline, job, ids[folds == fold].tolist())
         hit[predicted] = scores.argmax(axis=1) == targets.loc[predicted].to_numpy()
     return hit.to_numpy(dtype=bool)

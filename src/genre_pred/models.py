@@ -105,6 +105,7 @@ def _classical(folder: Path, data: Path) -> list[Model]:
             told = json.loads(backbone.with_suffix(".json").read_text())
             weights, note = told["weights"], told["note"]
         trained = not row["reason"]
+        note = "; ".join(filter(None, [note, str(row["note"])]))
         found.append(
             Model(
                 name=str(row["model"]) if spec else classifier,

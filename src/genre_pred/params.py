@@ -6,7 +6,7 @@ impossible value. Each library function takes its own section, never the whole.
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -36,11 +36,14 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Positive = Annotated[int, Field(gt=0)]
+Above0 = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_each_once)]
 Place = Annotated[str, Field(min_length=1), AfterValidator(_stay_inside_or_be_absolute)]
 Precision = Literal["float32", "bfloat16"]
+# Values to try, by setting.
+Grid = Annotated[dict[Name, Annotated[tuple[Any, ...], Field(min_length=1)]], Field(min_length=1)]
 
 
 class ParamsError(Fault):
@@ -144,15 +147,61 @@ class Embed(Section):
 class SvcRbf(Section):
     """Support vectors with a Gaussian kernel."""
 
-    C: Annotated[float, Field(gt=0)]
-    gamma: Literal["scale", "auto"] | Annotated[float, Field(gt=0)]
+    C: Above0
+    gamma: Literal["scale", "auto"] | Above0
 
 
-class RandomForest(Section):
+class SvcPoly(Section):
+    """Support vectors with a polynomial kernel."""
+
+    C: Above0
+    degree: Positive
+
+
+class SvcLinear(Section):
+    """Support vectors with a linear kernel, one genre against one other."""
+
+    C: Above0
+
+
+class LinearSvc(Section):
+    """A linear separation of each genre from all others."""
+
+    C: Above0
+    max_iter: Positive
+
+
+class LogisticRegression(Section):
+    """A linear classifier; C is the inverse of its regularisation."""
+
+    C: Above0
+    max_iter: Positive
+
+
+class Knn(Section):
+    """The nearest training clips vote."""
+
+    n_neighbors: Positive
+
+
+class DecisionTree(Section):
+    """One tree of decisions."""
+
+    max_depth: Positive | None
+
+
+class Forest(Section):
     """A forest of decision trees."""
 
     n_estimators: Positive
     max_depth: Positive | None
+
+
+class AdaBoost(Section):
+    """Stumps, each minding what those before it got wrong."""
+
+    n_estimators: Positive
+    learning_rate: Above0
 
 
 class XGBoost(Section):
@@ -160,14 +209,27 @@ class XGBoost(Section):
 
     n_estimators: Positive
     max_depth: Positive
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Above0
 
 
-class LogisticRegression(Section):
-    """A linear classifier; C is the inverse of its regularisation."""
+class Mlp(Section):
+    """A network of fully connected layers."""
 
-    C: Annotated[float, Field(gt=0)]
+    hidden_layer_sizes: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    alpha: Annotated[float, Field(ge=0)]
     max_iter: Positive
+
+
+class NaiveBayes(Section):
+    """A Gaussian for each feature and genre, as if features were independent."""
+
+    var_smoothing: Annotated[float, Field(ge=0)]
+
+
+class Qda(Section):
+    """A Gaussian with a covariance of its own for each genre."""
+
+    reg_param: Annotated[float, Field(ge=0, le=1)]
 
 
 class Classical(Section):
@@ -177,10 +239,45 @@ class Classical(Section):
     classifiers: Names
     pca_components: Positive
     seed: Annotated[int, Field(ge=0)]
+    search: dict[Name, Grid]
+    search_folds: Annotated[int, Field(ge=2)]
     svc_rbf: SvcRbf
-    random_forest: RandomForest
-    xgboost: XGBoost
+    svc_poly: SvcPoly
+    svc_linear: SvcLinear
+    linear_svc: LinearSvc
     logistic_regression: LogisticRegression
+    knn: Knn
+    decision_tree: DecisionTree
+    random_forest: Forest
+    extra_trees: Forest
+    adaboost: AdaBoost
+    xgboost: XGBoost
+    mlp: Mlp
+    mlp_deep: Mlp
+    naive_bayes: NaiveBayes
+    qda: Qda
+
+    @model_validator(mode="after")
+    def _search_what_there_is(self) -> "Classical":
+        sections = {name: part for name, part in self if isinstance(part, Section)}
+        for classifier, grid in self.search.items():
+            if classifier not in sections:
+                known = ", ".join(sorted(sections))
+                raise ValueError(f"search names {classifier!r}; known are {known}")
+            section = sections[classifier]
+            for setting, values in grid.items():
+                where = f"search.{classifier}.{setting}"
+                if setting not in type(section).model_fields:
+                    known = ", ".join(type(section).model_fields)
+                    raise ValueError(f"{where} is not a setting; known are {known}")
+                for value in values:
+                    try:
+                        changed = json.dumps(section.model_dump() | {setting: value})
+                        type(section).model_validate_json(changed, strict=True)
+                    except ValidationError as error:
+                        wrong = error.errors()[0]["msg"]
+                        raise ValueError(f"{where} names {value!r}: {wrong}") from None
+        return self
 
 
 class Finetune(Section):

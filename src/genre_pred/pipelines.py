@@ -10,7 +10,12 @@ from sklearn.pipeline import Pipeline
 from genre_pred.files import written_whole
 
 # Beyond what skops trusts by itself; each keeps its state in arrays and numbers, not in code.
-TRUSTED = ["sklearn.tree._tree.Tree", "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier"]
+TRUSTED = [
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+]
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 IDENTITY = re.compile(r'"__id__": (\d+)|"file": "([^"]+)"')
 
