@@ -9,7 +9,7 @@ from genre_pred import track
 from genre_pred.audio.patches import open_patches
 from genre_pred.clips import CLIPS as COLUMNS
 from genre_pred.clips import genres_of, read_table, write_table
-from genre_pred.draw import draw_collection, draw_histories, draw_verdict
+from genre_pred.draw import draw_classes, draw_histories, draw_spectrograms, draw_verdict
 from genre_pred.evaluate import genre_table, judge_models, judging_set
 from genre_pred.faults import run_stage
 from genre_pred.files import written_whole
@@ -52,9 +52,10 @@ def main() -> None:
             for path in sorted((MODELS / "finetune").glob("*/history.csv"))
         }
         draw_histories(histories, PLOTS)
-        front_end = params.mel.front_ends[0]
-        store = open_patches(DATA / "mel" / front_end)
-        draw_collection(clips, split, store, front_end, PLOTS)
+        draw_classes(clips, split, PLOTS)
+        for front_end in params.mel.front_ends[:1]:
+            store = open_patches(DATA / "mel" / front_end)
+            draw_spectrograms(clips, store, front_end, PLOTS)
         if judged_on := judging_set(clips, split):
             seen_by = " ".join(model.identity for model in verdict.best.values())
             run.tags({"test_set": judged_on, "test_seen_by": seen_by})

@@ -31,7 +31,7 @@ def main() -> None:
         told = promote_workspace(params, DATA, MODELS, REPORTS, run_id=run.run_id, contest=contest)
         with written_whole(PROMOTION) as temporary:
             temporary.write_text(json.dumps(told, indent=2) + "\n")
-        write_table(pd.DataFrame(told["candidates"])[["model", "identity"]], CANDIDATES)
+        write_table(pd.DataFrame(told["candidates"], columns=["model", "identity"]), CANDIDATES)
         run.files([PROMOTION])
         run.tags({"reason": told["reason"]})
     click.echo(f"{told['registered_model']}: {told['reason']}")

@@ -55,6 +55,10 @@ def promote_workspace(
     trained = {model.name: model for model in read_models(models, data)}
     finalists = _finalists(metrics, trained, params.promote)
     name = registered_name(params)
+    if not finalists and params.evaluate.reproductions:
+        reason = "Only reproductions were trained: nothing stands for champion."
+        nobody = {"champion": None, "candidates": [], "overtaken_by": ""}
+        return {"registered_model": name, **nobody, **asdict(Decision(False, reason))}
     if not finalists:
         raise Fault(
             f"nothing stands for champion: no model of promote.approaches "

@@ -43,7 +43,7 @@ def draw_verdict(
 
 def draw_histories(histories: Mapping[str, pd.DataFrame], folder: Path) -> None:
     """Draw each network's learning curves, averaged over folds, and write learning_curves.csv."""
-    tables = []
+    tables = [pd.DataFrame(columns=["epoch", "split", "accuracy", "loss", "network"])]
     for network, history in histories.items():
         curve = history.groupby(["epoch", "split"], as_index=False)[["accuracy", "loss"]].mean()
         pictures.draw_learning_curves(curve, folder / f"learning_curves_{network}.png")
@@ -51,14 +51,16 @@ def draw_histories(histories: Mapping[str, pd.DataFrame], folder: Path) -> None:
     write_table(pd.concat(tables, ignore_index=True), folder / "learning_curves.csv")
 
 
-def draw_collection(
-    clips: pd.DataFrame, split: pd.DataFrame, store: PatchStore, front_end: str, folder: Path
-) -> None:
-    """Draw how many clips each genre has, and the spectrogram of each genre's first clip."""
+def draw_classes(clips: pd.DataFrame, split: pd.DataFrame, folder: Path) -> None:
+    """Draw how many clips each genre has on each side."""
     sides = clips.merge(split[["clip_id", "split"]], on="clip_id", suffixes=("_published", ""))
     counts = sides.groupby(["genre", "split"], as_index=False).size()
     counts = counts.rename(columns={"size": "clips"})
     pictures.draw_class_distribution(counts, folder / "classes.png")
+
+
+def draw_spectrograms(clips: pd.DataFrame, store: PatchStore, front_end: str, folder: Path) -> None:
+    """Draw the spectrogram of each genre's first clip."""
     log_mels = {}
     for genre, clip_id in clips.groupby("genre")["clip_id"].first().items():
         patches = store.patches[store.rows_of([clip_id])[0]]

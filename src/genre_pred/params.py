@@ -39,7 +39,8 @@ Positive = Annotated[int, Field(gt=0)]
 Above0 = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
-Names = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_each_once)]
+Names = Annotated[tuple[Name, ...], AfterValidator(_each_once)]
+SomeNames = Annotated[Names, Field(min_length=1)]
 Place = Annotated[str, Field(min_length=1), AfterValidator(_stay_inside_or_be_absolute)]
 Precision = Literal["float32", "bfloat16"]
 # Values to try, by setting.
@@ -235,8 +236,8 @@ class Qda(Section):
 class Classical(Section):
     """Feature sets under classifiers."""
 
-    features: Names
-    classifiers: Names
+    features: SomeNames
+    classifiers: SomeNames
     pca_components: Positive
     seed: Annotated[int, Field(ge=0)]
     search: dict[Name, Grid]
