@@ -57,7 +57,7 @@ def promote_workspace(
     name = registered_name(params)
     if not finalists and params.evaluate.reproductions:
         reason = "Only reproductions were trained: nothing stands for champion."
-        nobody = {"champion": None, "candidates": [], "overtaken_by": ""}
+        nobody: dict[str, Any] = {"champion": None, "candidates": [], "overtaken_by": ""}
         return {"registered_model": name, **nobody, **asdict(Decision(False, reason))}
     if not finalists:
         raise Fault(
