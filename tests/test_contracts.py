@@ -26,8 +26,8 @@ LAYERS = [
     {"audio"},
     {"clips", "params"},
 ]
-ASIDE = {"sources", "split", "judge", "compute", "track", "fetch"}
-BELOW_ALL = {"files", "faults", "cache"}
+ASIDE = {"sources", "split", "judge", "compute", "track"}
+BELOW_ALL = {"files", "faults", "cache", "fetch"}
 
 
 def imported(path: Path) -> set[Path]:

@@ -21,12 +21,13 @@ COLUMNS = {
 }
 
 
-def read_tracks(root: Path, subset: str) -> pd.DataFrame:
+def read_tracks(root: Path, subset: str, audio: Path | None = None) -> pd.DataFrame:
     """Read the tracks of a subset that have a top genre.
 
     Args:
         root: The folder that holds fma_metadata and fma_SUBSET.
         subset: small, medium or large; each holds the one before.
+        audio: The folder of the sound, if it is not fma_SUBSET there.
 
     Returns:
         clip_id (the track's number), path, genre, artist, split.
@@ -37,7 +38,10 @@ def read_tracks(root: Path, subset: str) -> pd.DataFrame:
     path = root / "fma_metadata" / "tracks.csv"
     if not path.is_file():
         raise SourceError(f"{path} is missing: is {root} an FMA tree?{why_it_may_be_missing(root)}")
-    metadata = pd.read_csv(path, index_col=0, header=[0, 1], low_memory=False)
+    try:
+        metadata = pd.read_csv(path, index_col=0, header=[0, 1], low_memory=False)
+    except ValueError as error:
+        raise SourceError(f"{path} is not FMA's tracks.csv of 2017: {error}") from error
     absent = [column for column in COLUMNS.values() if column not in metadata]
     if absent:
         raise SourceError(f"{path} lacks the column {absent[0]}: is it FMA's tracks.csv of 2017?")
@@ -46,7 +50,13 @@ def read_tracks(root: Path, subset: str) -> pd.DataFrame:
     tracks = tracks[tracks["subset"].isin(wanted) & tracks["genre"].notna()].sort_index()
     if tracks.empty:
         raise SourceError(f"{path} names no track of fma_{subset}")
-    audio = root / f"fma_{subset}"
+    strange = tracks.loc[~tracks["split"].isin(SPLITS), "split"]
+    if not strange.empty:
+        raise SourceError(
+            f"{path} gives track {strange.index[0]} the split {strange.iloc[0]!r}; known are "
+            f"{', '.join(SPLITS)}"
+        )
+    audio = audio or root / f"fma_{subset}"
     return tracks.assign(
         clip_id=tracks.index.astype(str),
         path=[(audio / f"{n:06d}"[:3] / f"{n:06d}.mp3").as_posix() for n in tracks.index],
