@@ -8,7 +8,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -57,10 +57,14 @@ def unpack_zip(archive: Path, folder: Path) -> Path:
             require_space(part.parent, sum(entry.file_size for entry in missing.values()))
             for name, entry in tqdm(missing.items(), desc=f"unpacking {archive.name}", unit="file"):
                 # written_whole, because a file is taken for whole by its size
-                with told_when_full(part, name), written_whole(part / name) as temporary:
-                    with opened.open(entry) as packed, temporary.open("wb") as file:
-                        shutil.copyfileobj(packed, file, _COPY_BYTES)
-        _compare_with_checksums(part, archive)
+                with (
+                    told_when_full(part, name),
+                    written_whole(part / name) as temporary,
+                    opened.open(entry) as packed,
+                    temporary.open("wb") as file,
+                ):
+                    shutil.copyfileobj(packed, file, _COPY_BYTES)
+        _compare_with_checksums(part, entries, archive)
         part.replace(folder)
     return folder
 
@@ -87,12 +91,16 @@ def unpack_tar(archive: Path, folder: Path) -> Path:
         size = archive.stat().st_size
         require_space(part.parent, size)
         bar = tqdm(desc=f"unpacking {archive.name}", total=size, unit="B", unit_scale=True)
-        with _damage_told(archive), bar, archive.open("rb") as file:
-            with tarfile.open(fileobj=file, mode="r:*") as opened:
-                for entry in opened:
-                    with told_when_full(part, entry.name):
-                        opened.extract(entry, part, filter="data")
-                    bar.update(min(file.tell(), size) - bar.n)
+        with (
+            _damage_told(archive),
+            bar,
+            archive.open("rb") as file,
+            tarfile.open(fileobj=file, mode="r:*") as opened,
+        ):
+            for entry in opened:
+                with told_when_full(part, entry.name):
+                    opened.extract(entry, part, filter="data")
+                bar.update(min(file.tell(), size) - bar.n)
         part.replace(folder)
     return folder
 
@@ -144,9 +152,7 @@ def _damage_told(archive: Path) -> Iterator[None]:
         raise ArchiveError(f"{archive} is damaged ({error}): remove it and run again") from error
 
 
-def _safe_entries(
-    opened: zipfile.ZipFile, archive: Path, top: str
-) -> dict[str, zipfile.ZipInfo]:
+def _safe_entries(opened: zipfile.ZipFile, archive: Path, top: str) -> dict[str, zipfile.ZipInfo]:
     """The files of an archive by their path within its top folder."""
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in opened.infolist():
@@ -173,19 +179,20 @@ def _has_size(path: Path, n_bytes: int) -> bool:
     return path.is_file() and path.stat().st_size == n_bytes
 
 
-def _compare_with_checksums(folder: Path, archive: Path) -> None:
+def _compare_with_checksums(folder: Path, entries: Container[str], archive: Path) -> None:
     if not (folder / CHECKSUMS).is_file():
         return  # the sizes and CRCs within the zip file have been compared
     lines = (folder / CHECKSUMS).read_text().splitlines()
     for line in tqdm(lines, desc=f"verifying {archive.name}", unit="file", delay=2):
         expected, _, name = line.partition(" ")
-        path = folder / name.strip().removeprefix("*")
-        if not path.is_file():
-            raise ArchiveError(f"{archive} lacks {path.name}, which its {CHECKSUMS} lists")
+        name = name.strip().removeprefix("*")
+        if name not in entries:
+            raise ArchiveError(f"{archive} lacks {name!r}, which its {CHECKSUMS} lists")
+        path = folder / name
         found = checksum(path, "sha1", progress=False)
         if found != expected.lower():
             path.unlink()  # so that the next run unpacks it again
             raise ArchiveError(
-                f"{path.relative_to(folder)} of {archive} has the sha1 {found}, not {expected} as "
+                f"{name} of {archive} has the sha1 {found}, not {expected} as "
                 f"its {CHECKSUMS} says; the file was removed: run again"
             )

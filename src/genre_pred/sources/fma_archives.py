@@ -10,10 +10,10 @@ from pathlib import Path
 from genre_pred.cache import user_cache
 from genre_pred.fetch import checksum, fetch
 from genre_pred.sources.archives import ArchiveError, require_space, unpack_zip
+from genre_pred.sources.fma import METADATA
 from genre_pred.sources.listing import SourceError
 
 URL = "https://os.unil.cloud.switch.ch/fma/"
-METADATA = "fma_metadata"
 _MIB, _GIB = 1 << 20, 1 << 30
 
 
@@ -117,9 +117,7 @@ def _bytes_to_come(name: str, local: Path) -> int:
     n_here = sum(path.stat().st_size for path in here if path.is_file())
     unpacked = _cached(f".{name}.part")
     n_unpacked = sum(path.stat().st_size for path in unpacked.rglob("*") if path.is_file())
-    return max(0, archive.about_bytes - n_here) + max(
-        0, archive.about_bytes_unpacked - n_unpacked
-    )
+    return max(0, archive.about_bytes - n_here) + max(0, archive.about_bytes_unpacked - n_unpacked)
 
 
 def _verified(name: str, local: Path) -> Path | None:
