@@ -60,20 +60,18 @@ def found(data: Data) -> Path:
     Raises:
         SourceError: If it does not, or genres are missing.
     """
-    local = Path(data.path)
+    root = Path(data.path)
     if data.url:
         root = _tree_of(data.md5 or MD5)
-    elif archive := _local_archive(local):
+    elif archive := _local_archive(root):
         root = _tree_of(_md5_of(archive, data.md5))
-    else:
-        root = local
-        if _genres_root(root) is None:
-            raise SourceError(
-                f"{local} holds no GTZAN, and its official download is dead: set data.path to a "
-                "copy of your own, a folder with the ten genres or genres.tar.gz (Kaggle has one "
-                "as gtzan-dataset-music-genre-classification, Hugging Face as marsyas/gtzan; they "
-                "may ask for an account), or data.url to where you keep genres.tar.gz"
-            )
+    elif _genres_root(root) is None:
+        raise SourceError(
+            f"{root} holds no GTZAN, and its official download is dead: set data.path to a "
+            "copy of your own, a folder with the ten genres or genres.tar.gz (Kaggle has one "
+            "as gtzan-dataset-music-genre-classification, Hugging Face as marsyas/gtzan; they "
+            "may ask for an account), or data.url to where you keep genres.tar.gz"
+        )
     genres = _genres_root(root)
     if genres is None:
         raise SourceError(f"{root} holds no GTZAN: bring it with dvc repro -f download")

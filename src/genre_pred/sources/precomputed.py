@@ -146,7 +146,7 @@ def clean_precomputed(contents: Contents) -> tuple[pd.DataFrame, pd.DataFrame]:
         SourceError: If the contents do not fit the tracks.
     """
     tracks = contents.tracks
-    content = pd.Series(contents.digests(), index=tracks.index, dtype=object)
+    content = pd.Series(contents.digests(), index=tracks.index)
     rank = tracks["split"].map({TRAIN: 0, VALIDATION: 1, TEST: 2})
     reasons: list[Any] = [None] * len(tracks)
     for _, places in content.groupby(content).indices.items():
