@@ -47,8 +47,8 @@ def bring(data: Data) -> Path:
         tree = _tree_of(data.md5 or MD5)
         if not tree.is_dir():
             require_space(tree, round(2.1 * ABOUT_BYTES))
-            archive = tree.with_name("genres.tar.gz")
-            unpack_tar(fetch(data.url, archive, md5=data.md5 or MD5), tree)
+            target = tree.with_name("genres.tar.gz")
+            unpack_tar(fetch(data.url, target, md5=data.md5 or MD5), tree)
     elif archive := _local_archive(Path(data.path)):
         unpack_tar(archive, _tree_of(_md5_of(archive, data.md5)))
     return found(data)
