@@ -40,7 +40,7 @@ def read_feature_table(path: Path, clip_ids: Sequence[str]) -> pd.DataFrame:
     if "clip_id" not in table:
         check_count(path, len(table), clip_ids)
         return as_features(table, clip_ids, path)
-    found = table["clip_id"].astype("string").replace("", pd.NA)
+    found = table["clip_id"].astype("string")
     if found.isna().any():
         raise SourceError(f"{path} has a row without clip_id")
     surplus = found[~found.isin(clip_ids)]
@@ -180,7 +180,12 @@ def _read_table(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
-        # A clip may be called NA.
-        return pd.read_csv(path, converters={"clip_id": str, "filename": str})
+        table = pd.read_csv(path)
+        if "clip_id" in table:  # a clip may be called NA, or 007
+            texts = pd.read_csv(
+                path, usecols=["clip_id"], dtype="string", keep_default_na=False, na_values=[""]
+            )
+            table["clip_id"] = texts["clip_id"]
+        return table
     except ValueError as error:  # pyarrow's and pandas' errors of reading are such
         raise SourceError(f"{path} is not a table: {error}") from error
