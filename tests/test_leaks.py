@@ -105,7 +105,7 @@ def collection(request, tmp_path, params, write_sound, monkeypatch):
             "clip": params.clip.model_copy(
                 update={"min_seconds": 1.0, "clip_seconds": 1.0, "windows_per_track": 2}
             ),
-            "clean": params.clean.model_copy(update={"max_rejected": 0.1}),
+            "clean": params.clean.model_copy(update={"max_rejected": 0.2}),
         }
         asked = params.model_copy(update=sections)
         origin = SOURCES[kind]
