@@ -23,6 +23,7 @@ setup: $(VENV)/installed  ## Make .venv with the pinned packages.
 
 repro: setup  ## Run whatever has changed, from sound to champion.
 	dvc repro
+	genre-pred champion show
 
 check: setup  ## Lint and types.
 	ruff check .

@@ -36,7 +36,8 @@ def main() -> None:
             genres=genres_of(clips),
         )
         rows = []
-        for trained in clip_map(params.compute, "classical_train")(fit, jobs(settings, DATA)):
+        each = clip_map(params.compute, "classical_train", "model")
+        for trained in each(fit, jobs(settings, DATA)):
             model = MODELS / trained.features / trained.classifier
             if trained.pipeline is not None:
                 save_pipeline(trained.pipeline, model.with_suffix(".skops"))

@@ -20,7 +20,7 @@ def main() -> None:
     sections = ["data", "clip", "clean"]
     with track.stage("clean", params, sections, [RAW], [CLIPS, REJECTED]) as run:
         tracks = SOURCES[params.data.source].tracks(RAW, params)
-        each = clip_map(params.compute, "clean")
+        each = clip_map(params.compute, "clean", "file")
         clips, rejected = clean_tracks(tracks, params.clip, params.clean, each)
         write_table(clips, CLIPS)
         write_table(rejected, REJECTED)

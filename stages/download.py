@@ -16,7 +16,7 @@ def main() -> None:
     with track.stage("download", params, ["data", "demo"], [], [RAW]) as run:
         RAW.mkdir(parents=True, exist_ok=True)
         source = SOURCES[params.data.source]
-        n_files = source.download(RAW, params, clip_map(params.compute, "download"))
+        n_files = source.download(RAW, params, clip_map(params.compute, "download", "file"))
         run.metrics({"files": n_files})
 
 

@@ -27,7 +27,7 @@ LAYERS = [
     {"clips", "params"},
 ]
 ASIDE = {"sources", "split", "judge", "compute", "track"}
-BELOW_ALL = {"files", "faults", "cache", "fetch"}
+BELOW_ALL = {"files", "faults", "cache", "fetch", "progress"}
 
 
 def imported(path: Path) -> set[Path]:

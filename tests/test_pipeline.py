@@ -181,6 +181,8 @@ def test_an_experiment_registers_a_challenger_and_leaves_the_champion(repository
     parent = repository.client().get_run(run.data.tags["mlflow.parentRunId"])
     assert parent.info.run_name == "strong"
     assert "strong" in repository.run("dvc", "exp", "show", "--csv")
+    settle(repository)
+    assert repository.run("git", "status", "--porcelain") == ""
 
 
 def test_queued_experiments_share_the_store_and_run_the_code_that_was_queued(repository):

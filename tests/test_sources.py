@@ -298,3 +298,14 @@ def test_links_that_lead_nowhere_or_in_circles(tmp_path, write_sound):
     (tmp_path / "music" / "jazz" / "gone.wav").symlink_to(tmp_path / "nothing")
     with pytest.raises(SourceError, match=r"gone\.wav is a link to nothing"):
         files_under(tmp_path / "music")
+
+
+@pytest.mark.parametrize("source", ["folder", "fma"])
+def test_a_collection_that_cannot_be_read_is_told_before_anything_is_listed(
+    tmp_path, params, source
+):
+    touch(tmp_path / "music", "README.md")
+    data = params.data.model_copy(update={"source": source, "path": str(tmp_path / "music")})
+    with pytest.raises(SourceError, match=r"GENRE/song\.mp3|tracks\.csv is missing"):
+        SOURCES[source].download(tmp_path / "raw", params.model_copy(update={"data": data}), map)
+    assert not (tmp_path / "raw").exists()

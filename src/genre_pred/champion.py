@@ -76,7 +76,10 @@ def promote_workspace(
     return {
         "registered_model": name,
         "champion": {"version": champion.version, **champion.tags},
-        "candidates": [{"version": it.version, "model": it.side.model} for it in entrants],
+        "candidates": [
+            {"version": entrant.version, "model": model.name, "identity": model.identity}
+            for entrant, model in zip(entrants, finalists, strict=True)
+        ],
         "test_seen": len(track.seen_test_set(judging_set(clips, split))),
         "overtaken_by": _overtaken_by(metrics, params.promote),
         **asdict(decision),

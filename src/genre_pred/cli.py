@@ -60,7 +60,7 @@ def predict(files: tuple[Path, ...], model: str | None, as_json: bool) -> None:
             windows = str(found.windows)
             row = (found.genre, f"{first[1]:.0%}", following, windows, str(file))
             table.add_row(*map(Text, row))
-        Console().print(table)
+        _show(table)
         click.echo(f"by {name}: {classifier.spec.model}")
         if classifier.spec.note:
             click.echo(classifier.spec.note)
@@ -98,7 +98,7 @@ def show(model: str | None) -> None:
         table.add_row(*map(Text, (number, aliases.get(number, ""), *told)))
         notes.setdefault(version.tags.get("note", ""), []).append(number)
     click.echo(name)
-    Console().print(table)
+    _show(table)
     for note, numbers in notes.items():
         if note:
             click.echo(f"version {', '.join(numbers)}: {note}")
@@ -207,7 +207,7 @@ def leakage(features: str, classifier: str, folds: int, repeats: int) -> None:
         params.evaluate,
         n_folds=folds,
         n_repeats=repeats,
-        each=clip_map(params.compute, "cross-validation"),
+        each=clip_map(params.compute, "cross-validation", "repeat"),
     )
     click.echo(f"{features}/{classifier}, {repeats} x {folds} folds, {found.clips} clips")
     rows = [("artists apart", found.apart), ("at random", found.mixed)]
@@ -240,11 +240,16 @@ def check(which: str) -> None:
 
 
 def _table(*columns: str) -> Table:
-    """A table whose cells are never cut: what is too long goes on in the next line."""
+    """A table whose cells are never cut: show it with `_show`."""
     table = Table(box=SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, no_wrap=True)
     return table
+
+
+def _show(table: Table) -> None:
+    """Print a table as wide as it is: a path can be copied whole from any terminal or pipe."""
+    Console(width=100_000).print(table)
 
 
 def _registered(model: str | None) -> str:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from genre_pred.nets.precision import DTYPES
 from genre_pred.nets.vggish import EMBEDDING, VGGish
 from genre_pred.nets.weights import load_weights
 from genre_pred.params import Embed
+from genre_pred.progress import bar
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def patches_to_embeddings(
     rows = []
     # A clip's patches go through together and alone, as in prediction: the last digits of a
     # convolution depend on the size of its batch.
-    for row in tqdm(patches, desc="embedding", unit="clip", disable=not progress):
+    for row in bar(patches, doing="embedding", unit="clip", disable=not progress):
         batch = torch.from_numpy(row.astype(np.float32)).to(device)
         with torch.autocast(device.type, dtype=DTYPES[precision], enabled=lower):
             rows.append(net(batch).float().cpu().numpy())

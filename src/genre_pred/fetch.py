@@ -7,10 +7,10 @@ from pathlib import Path
 
 import requests
 from filelock import FileLock
-from tqdm import tqdm
 
 from genre_pred.faults import Fault
 from genre_pred.files import told_when_full
+from genre_pred.progress import bar
 
 N_TRIES = 5
 _CHUNK_BYTES = 1 << 16  # a cut connection loses the chunk it was in
@@ -143,14 +143,14 @@ def _append(url: str, part: Path, n_bytes: int | None, progress: bool, timeout: 
 def _save(
     response: requests.Response, part: Path, kept: int, total: int | None, progress: bool
 ) -> None:
-    bar = tqdm(
-        desc=part.stem, total=total, initial=kept, unit="B", unit_scale=True, disable=not progress
+    shown = bar(
+        doing=part.stem, unit="B", total=total, initial=kept, unit_scale=True, disable=not progress
     )
     full = told_when_full(part.parent, part.stem)
-    with full, bar, part.open("ab" if kept else "wb") as file:
+    with full, shown, part.open("ab" if kept else "wb") as file:
         for chunk in response.iter_content(_CHUNK_BYTES):
             file.write(chunk)
-            bar.update(len(chunk))
+            shown.update(len(chunk))
 
 
 def _require_space(part: Path, n_bytes: int, url: str) -> None:
@@ -171,18 +171,18 @@ def checksum(path: Path, kind: str, progress: bool = True) -> str:
         progress: Whether to show a bar, if it takes long.
     """
     found = hashlib.new(kind)
-    bar = tqdm(
-        desc=f"{kind} of {path.name}",
-        total=path.stat().st_size,
+    shown = bar(
+        doing=f"{kind} of {path.name}",
         unit="B",
+        total=path.stat().st_size,
         unit_scale=True,
         delay=2,  # seconds
         disable=not progress,
     )
-    with bar, path.open("rb") as file:
+    with shown, path.open("rb") as file:
         while chunk := file.read(1 << 20):
             found.update(chunk)
-            bar.update(len(chunk))
+            shown.update(len(chunk))
     return found.hexdigest()
 
 

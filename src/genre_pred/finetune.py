@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import save_file
-from tqdm import tqdm
 
 from genre_pred.audio.patches import PatchStore
 from genre_pred.clips import genres_of, predictions_table, write_table
@@ -18,6 +17,7 @@ from genre_pred.files import written_whole
 from genre_pred.nets.patch_net import PatchNet
 from genre_pred.nets.weights import load_weights, note_on
 from genre_pred.params import Finetune
+from genre_pred.progress import bar
 from genre_pred.scores import calibrate
 from genre_pred.split import Round
 from genre_pred.training import Examples, Training, clip_logits, device_for, train_network
@@ -192,7 +192,7 @@ def run_frozen_part(
             size = net.frozen_size(settings.trainable)
             shape = (*patches.shape[:2], size)
             stored = np.lib.format.open_memmap(temporary, "w+", np.dtype(np.float32), shape)
-            for row in tqdm(range(len(patches)), desc="frozen part", unit="clip"):  # as in embed
+            for row in bar(range(len(patches)), doing="frozen part", unit="clip"):  # as in embed
                 batch = torch.from_numpy(patches[row : row + 1].astype(np.float32)).to(device)
                 stored[row] = net.freeze(batch, settings.trainable).cpu().numpy()[0]
             stored.flush()

@@ -27,7 +27,7 @@ class Model:
         predictions: Its table, or None where it could not be trained.
         identity: A digest of its predictions: the same training has the same.
         note: What a reader must know.
-        command: What to type to train it alone.
+        command: What to type to see it in the leaderboard again.
     """
 
     name: str

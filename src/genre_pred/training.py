@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from genre_pred.faults import Fault
 from genre_pred.files import written_whole
@@ -21,6 +20,7 @@ from genre_pred.nets.patch_net import PatchNet
 from genre_pred.nets.precision import DTYPES
 from genre_pred.nets.torch_libraries import torchaudio_transforms
 from genre_pred.params import Finetune
+from genre_pred.progress import bar
 from genre_pred.scores import windows_to_clips
 
 OnEpoch = Callable[[dict[str, float]], None]
@@ -159,7 +159,7 @@ def _train_epoch(
     device = next(net.parameters()).device
     loss_sum, n_right = 0.0, 0
     batches = np.array_split(order, math.ceil(len(order) / settings.batch_size))
-    for part in tqdm(batches, desc=f"epoch {epoch + 1}", unit="batch", leave=False):
+    for part in bar(batches, doing=f"epoch {epoch + 1}", unit="batch", leave=False):
         targets = torch.from_numpy(examples.targets[part]).to(device)
         lower = settings.precision != "float32"
         with torch.autocast(device.type, dtype=DTYPES[settings.precision], enabled=lower):

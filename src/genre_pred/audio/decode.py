@@ -271,8 +271,7 @@ def _ffmpeg_frames(stream: BinaryIO, path: str) -> Iterator["av.AudioFrame"]:
                 yield from frames
     except av.FFmpegError as error:
         if not n_good:
-            reason = f"is not a sound file that can be decoded ({error.strerror})"
-            raise AudioError(path, reason) from error
+            raise AudioError(path, "is not a sound file that can be decoded") from error
     if n_bad > n_good:  # noise can look like the odd frame of sound
         raise AudioError(path, "is not a sound file that can be decoded (mostly broken frames)")
 

@@ -134,9 +134,11 @@ def _published_file(published: Weights) -> Path:
     except FetchError as error:
         size = f" ({published.bytes / 1e6:.0f} MB)" if published.bytes else ""
         raise WeightsError(
-            f"the weights could not be downloaded: {error}. Download {published.url}{size} by "
-            f"hand to {path}, or set embed.weights to the path of a file, or to random "
-            f"({UNTRAINED_NOTE})"
+            f"the weights could not be downloaded: {error}\n"
+            f"  either download them by hand: {published.url}{size}\n"
+            f"  to: {path}\n"
+            "  or set embed.weights to the path of a file,\n"
+            f"  or to random ({UNTRAINED_NOTE})"
         ) from error
 
 

@@ -32,6 +32,7 @@ def _compose(raw: Path, params: Params, each: Callable) -> int:
 
 
 def _list_local(raw: Path, params: Params, each: Callable) -> int:
+    SOURCES[params.data.source].tracks(raw, params)  # what cannot be read later stops here
     return listing.write_listing(Path(params.data.path), raw, each)
 
 
@@ -40,6 +41,7 @@ def _bring_fma(name: str, raw: Path, params: Params, each: Callable) -> int:
     files: dict[str, Path] = {}
     for each_name, place in folders.items():
         files |= listing.named_under(place, f"{each_name}/")
+    _fma_tracks(name, raw, params)  # what cannot be read later stops here
     return listing.list_files(files, raw, each)
 
 
@@ -50,7 +52,9 @@ def _fma_tracks(name: str, raw: Path, params: Params) -> pd.DataFrame:
 
 
 def _bring_gtzan(raw: Path, params: Params, each: Callable) -> int:
-    return listing.write_listing(gtzan.bring(params.data), raw, each)
+    root = gtzan.bring(params.data)
+    _gtzan_tracks(raw, params)
+    return listing.write_listing(root, raw, each)
 
 
 def _gtzan_tracks(raw: Path, params: Params) -> pd.DataFrame:

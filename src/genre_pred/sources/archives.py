@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
-from tqdm import tqdm
 
 from genre_pred.faults import Fault
 from genre_pred.fetch import checksum
 from genre_pred.files import DiskFull, told_when_full, written_whole
+from genre_pred.progress import bar
 
 CHECKSUMS = "checksums"
 _SPARE_BYTES = 256 << 20  # left free on the disk
@@ -55,7 +55,7 @@ def unpack_zip(archive: Path, folder: Path) -> Path:
                 if not _has_size(part / name, entry.file_size)
             }
             require_space(part.parent, sum(entry.file_size for entry in missing.values()))
-            for name, entry in tqdm(missing.items(), desc=f"unpacking {archive.name}", unit="file"):
+            for name, entry in bar(missing.items(), doing=f"unpacking {archive.name}", unit="file"):
                 # written_whole, because a file is taken for whole by its size
                 with (
                     told_when_full(part, name),
@@ -90,17 +90,17 @@ def unpack_tar(archive: Path, folder: Path) -> Path:
         part.mkdir()
         size = archive.stat().st_size
         require_space(part.parent, size)
-        bar = tqdm(desc=f"unpacking {archive.name}", total=size, unit="B", unit_scale=True)
+        shown = bar(doing=f"unpacking {archive.name}", unit="B", total=size, unit_scale=True)
         with (
             _damage_told(archive),
-            bar,
+            shown,
             archive.open("rb") as file,
             tarfile.open(fileobj=file, mode="r:*") as opened,
         ):
             for entry in opened:
                 with told_when_full(part, entry.name):
                     opened.extract(entry, part, filter="data")
-                bar.update(min(file.tell(), size) - bar.n)
+                shown.update(min(file.tell(), size) - shown.n)
         part.replace(folder)
     return folder
 
@@ -183,7 +183,7 @@ def _compare_with_checksums(folder: Path, entries: Container[str], archive: Path
     if not (folder / CHECKSUMS).is_file():
         return  # the sizes and CRCs within the zip file have been compared
     lines = (folder / CHECKSUMS).read_text().splitlines()
-    for line in tqdm(lines, desc=f"verifying {archive.name}", unit="file", delay=2):
+    for line in bar(lines, doing=f"verifying {archive.name}", unit="file", delay=2):
         expected, _, name = line.partition(" ")
         name = name.strip().removeprefix("*")
         if name not in entries:

@@ -87,7 +87,7 @@ def files_under(root: Path) -> list[Path]:
     if dangling:
         raise SourceError(f"{dangling[0]} is a link to nothing: remove it or mend it")
     if not files:
-        raise SourceError(f"{root} is empty")
+        raise SourceError(f"{root} is empty: put the collection there, or set data.path")
     return sorted(files)
 
 

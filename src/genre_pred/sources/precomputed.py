@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from genre_pred.clips import CLIPS, PREDICTIONS, TEST, TRACKS, TRAIN, VALIDATION
+from genre_pred.progress import bar
 from genre_pred.sources import fma, gtzan
 from genre_pred.sources.computed_features import (
     SUFFIXES,
@@ -83,8 +83,8 @@ class Contents:
             for one, row in zip(told, values, strict=True):
                 one.update(row.tobytes())
         for name, spectrograms in self.spectrograms.items():
-            bar = tqdm(spectrograms, desc=f"reading {name}", unit="clip", delay=2)
-            for one, spectrogram in zip(told, bar, strict=True):
+            shown = bar(spectrograms, doing=f"reading {name}", unit="clip", delay=2)
+            for one, spectrogram in zip(told, shown, strict=True):
                 one.update(spectrogram.tobytes())
         return [one.hexdigest() for one in told]
 

@@ -1,5 +1,6 @@
 """Where MLflow keeps what it is told: one store for all runs, also those of queued experiments."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def open_store() -> None:
 
 
 def _point() -> None:
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # INFO tells of its own housekeeping
     mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", _local_store()))
 
 
