@@ -19,7 +19,7 @@ LAYERS = [
     {"classifier", "draw"},
     {"evaluate", "leakage"},
     {"models"},
-    {"classical", "embed", "finetune", "mel", "describe", "clean"},
+    {"classical", "embed", "finetune", "mel", "describe", "clean", "computed"},
     {"training"},
     {"scores"},
     {"nets", "features", "pipelines"},

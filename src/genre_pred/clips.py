@@ -11,7 +11,7 @@
 `clip_id` is the only join key. `artist` is NA where unknown, `split` NA where the publisher says
 nothing. `fold` is -1 where there are no folds; with folds, `split` is validation throughout,
 because each clip is predicted by a model that has not seen it. `content` is a digest of the
-decoded sound.
+decoded sound; where there is only what others computed, of that, and n_samples is 0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -59,6 +59,11 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     if not twice.empty:
         raise ValueError(f"{path} holds {twice.iloc[0]} twice")
     return table
+
+
+def have_sound(clips: pd.DataFrame) -> bool:
+    """Whether the clips are sound; of precomputed collections there are only numbers."""
+    return bool((clips["n_samples"] > 0).all())
 
 
 def genres_of(clips: pd.DataFrame) -> list[str]:

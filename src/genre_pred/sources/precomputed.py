@@ -70,6 +70,10 @@ class Contents:
         """
         return {name: read(clip_ids) for name, read in self.tables.items()}
 
+    def spectrograms_of(self, clip_ids: Sequence[str]) -> dict[str, Spectrograms]:
+        """The spectrograms of some or all tracks, by name; in the order of clip_ids, not read."""
+        return {name: every.of(clip_ids) for name, every in self.spectrograms.items()}
+
     def digests(self) -> list[str]:
         """A digest of each track's own numbers, over all that there is of it.
 
