@@ -6,7 +6,9 @@ import io
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
+import time
 import zipfile
 
 import numpy as np
@@ -93,6 +95,24 @@ def test_an_interrupted_unpacking_goes_on(songs_zip, folder, monkeypatch, stop):
     unpack_zip(songs_zip, folder)
     assert held(folder) == SONGS
     assert len(copied) == len(set(copied)) == len(SONGS) + 1  # none was unpacked twice
+
+
+def test_an_unpacking_that_is_killed_goes_on(tmp_path, folder):
+    songs = {f"000/{n:06d}.mp3": np.random.default_rng(n).bytes(200_000) for n in range(150)}
+    path = write_zip(tmp_path / "fma_small.zip", songs)
+    code = "import sys, pathlib; from genre_pred.sources.archives import unpack_zip; "
+    code += "unpack_zip(*map(pathlib.Path, sys.argv[1:]))"
+    killed = subprocess.Popen(
+        [sys.executable, "-c", code, str(path), str(folder)], stderr=subprocess.DEVNULL
+    )
+    part = folder.with_name(".fma_small.part")
+    while killed.poll() is None and len(list(part.glob("000/0*.mp3"))) < 5:
+        time.sleep(0.005)
+    killed.kill()
+    killed.wait()
+    assert not folder.exists()
+    (part / "000" / ".123.000149.mp3").write_bytes(b"half")  # as a killed run may leave
+    assert held(unpack_zip(path, folder)) == songs
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,7 @@ def told_when_full(place: Path, what: str) -> Iterator[None]:
             raise
         raise DiskFull(
             f"the disk is full while writing {what} into {place}: make room there, or set "
-            "GENRE_PRED_CACHE to a folder on another disk if that is the cache; what was begun "
-            "goes on from there"
+            "GENRE_PRED_CACHE to a folder on another disk if that is the cache, and run again"
         ) from error
 
 

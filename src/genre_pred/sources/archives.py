@@ -65,6 +65,9 @@ def unpack_zip(archive: Path, folder: Path) -> Path:
                 ):
                     shutil.copyfileobj(packed, file, _COPY_BYTES)
         _compare_with_checksums(part, entries, archive)
+        for path in part.rglob("*"):  # what a killed run left half-written
+            if path.is_file() and path.relative_to(part).as_posix() not in entries:
+                path.unlink()
         part.replace(folder)
     return folder
 

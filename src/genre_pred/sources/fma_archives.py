@@ -11,7 +11,7 @@ from genre_pred.cache import user_cache
 from genre_pred.fetch import checksum, fetch
 from genre_pred.sources.archives import ArchiveError, require_space, unpack_zip
 from genre_pred.sources.fma import METADATA
-from genre_pred.sources.listing import SourceError
+from genre_pred.sources.listing import SourceError, why_it_may_be_missing
 
 URL = "https://os.unil.cloud.switch.ch/fma/"
 _MIB, _GIB = 1 << 20, 1 << 30
@@ -71,7 +71,10 @@ def bring(name: str, local: Path, url: str | None) -> dict[str, Path]:
         Fault: If an archive cannot be had, is not the publisher's, or finds no room.
     """
     if not local.is_dir():
-        raise SourceError(f"{local} is not a folder: set data.path to one, with FMA in it or not")
+        raise SourceError(
+            f"{local} is not a folder: set data.path to one, with FMA in it or not"
+            f"{why_it_may_be_missing(local)}"
+        )
     wanted = [each for each in (METADATA, name) if find(each, local) is None]
     require_space(user_cache(), sum(_bytes_to_come(each, local) for each in wanted))
     for each in wanted:

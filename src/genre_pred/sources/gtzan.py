@@ -17,7 +17,7 @@ from genre_pred.fetch import checksum, fetch
 from genre_pred.params import Data
 from genre_pred.sources.archives import ArchiveError, require_space, unpack_tar
 from genre_pred.sources.fault_filtered import FAULT_FILTERED
-from genre_pred.sources.listing import SourceError, files_under
+from genre_pred.sources.listing import SourceError, files_under, why_it_may_be_missing
 
 GENRES = tuple("blues classical country disco hiphop jazz metal pop reggae rock".split())
 # Of the original genres.tar.gz (torchaudio.datasets.gtzan has the same).
@@ -71,6 +71,7 @@ def found(data: Data) -> Path:
             "copy of your own, a folder with the ten genres or genres.tar.gz (Kaggle has one "
             "as gtzan-dataset-music-genre-classification, Hugging Face as marsyas/gtzan; they "
             "may ask for an account), or data.url to where you keep genres.tar.gz"
+            f"{why_it_may_be_missing(root)}"
         )
     genres = _genres_root(root)
     if genres is None:
