@@ -6,22 +6,35 @@ from genre_pred import track
 from genre_pred.clean import clean_tracks
 from genre_pred.clips import write_table
 from genre_pred.compute import clip_map
+from genre_pred.computed import lay_out
 from genre_pred.faults import run_stage
 from genre_pred.params import read_params
 from genre_pred.sources import SOURCES
+from genre_pred.sources.precomputed import clean_precomputed
 
 RAW = Path("data/raw")
 CLIPS = Path("data/clips.parquet")
 REJECTED = Path("data/rejected.csv")
+COMPUTED = Path("data/computed")
 
 
 def main() -> None:
     params = read_params()
     sections = ["data", "clip", "clean"]
-    with track.stage("clean", params, sections, [RAW], [CLIPS, REJECTED]) as run:
-        tracks = SOURCES[params.data.source].tracks(RAW, params)
-        each = clip_map(params.compute, "clean", "file")
-        clips, rejected = clean_tracks(tracks, params.clip, params.clean, each)
+    with track.stage("clean", params, sections, [RAW], [CLIPS, REJECTED, COMPUTED]) as run:
+        COMPUTED.mkdir(parents=True, exist_ok=True)  # empty where there is sound
+        source = SOURCES[params.data.source]
+        if source.contents is None:
+            each = clip_map(params.compute, "clean", "file")
+            tracks = source.tracks(RAW, params)
+            clips, rejected = clean_tracks(tracks, params.clip, params.clean, each)
+        else:
+            contents = source.contents(params)
+            clips, rejected = clean_precomputed(contents)
+            ids = clips["clip_id"].tolist()
+            run.metrics(
+                lay_out(clips, contents.features(ids), contents.spectrograms_of(ids), COMPUTED)
+            )
         write_table(clips, CLIPS)
         write_table(rejected, REJECTED)
         run.files([REJECTED])

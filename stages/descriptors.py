@@ -4,23 +4,30 @@ from pathlib import Path
 
 from genre_pred import track
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import read_table, write_table
+from genre_pred.clips import have_sound, read_table, write_table
 from genre_pred.compute import clip_map
+from genre_pred.computed import take_descriptors
 from genre_pred.describe import describe_clips
 from genre_pred.faults import run_stage
 from genre_pred.params import read_params
 
 CLIPS = Path("data/clips.parquet")
+COMPUTED = Path("data/computed")
 DESCRIPTORS = Path("data/descriptors")
 
 
 def main() -> None:
     params = read_params()
     sections = ["clip", "descriptors"]
-    with track.stage("descriptors", params, sections, [CLIPS], [DESCRIPTORS]) as run:
+    with track.stage("descriptors", params, sections, [CLIPS, COMPUTED], [DESCRIPTORS]) as run:
         clips = read_table(CLIPS, COLUMNS)
-        each = clip_map(params.compute, "descriptors")
-        for name, table in describe_clips(clips, params.clip, params.descriptors, each).items():
+        if have_sound(clips):
+            each = clip_map(params.compute, "descriptors")
+            tables = describe_clips(clips, params.clip, params.descriptors, each)
+        else:
+            DESCRIPTORS.mkdir(parents=True, exist_ok=True)  # there may be spectrograms only
+            tables = take_descriptors(COMPUTED)
+        for name, table in tables.items():
             write_table(table, DESCRIPTORS / f"{name}.parquet")
             run.metrics({f"descriptors.{name}": table.shape[1] - 2})
 

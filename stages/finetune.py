@@ -14,7 +14,7 @@ from genre_pred.clips import read_table
 from genre_pred.faults import check_known, run_stage
 from genre_pred.finetune import NETWORKS, Starting, finetune, write_finetuned
 from genre_pred.params import read_params
-from genre_pred.split import inner_round, rounds
+from genre_pred.split import inner_round, rounds, taking_part
 
 DATA = Path("data")
 READS = [DATA / name for name in ("clips.parquet", "split.parquet", "mel")]
@@ -31,7 +31,7 @@ def main() -> None:
         clips, split = read_table(READS[0], COLUMNS), read_table(READS[1])
         trainings = rounds(split, clips, params.split)
         if trainings[0].fold >= 0:  # what is kept in the end learns from all clips
-            trainings.append(inner_round(clips, params.split, -1, []))
+            trainings.append(inner_round(taking_part(clips, split), params.split, -1, []))
         for name in settings.networks:
             work = work_folder("finetune", asked | {"network": name}, READS)
             store = open_patches(DATA / "mel" / NETWORKS[name].front_end)

@@ -4,22 +4,28 @@ from pathlib import Path
 
 from genre_pred import track
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import read_table
+from genre_pred.clips import have_sound, read_table
 from genre_pred.compute import clip_map
+from genre_pred.computed import take_patches
 from genre_pred.faults import run_stage
 from genre_pred.mel import store_patches
 from genre_pred.params import read_params
 
 CLIPS = Path("data/clips.parquet")
+COMPUTED = Path("data/computed")
 MEL = Path("data/mel")
 
 
 def main() -> None:
     params = read_params()
-    with track.stage("mel", params, ["clip", "mel"], [CLIPS], [MEL]) as run:
+    with track.stage("mel", params, ["clip", "mel"], [CLIPS, COMPUTED], [MEL]) as run:
         clips = read_table(CLIPS, COLUMNS)
-        each = clip_map(params.compute, "mel")
-        stored = store_patches(clips, params.clip, params.mel, MEL, each)
+        if have_sound(clips):
+            each = clip_map(params.compute, "mel")
+            stored = store_patches(clips, params.clip, params.mel, MEL, each)
+        else:
+            MEL.mkdir(parents=True, exist_ok=True)  # there may be features only
+            stored = take_patches(COMPUTED, MEL, params.mel.dtype)
         run.metrics({f"patches.{name}": count for name, count in stored.items()})
 
 

@@ -1,11 +1,14 @@
 """What several rooms' tests begin with: the settings, a sound, a collection of clips."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from loopback import serving
 
 from genre_pred.params import read_params
 
@@ -32,6 +35,27 @@ def write_sound():
     return write
 
 
+@pytest.fixture
+def server(monkeypatch):
+    """A server on this machine; a second try comes at once."""
+    monkeypatch.setattr("genre_pred.fetch._pause_seconds", lambda attempt: 0.0)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 2 MB, where this machine allows to mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this user may mount no small disk")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 @pytest.fixture(scope="session")
 def make_clips():
     """A table of clips: so many artists in each genre, so many clips of each."""
@@ -44,6 +68,7 @@ def make_clips():
             for n in range(each)
         ]
         clips = pd.DataFrame(rows, columns=["clip_id", "genre", "artist"]).astype("string")
-        return clips.assign(split=pd.array([pd.NA] * len(clips), dtype="string"))
+        unsplit = clips.assign(split=pd.array([pd.NA] * len(clips), dtype="string"))
+        return unsplit.assign(content=unsplit["clip_id"])
 
     return make

@@ -19,15 +19,15 @@ LAYERS = [
     {"classifier", "draw"},
     {"evaluate", "leakage"},
     {"models"},
-    {"classical", "embed", "finetune", "mel", "describe", "clean"},
+    {"classical", "embed", "finetune", "mel", "describe", "clean", "computed"},
     {"training"},
     {"scores", "fitting"},
     {"nets", "features", "pipelines", "classifiers"},
     {"audio"},
     {"clips", "params"},
 ]
-ASIDE = {"sources", "split", "judge", "compute", "track", "fetch", "recipes"}
-BELOW_ALL = {"files", "faults", "cache", "progress"}
+ASIDE = {"sources", "split", "judge", "compute", "track", "recipes"}
+BELOW_ALL = {"files", "faults", "cache", "fetch", "progress"}
 
 
 def imported(path: Path) -> set[Path]:

@@ -1,130 +1,44 @@
 """Downloads from a real server that misbehaves: the right file or a clear error, nothing else."""
 
-import contextlib
+import errno
 import hashlib
 import shutil
+import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from loopback import (
+    CUT,
+    Answer,
+    Server,
+    crawling,
+    cutting,
+    cutting_without_ranges,
+    failing,
+    honest,
+    lying,
+    no_range,
+    shifted,
+    shorter,
+    without_ranges,
+)
 
-from genre_pred import fetch as fetch_module
 from genre_pred.fetch import N_TRIES, FetchError, fetch
+from genre_pred.files import DiskFull, told_when_full
 
 BODY = np.random.default_rng(254).bytes(3_000_000)
 SHA1 = hashlib.sha1(BODY).hexdigest()
 SHA256 = hashlib.sha256(BODY).hexdigest()
 
-CUT = 1 << 20  # bytes after which a connection is cut
-
-Answer = Callable[[BaseHTTPRequestHandler, int | None], None]
-
-
-def send(
-    handler: BaseHTTPRequestHandler,
-    status: int,
-    body: bytes = b"",
-    promised: int | None = None,
-    content_range: str | None = None,
-) -> None:
-    handler.send_response(status)
-    handler.send_header("Content-Length", str(len(body) if promised is None else promised))
-    if content_range:
-        handler.send_header("Content-Range", content_range)
-    handler.end_headers()
-    handler.wfile.write(body)
-    handler.close_connection = True
-
-
-def honest(handler: BaseHTTPRequestHandler, start: int | None) -> None:
-    if start is None:
-        send(handler, 200, BODY)
-    elif start >= len(BODY):
-        send(handler, 416, content_range=f"bytes */{len(BODY)}")
-    else:
-        span = f"bytes {start}-{len(BODY) - 1}/{len(BODY)}"
-        send(handler, 206, BODY[start:], content_range=span)
-
-
-def cutting(handler: BaseHTTPRequestHandler, start: int | None) -> None:
-    """Promise all the rest, send a part of it, hang up."""
-    first = start or 0
-    rest = BODY[first:]
-    span = f"bytes {first}-{len(BODY) - 1}/{len(BODY)}" if start else None
-    send(handler, 206 if start else 200, rest[:CUT], len(rest), span)
-
-
-def cutting_without_ranges(handler: BaseHTTPRequestHandler, start: int | None) -> None:
-    send(handler, 200, BODY[:CUT], len(BODY))
-
-
-def without_ranges(handler: BaseHTTPRequestHandler, start: int | None) -> None:
-    send(handler, 200, BODY)
-
-
-def shifted(handler: BaseHTTPRequestHandler, start: int | None) -> None:
-    if start is None:
-        send(handler, 200, BODY)
-    else:
-        span = f"bytes {start - 5}-{len(BODY) - 1}/{len(BODY)}"
-        send(handler, 206, BODY[start - 5 :], content_range=span)
-
-
-def lying(handler: BaseHTTPRequestHandler, start: int | None) -> None:
-    send(handler, 200, BODY[:-1] + bytes([BODY[-1] ^ 1]))
-
-
-def shorter(handler: BaseHTTPRequestHandler, start: int | None) -> None:
-    send(handler, 200, BODY[:-7])
-
-
-def no_range(handler: BaseHTTPRequestHandler, start: int | None) -> None:
-    send(handler, 416) if start else send(handler, 200, BODY)
-
-
-def failing(status: int) -> Answer:
-    return lambda handler, start: send(handler, status, b"sorry")
-
-
-class Server:
-    """Answers each request with the next of its answers, the last one for ever."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = [honest]
-        self.starts: list[int | None] = []  # of the ranges asked for
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked = self.headers.get("Range")
-                start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else None
-                outer.starts.append(start)
-                answers = outer.answers
-                answer = answers.pop(0) if len(answers) > 1 else answers[0]
-                with contextlib.suppress(ConnectionError):  # the client may hang up
-                    answer(self, start)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/body.bin"
-
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(fetch_module, "_pause_seconds", lambda attempt: 0.0)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    server = Server()
-    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
-    thread.join()
+def server(server: Server) -> Server:
+    """The server with one file, called by its whole address."""
+    server.files["body.bin"] = BODY
+    server.url += "/body.bin"
+    return server
 
 
 @pytest.fixture
@@ -210,14 +124,6 @@ def test_a_later_call_goes_on_where_an_interrupted_one_stopped(
     fetch(server.url, target, sha1=SHA1, progress=False)
     assert target.read_bytes() == BODY
     assert server.starts == [CUT]
-
-
-def crawling(handler: BaseHTTPRequestHandler, start: int | None) -> None:
-    """Hang up after an eighth of a file."""
-    first = start or 0
-    span = f"bytes {first}-{len(BODY) - 1}/{len(BODY)}" if start else None
-    rest = BODY[first:]
-    send(handler, 206 if start else 200, rest[: CUT * 3 // 8], len(rest), span)
 
 
 def test_tries_that_bring_something_do_not_count(server: Server, target: Path) -> None:
@@ -309,3 +215,34 @@ def test_progress_is_shown_when_asked_for(
     shown = capsys.readouterr().err
     assert "body.bin" in shown
     assert "3.00M/3.00M" in shown
+
+
+def test_an_md5_is_compared_too(server: Server, target: Path) -> None:
+    with pytest.raises(FetchError, match=r"its md5 is \w{32} instead of 0000; what arrived"):
+        fetch(server.url, target, md5="0000", progress=False)
+    fetch(server.url, target, md5=hashlib.md5(BODY).hexdigest(), progress=False)
+    assert target.read_bytes() == BODY
+
+
+def test_a_disk_that_fills_up_is_a_sentence_and_the_rest_comes_later(
+    server: Server, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the check before sees room, as where something else fills the disk meanwhile
+    usage = shutil.disk_usage("/")._replace(free=10**12)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    target = small_disk / "body.bin"
+    with pytest.raises(DiskFull, match=r"the disk is full while writing body\.bin into"):
+        fetch(server.url, target, sha1=SHA1, progress=False)
+    assert left(target) == ["body.bin.part"]
+    kept = target.with_name("body.bin.part").read_bytes()
+    assert BODY.startswith(kept)
+    assert len(kept) > 1_000_000
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    fetch(server.url, target, sha1=SHA1, progress=False)
+    assert target.read_bytes() == BODY
+    assert server.starts == [None, len(kept)]
+
+
+def test_another_fault_of_the_disk_is_not_called_full(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), told_when_full(tmp_path, "x"):
+        raise PermissionError(errno.EACCES, "no")

@@ -109,6 +109,9 @@ def test_a_search_takes_whatever_its_settings_take(read_with):
         ({"split.method": "random"}, "split.method", "'random'"),
         ({"data.path": "../music"}, "data.path", "'../music'"),
         ({"data.path": "a/../../music"}, "data.path", "'a/../../music'"),
+        ({"data.url": "ftp://x/"}, "data.url", "'ftp://x/'"),
+        ({"data.md5": "5B3D"}, "data.md5", "'5B3D'"),
+        ({"data.source": "fma_tiny"}, "data.source", "'fma_tiny'"),
         ({"data.name": "//"}, "data: name", "'//'"),
         ({"clip.clip_seconds": 0.5}, "clip.clip_seconds", "0.5"),
         ({"clean.min_rms_db": 3.0}, "clean.min_rms_db", "3.0"),
@@ -185,18 +188,23 @@ def test_settings_cannot_be_changed(params):
         ("fma", None, "/data/FMA", "fma"),
         ("fma", "FMA small", "/data/FMA", "fma-small"),
         ("folder", None, "/home/me/My Music (2024)", "my-music-2024"),
+        ("fma_small", None, "music", "fma-small"),
+        ("precomputed", None, "/data/features_30_sec.csv", "features-30-sec"),
         ("folder", "Мои песни", "music", "мои-песни"),
     ],
 )
 def test_a_collection_is_called_by_its_name_or_source_or_folder(source, name, path, collection):
-    data = Data(source=source, name=name, path=path, subset="small")
+    data = Data(source=source, name=name, path=path, url=None, md5=None, subset="small")
     assert data.collection == collection
 
 
 def test_a_folder_without_a_name_needs_one():
     with pytest.raises(ValidationError, match="name needs a letter"):
-        Data(source="folder", name=None, path=".", subset="small")
-    assert Data(source="folder", name="mine", path=".", subset="small").collection == "mine"
+        Data(source="folder", name=None, path=".", url=None, md5=None, subset="small")
+    assert (
+        Data(source="folder", name="mine", path=".", url=None, md5=None, subset="small").collection
+        == "mine"
+    )
 
 
 def test_a_name_that_yaml_takes_for_a_date_is_its_text(tmp_path):

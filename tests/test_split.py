@@ -14,6 +14,7 @@ from genre_pred.split import (
     protocol,
     rounds,
     split_clips,
+    taking_part,
 )
 
 SEEDS = range(8)
@@ -40,6 +41,7 @@ def uneven_clips(seed, shared=False):
         for n in range(1 + int(2 * rng.pareto(1.5)))
     ]
     clips = pd.DataFrame(rows, columns=["clip_id", "genre", "artist", "split"])
+    clips["content"] = clips["clip_id"]
     return clips.sample(frac=1, random_state=seed).reset_index(drop=True)
 
 
@@ -106,6 +108,25 @@ def test_grouped_needs_the_artist_of_every_clip(make_clips):
 def test_grouped_needs_three_artists_of_each_genre(make_clips):
     with pytest.raises(SplitError, match="genre blues has 2 artists, too few"):
         split_clips(make_clips(artists=2, each=9), settings("grouped"))
+
+
+# who takes part
+
+
+def test_the_publisher_may_leave_clips_out_and_other_splits_take_them(make_clips):
+    clips = make_clips(artists=6, each=2)
+    clips["split"] = ["train", "validation", "left out"] * 8
+    assert len(split_clips(clips, settings("publisher"))) == 16
+    assert len(split_clips(clips, settings("stratified"))) == 24
+
+
+@pytest.mark.parametrize("method", ["grouped", "stratified", "folds"])
+def test_of_identical_clips_only_the_first_takes_part(make_clips, method):
+    clips = make_clips(artists=8, each=2)
+    clips.loc[[5, 20], "content"] = clips["content"][3]
+    taken = split_clips(clips, settings(method))["clip_id"]
+    assert set(clips["clip_id"]) - set(taken) == set(clips["clip_id"][[5, 20]])
+    assert taking_part(clips, clips.loc[[3]])["clip_id"].tolist() == [clips["clip_id"][3]]
 
 
 # stratified

@@ -9,9 +9,10 @@
 | predictions | clip_id, split, fold, then one probability per genre |
 
 `clip_id` is the only join key. `artist` is NA where unknown, `split` NA where the publisher says
-nothing. `fold` is -1 where there are no folds; with folds, `split` is validation throughout,
-because each clip is predicted by a model that has not seen it. `content` is a digest of the
-decoded sound.
+nothing. The table split holds those who take part. `fold` is -1 where there are no folds; with
+folds, `split` is validation throughout, because each clip is predicted by a model that has not
+seen it. `content` is a digest of the decoded sound; where there is only what others computed, of
+that, and n_samples is 0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,6 +30,7 @@ INDEX = ("clip_id", "window")
 PREDICTIONS = ("clip_id", "split", "fold")
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+LEFT_OUT = "left out"  # of a collection whose publisher's split does not take every clip
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -59,6 +61,11 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     if not twice.empty:
         raise ValueError(f"{path} holds {twice.iloc[0]} twice")
     return table
+
+
+def have_sound(clips: pd.DataFrame) -> bool:
+    """Whether the clips are sound; of precomputed collections there are only numbers."""
+    return bool((clips["n_samples"] > 0).all())
 
 
 def genres_of(clips: pd.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ import requests
 from filelock import FileLock
 
 from genre_pred.faults import Fault
+from genre_pred.files import told_when_full
 from genre_pred.progress import bar
 
 N_TRIES = 5
@@ -28,6 +29,7 @@ def fetch(
     url: str,
     target: Path,
     *,
+    md5: str | None = None,
     sha1: str | None = None,
     sha256: str | None = None,
     n_bytes: int | None = None,
@@ -42,7 +44,8 @@ def fetch(
     Args:
         url: Its address.
         target: Where it goes; its folder is made.
-        sha1: Of the file, hexadecimal, or the start of it.
+        md5: Of the file, hexadecimal, or the start of it.
+        sha1: Likewise.
         sha256: Likewise.
         n_bytes: The file's length.
         progress: Whether to show a bar with the time left.
@@ -54,17 +57,23 @@ def fetch(
     Raises:
         FetchError: If the server refuses, 5 tries bring nothing more, the disk is too
             full, or what arrived is not what was expected.
+        DiskFull: If somebody else fills the disk meanwhile; what came is kept.
     """
+    hashes = {
+        name: value
+        for name, value in {"md5": md5, "sha1": sha1, "sha256": sha256}.items()
+        if value is not None
+    }
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     with FileLock(target.with_name(f"{target.name}.lock")):
-        if target.exists() and not _fault(target, sha1, sha256, n_bytes):
+        if target.exists() and not _fault(target, hashes, n_bytes, progress):
             return target
-        if not (sha1 or sha256):
+        if not hashes:
             # The file may have changed at its address since, and nothing would tell the mixture.
             part.unlink(missing_ok=True)
         _download(url, part, n_bytes, progress, timeout)
-        if fault := _fault(part, sha1, sha256, n_bytes):
+        if fault := _fault(part, hashes, n_bytes, progress):
             part.unlink()
             raise FetchError(f"{url}: {fault}; what arrived was removed")
         part.replace(target)
@@ -137,7 +146,8 @@ def _save(
     shown = bar(
         doing=part.stem, unit="B", total=total, initial=kept, unit_scale=True, disable=not progress
     )
-    with shown, part.open("ab" if kept else "wb") as file:
+    full = told_when_full(part.parent, part.stem)
+    with full, shown, part.open("ab" if kept else "wb") as file:
         for chunk in response.iter_content(_CHUNK_BYTES):
             file.write(chunk)
             shown.update(len(chunk))
@@ -152,16 +162,37 @@ def _require_space(part: Path, n_bytes: int, url: str) -> None:
         )
 
 
-def _fault(path: Path, sha1: str | None, sha256: str | None, n_bytes: int | None) -> str | None:
+def checksum(path: Path, kind: str, progress: bool = True) -> str:
+    """The hex digest of a file.
+
+    Args:
+        path: The file.
+        kind: md5, sha1 or sha256.
+        progress: Whether to show a bar, if it takes long.
+    """
+    found = hashlib.new(kind)
+    shown = bar(
+        doing=f"{kind} of {path.name}",
+        unit="B",
+        total=path.stat().st_size,
+        unit_scale=True,
+        delay=2,  # seconds
+        disable=not progress,
+    )
+    with shown, path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            found.update(chunk)
+            shown.update(len(chunk))
+    return found.hexdigest()
+
+
+def _fault(path: Path, hashes: dict[str, str], n_bytes: int | None, progress: bool) -> str | None:
     """Say in words how a file differs from what was expected, or None."""
     size = path.stat().st_size
     if n_bytes is not None and size != n_bytes:
         return f"it has {size} bytes instead of {n_bytes}"
-    for name, expected in (("sha1", sha1), ("sha256", sha256)):
-        if expected is None:
-            continue
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, name).hexdigest()
+    for kind, expected in hashes.items():
+        found = checksum(path, kind, progress)
         if not found.startswith(expected.lower()):
-            return f"its {name} is {found} instead of {expected}"
+            return f"its {kind} is {found} instead of {expected}"
     return None

@@ -1,11 +1,18 @@
 """Files that are either whole or absent, and digests of what they hold."""
 
+import errno
 import hashlib
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from genre_pred.faults import Fault
+
+
+class DiskFull(Fault):
+    """There is no room for what was to be written."""
 
 
 @contextmanager
@@ -18,6 +25,28 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def told_when_full(place: Path, what: str) -> Iterator[None]:
+    """Turn the operating system's word for a full disk into a sentence.
+
+    Args:
+        place: Where is written.
+        what: What is written, as "fma_small.zip".
+
+    Raises:
+        DiskFull: If the disk, or what this user may take of it, is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(
+            f"the disk is full while writing {what} into {place}: make room there, or set "
+            "GENRE_PRED_CACHE to a folder on another disk if that is the cache, and run again"
+        ) from error
 
 
 def digest(path: Path) -> str:

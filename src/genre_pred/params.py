@@ -60,9 +60,21 @@ class Section(BaseModel):
 class Data(Section):
     """Which collection of labelled music."""
 
-    source: Literal["demo", "fma", "folder"]
+    source: Literal[
+        "demo",
+        "fma_small",
+        "fma_medium",
+        "fma_large",
+        "fma_full",
+        "fma",
+        "gtzan",
+        "folder",
+        "precomputed",
+    ]
     name: Name | None
     path: Place
+    url: Annotated[str, Field(pattern="^https?://")] | None
+    md5: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None
     subset: Literal["small", "medium", "large"]
 
     @model_validator(mode="after")
@@ -76,7 +88,9 @@ class Data(Section):
     @property
     def collection(self) -> str:
         """The collection's name, in lower case with dashes; its model is `genre-NAME`."""
-        name = self.name or (Path(self.path).name if self.source == "folder" else self.source)
+        place = Path(self.path).name.removesuffix(".csv")
+        own = self.source in ("folder", "precomputed")
+        name = self.name or (place if own else self.source)
         return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
-from genre_pred.clips import TEST, TRAIN, VALIDATION
+from genre_pred.clips import LEFT_OUT, TEST, TRAIN, VALIDATION
 from genre_pred.faults import Fault
 from genre_pred.params import Split
 
@@ -30,10 +30,12 @@ class Round:
 
 
 def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
-    """Give every clip its split or its fold.
+    """Give every clip that takes part its split or its fold.
+
+    The publisher's split may leave clips out; every other takes the first of identical ones.
 
     Args:
-        clips: clip_id, genre, artist, split (the publisher's, or NA).
+        clips: clip_id, genre, artist, split (the publisher's, or NA), content.
         settings: The method and its shares.
 
     Returns:
@@ -44,6 +46,8 @@ def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
     """
     if clips.empty:
         raise SplitError("there are no clips: see data/rejected.csv")
+    out = clips["split"] == LEFT_OUT if settings.method == "publisher" else twins(clips)
+    clips = clips[~out.fillna(False)].reset_index(drop=True)
     if clips["genre"].nunique() < 2:
         only = clips["genre"].iloc[0]
         raise SplitError(f"there is one genre only ({only}): nothing to tell apart")
@@ -60,6 +64,16 @@ def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
             _check_genres(clips, split)
     table = pd.DataFrame({"clip_id": clips["clip_id"], "split": split.astype(str), "fold": fold})
     return table
+
+
+def taking_part(clips: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
+    """The clips that a split did not leave out."""
+    return clips[clips["clip_id"].isin(split["clip_id"])]
+
+
+def twins(clips: pd.DataFrame) -> pd.Series:
+    """Whether the same sound, or the same numbers, stand in an earlier row."""
+    return clips["content"].duplicated()
 
 
 def artist_groups(clips: pd.DataFrame) -> pd.Series | None:

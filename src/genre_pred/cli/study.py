@@ -91,13 +91,14 @@ def leakage(features: str, classifier: str, folds: int, repeats: int) -> None:
     from genre_pred.compute import clip_map
     from genre_pred.leakage import measure_leakage
     from genre_pred.params import read_params
+    from genre_pred.split import taking_part
 
     params = read_params()
     data = Path("data")
     if not (data / "split.parquet").is_file():
         raise Fault("data/split.parquet is missing: run dvc repro first")
     clips, split = read_table(data / "clips.parquet"), read_table(data / "split.parquet")
-    clips = clips[(split["split"] != TEST).to_numpy()].reset_index(drop=True)
+    clips = taking_part(clips, split[split["split"] != TEST]).reset_index(drop=True)
     found = measure_leakage(
         features,
         classifier,

@@ -11,6 +11,7 @@ import pandas as pd
 from genre_pred.clips import TEST, TRACKS, TRAIN, VALIDATION
 from genre_pred.sources.listing import SourceError, why_it_may_be_missing
 
+METADATA = "fma_metadata"
 SUBSETS = ("small", "medium", "large")
 SPLITS = {"training": TRAIN, "validation": VALIDATION, "test": TEST}
 COLUMNS = {
@@ -21,12 +22,13 @@ COLUMNS = {
 }
 
 
-def read_tracks(root: Path, subset: str) -> pd.DataFrame:
+def read_tracks(root: Path, subset: str, audio: Path | None = None) -> pd.DataFrame:
     """Read the tracks of a subset that have a top genre.
 
     Args:
         root: The folder that holds fma_metadata and fma_SUBSET.
         subset: small, medium or large; each holds the one before.
+        audio: The folder of the sound, if it is not fma_SUBSET there.
 
     Returns:
         clip_id (the track's number), path, genre, artist, split.
@@ -34,10 +36,32 @@ def read_tracks(root: Path, subset: str) -> pd.DataFrame:
     Raises:
         SourceError: If the metadata are not there or of another layout.
     """
-    path = root / "fma_metadata" / "tracks.csv"
+    tracks = read_metadata(root / METADATA / "tracks.csv", subset)
+    audio = audio or root / f"fma_{subset}"
+    paths = [(audio / f"{n:06d}"[:3] / f"{n:06d}.mp3").as_posix() for n in map(int, tracks.clip_id)]
+    return tracks.assign(path=paths)[list(TRACKS)]
+
+
+def read_metadata(path: Path, subset: str) -> pd.DataFrame:
+    """Read what tracks.csv tells of the tracks of a subset that have a top genre.
+
+    Args:
+        path: Of tracks.csv.
+        subset: small, medium or large; each holds the one before.
+
+    Returns:
+        clip_id (the track's number), genre, artist, split; in the order of the numbers.
+
+    Raises:
+        SourceError: If it is not there or of another layout.
+    """
     if not path.is_file():
+        root = path.parent.parent
         raise SourceError(f"{path} is missing: is {root} an FMA tree?{why_it_may_be_missing(root)}")
-    metadata = pd.read_csv(path, index_col=0, header=[0, 1], low_memory=False)
+    try:
+        metadata = pd.read_csv(path, index_col=0, header=[0, 1], low_memory=False)
+    except ValueError as error:
+        raise SourceError(f"{path} is not FMA's tracks.csv of 2017: {error}") from error
     absent = [column for column in COLUMNS.values() if column not in metadata]
     if absent:
         raise SourceError(f"{path} lacks the column {absent[0]}: is it FMA's tracks.csv of 2017?")
@@ -46,10 +70,16 @@ def read_tracks(root: Path, subset: str) -> pd.DataFrame:
     tracks = tracks[tracks["subset"].isin(wanted) & tracks["genre"].notna()].sort_index()
     if tracks.empty:
         raise SourceError(f"{path} names no track of fma_{subset}")
-    audio = root / f"fma_{subset}"
+    if tracks.index.has_duplicates:
+        raise SourceError(f"{path} has track {tracks.index[tracks.index.duplicated()][0]} twice")
+    strange = tracks.loc[~tracks["split"].isin(SPLITS), "split"]
+    if not strange.empty:
+        raise SourceError(
+            f"{path} gives track {strange.index[0]} the split {strange.iloc[0]!r}; known are "
+            f"{', '.join(SPLITS)}"
+        )
     return tracks.assign(
         clip_id=tracks.index.astype(str),
-        path=[(audio / f"{n:06d}"[:3] / f"{n:06d}.mp3").as_posix() for n in tracks.index],
         artist=tracks["artist"].astype("Int64").astype("string"),
         split=tracks["split"].map(SPLITS),
-    )[list(TRACKS)].reset_index(drop=True)
+    )[["clip_id", "genre", "artist", "split"]].reset_index(drop=True)

@@ -1,7 +1,7 @@
 """A local collection stays where it is: what data/raw holds of it is a listing with checksums."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -31,16 +31,38 @@ def write_listing(root: Path, raw: Path, each: Callable) -> int:
     Raises:
         SourceError: If the folder is not there or holds nothing.
     """
-    files = files_under(root)
+    return list_files(named_under(root), raw, each)
+
+
+def list_files(files: Mapping[str, Path], raw: Path, each: Callable) -> int:
+    """List files with their sizes and md5.
+
+    Args:
+        files: By the name that each has in the listing.
+        raw: Where listing.csv is written: path (that name), bytes, md5.
+        each: A map over files.
+
+    Returns:
+        The number of files.
+    """
     listing = pd.DataFrame(
         {
-            "path": [file.relative_to(root).as_posix() for file in files],
-            "bytes": [file.stat().st_size for file in files],
-            "md5": list(each(digest, files)),
+            "path": list(files),
+            "bytes": [file.stat().st_size for file in files.values()],
+            "md5": list(each(digest, list(files.values()))),
         }
     )
     write_table(listing, raw / "listing.csv")
     return len(files)
+
+
+def named_under(root: Path, prefix: str = "") -> dict[str, Path]:
+    """Every file under a folder by its name relative to it, behind a prefix.
+
+    Raises:
+        SourceError: As files_under.
+    """
+    return {f"{prefix}{file.relative_to(root).as_posix()}": file for file in files_under(root)}
 
 
 def files_under(root: Path) -> list[Path]:
