@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
+from genre_pred.nets.efficientat import WIDTHS, EfficientAT
 from genre_pred.nets.precision import DTYPES
-from genre_pred.nets.vggish import EMBEDDING, VGGish
+from genre_pred.nets.vggish import VGGish
 from genre_pred.nets.weights import load_weights
 from genre_pred.params import Embed
 
@@ -21,15 +23,16 @@ class Backbone:
     Attributes:
         front_end: The name of what makes its patches.
         build: Makes it, untrained.
-        size: Of its embedding.
     """
 
     front_end: str
     build: Callable[[], nn.Module]
-    size: int
 
 
-BACKBONES = {"vggish": Backbone("vggish", VGGish, EMBEDDING)}
+BACKBONES = {
+    "vggish": Backbone("vggish", VGGish),
+    **{name: Backbone("efficientat", partial(EfficientAT, WIDTHS[name])) for name in WIDTHS},
+}
 
 
 def load_backbone(name: str, settings: Embed) -> tuple[nn.Module, str]:
