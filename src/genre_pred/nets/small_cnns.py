@@ -5,8 +5,8 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from genre_pred.nets.clip_picture import ColouredPicture, clip_picture
 from genre_pred.nets.genre_net import GenreNet
-from genre_pred.nets.pictures import ColouredPicture, clip_picture
 
 
 class CnnMel(GenreNet):

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from genre_pred.nets.clip_picture import ImageNetPicture
 from genre_pred.nets.genre_net import GenreNet
-from genre_pred.nets.pictures import ImageNetPicture
 from genre_pred.nets.torch_libraries import torchvision_models
 
 
