@@ -26,6 +26,7 @@ from genre_pred.features import read_features
 from genre_pred.finetune import Starting, finetune, write_finetuned
 from genre_pred.mel import store_patches
 from genre_pred.models import read_models
+from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Params, read_params
 from genre_pred.pipelines import save_pipeline
 from genre_pred.split import rounds, split_clips
@@ -96,16 +97,17 @@ class Workspace:
             rows.append(done.summary())
         write_table(pd.DataFrame(rows), self.models / "classical" / "models.csv")
         work = self.models / "work"
-        work.mkdir()
         start = Starting(self.params.embed.weights, self.params.embed.seed)
-        store = open_patches(self.data / "mel" / "vggish")
-        tuned = finetune(
-            "vggish", store, self.clips, self.split, turns, self.params.finetune, start, work,
-            lambda *_: None,
-        )  # fmt: skip
-        write_finetuned(tuned, self.models / "finetune" / "vggish")
+        for name in NETWORKS_TRIED:
+            store = open_patches(self.data / "mel" / NETWORKS[name].front_end)
+            tuned = finetune(
+                name, store, self.clips, self.split, turns, self.params.finetune, start,
+                work / name, lambda *_: None,
+            )  # fmt: skip
+            write_finetuned(tuned, self.models / "finetune" / name)
 
 
+NETWORKS_TRIED = ("vggish", "mn04", "s4_cnn")  # one of each front end
 SMALL = {
     "classical": {
         "features": ["vggish_stats", "mfcc", "log_mel_stats"],
@@ -119,7 +121,9 @@ SMALL = {
 def workspace(request, tmp_path_factory) -> Workspace:
     windows = 2 if request.param == "float16" else 1
     clip = {"min_seconds": 1.0, "clip_seconds": 2.0, "windows_per_track": windows}
-    params = settings(**SMALL, clip=clip, mel={"dtype": request.param})
+    front_ends = [NETWORKS[name].front_end for name in NETWORKS_TRIED]
+    mel = {"dtype": request.param, "front_ends": front_ends}
+    params = settings(**SMALL, clip=clip, mel=mel)
     seconds = 5.3 if windows == 2 else 3.3
     return Workspace(tmp_path_factory.mktemp(request.param), params, seconds)
 
@@ -134,7 +138,7 @@ MODELS = [
     *(f"vggish_stats/{name}" for name in SMALL["classical"]["classifiers"]),
     "mfcc/svc_rbf",
     "log_mel_stats/logistic_regression",
-    "finetune/vggish",
+    *(f"finetune/{name}" for name in NETWORKS_TRIED),
 ]
 
 

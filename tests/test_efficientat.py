@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
 import torch
 
-from genre_pred.audio.front_ends import FRONT_ENDS, waveform_to_patches
+from genre_pred.audio.decode import read_samples
+from genre_pred.audio.front_ends import FRONT_ENDS, resample, waveform_to_patches
 from genre_pred.embed import BACKBONES, patches_to_embeddings
 from genre_pred.nets.efficientat import WIDTHS, ChannelAttention, EfficientAT
 from genre_pred.nets.weights import load_weights
@@ -36,8 +36,8 @@ def test_embeddings_and_sounds_equal_the_reference(published: EfficientAT, kind:
         golden = {key.removeprefix(f"{kind}__"): arrays[key] for key in arrays if kind in key}
     waveform = golden.get("waveform_32khz")
     if waveform is None:
-        path = shared() / "data/gtzan70/reggae/reggae.00003.wav"
-        waveform = librosa.load(path, sr=32_000)[0][:320_000]
+        samples, rate = read_samples(shared() / "data/gtzan70/reggae/reggae.00003.wav")
+        waveform = resample(samples, rate, 32_000)[:320_000]
     patches = torch.from_numpy(waveform_to_patches(waveform, FRONT_ENDS["efficientat"]))
     with torch.inference_mode():
         embedding, logits = published(patches), published.classify(patches)

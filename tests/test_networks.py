@@ -16,7 +16,7 @@ from genre_pred.nets.torch_libraries import torchvision_models
 from genre_pred.nets.weights import load_weights
 from genre_pred.params import Finetune
 
-# One of each kind; VGGish is tested with the training loop. The others run the same code for longer.
+# One of each kind, the others run the same code for longer; VGGish is in test_finetune.py.
 RUN = ["mn04", "resnet18", "squeezenet", "alexnet", "vgg16", "cnn_mel", "s4_cnn"]
 LIGHT = ["mn04", "resnet18", "squeezenet", "cnn_mel", "s4_cnn"]
 SETTINGS = Finetune(
