@@ -147,7 +147,8 @@ def test_weights_without_a_published_hash_say_that_they_are_unchecked(
     torch.save(state, cache / "net.pth")
     net = small_net()
     line = load_weights(net, "small", "audioset", 0)
-    assert line == "audioset net.pth (no published hash: unchecked)"
+    digest = hashlib.sha256((cache / "net.pth").read_bytes()).hexdigest()
+    assert line == f"audioset sha256:{digest[:8]}… (unchecked: its publisher tells none)"
     assert same(net, state)
 
 

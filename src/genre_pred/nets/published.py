@@ -21,7 +21,6 @@ class Weights:
 
 _EFFICIENTAT = "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/"
 
-
 WEIGHTS: dict[str, dict[str, Weights]] = {
     "vggish": {
         # Google's weights, converted by github.com/harritaylor/torchvggish (Apache 2.0). The end of

@@ -56,10 +56,10 @@ def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
     _load_matching(net, state, path)
     if published and published.sha256_prefix:  # which fetch has just compared
         return f"{which} sha256:{published.sha256_prefix}…"
-    if published:
-        return f"{which} {path.name} (no published hash: unchecked)"
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if published:
+        return f"{which} sha256:{digest[:8]}… (unchecked: its publisher tells none)"
     return f"{path.name} sha256:{digest[:8]}…"
 
 
