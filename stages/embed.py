@@ -23,9 +23,9 @@ def main() -> None:
     params = read_params()
     settings = params.embed
     check_known(settings.backbones, BACKBONES, "embed.backbones")
-    with track.stage("embed", params, ["embed"], [MEL], [EMBEDDINGS]) as run:
+    with track.stage("embed", params, ["embed", "weights"], [MEL], [EMBEDDINGS]) as run:
         for name in settings.backbones:
-            net, weights = load_backbone(name, settings)
+            net, weights = load_backbone(name, params.weights)
             store = open_patches(MEL / BACKBONES[name].front_end)
             embeddings = patches_to_embeddings(
                 net,
@@ -38,10 +38,9 @@ def main() -> None:
             write_table(store.index, EMBEDDINGS / f"{name}.parquet")
             with written_whole(EMBEDDINGS / f"{name}.safetensors") as temporary:
                 save_file(net.state_dict(), temporary)
+            told = {"weights": weights, "note": note_on(params.weights.of(name), name)}
             with written_whole(EMBEDDINGS / f"{name}.json") as temporary:
-                temporary.write_text(
-                    json.dumps({"weights": weights, "note": note_on(settings.weights)}) + "\n"
-                )
+                temporary.write_text(json.dumps(told) + "\n")
             run.tags({f"weights.{name}": weights})
             run.metrics({f"embeddings.{name}": embeddings.shape[0] * embeddings.shape[1]})
 

@@ -12,7 +12,7 @@ from genre_pred.cache import work_folder
 from genre_pred.clips import CLIPS as COLUMNS
 from genre_pred.clips import read_table
 from genre_pred.faults import check_known, run_stage
-from genre_pred.finetune import NETWORKS, Starting, finetune, write_finetuned
+from genre_pred.finetune import NETWORKS, finetune, front_end_of, write_finetuned
 from genre_pred.params import read_params
 from genre_pred.split import inner_round, rounds, taking_part
 
@@ -25,16 +25,17 @@ def main() -> None:
     params = read_params()
     settings = params.finetune
     check_known(settings.networks, NETWORKS, "finetune.networks")
-    start = Starting(params.embed.weights, params.embed.seed)
-    asked = {"finetune": settings.model_dump(), "split": params.split.model_dump(), **vars(start)}
-    with track.stage("finetune", params, ["finetune", "split"], READS, [MODELS]) as run:
+    start = params.weights
+    asked = {"finetune": settings.model_dump(), "split": params.split.model_dump()}
+    asked["weights"] = start.model_dump()
+    with track.stage("finetune", params, ["finetune", "weights", "split"], READS, [MODELS]) as run:
         clips, split = read_table(READS[0], COLUMNS), read_table(READS[1])
         trainings = rounds(split, clips, params.split)
         if trainings[0].fold >= 0:  # what is kept in the end learns from all clips
             trainings.append(inner_round(taking_part(clips, split), params.split, -1, []))
         for name in settings.networks:
             work = work_folder("finetune", asked | {"network": name}, READS)
-            store = open_patches(DATA / "mel" / NETWORKS[name].front_end)
+            store = open_patches(DATA / "mel" / front_end_of(name, settings))
             on_epoch = partial(run.epoch, name)
             with FileLock(work.with_suffix(".lock")):  # the same training may run beside this one
                 work.mkdir(parents=True, exist_ok=True)

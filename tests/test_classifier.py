@@ -24,9 +24,10 @@ from genre_pred.describe import describe_clips
 from genre_pred.embed import load_backbone, patches_to_embeddings
 from genre_pred.entrants import build_classifier
 from genre_pred.features import read_features
-from genre_pred.finetune import Starting, finetune, write_finetuned
+from genre_pred.finetune import finetune, write_finetuned
 from genre_pred.mel import store_patches
 from genre_pred.models import ensemble_of, read_models
+from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Params, read_params
 from genre_pred.pipelines import save_pipeline
 from genre_pred.split import rounds, split_clips
@@ -74,7 +75,7 @@ class Workspace:
         self._train()
 
     def _embed(self) -> None:
-        net, weights = load_backbone("vggish", self.params.embed)
+        net, weights = load_backbone("vggish", self.params.weights)
         store = open_patches(self.data / "mel" / "vggish")
         folder = self.data / "embeddings"
         folder.mkdir()
@@ -97,16 +98,17 @@ class Workspace:
             rows.append(done.summary())
         write_table(pd.DataFrame(rows), self.models / "classical" / "models.csv")
         work = self.models / "work"
-        work.mkdir()
-        start = Starting(self.params.embed.weights, self.params.embed.seed)
-        store = open_patches(self.data / "mel" / "vggish")
-        tuned = finetune(
-            "vggish", store, self.clips, self.split, turns, self.params.finetune, start, work,
-            lambda *_: None,
-        )  # fmt: skip
-        write_finetuned(tuned, self.models / "finetune" / "vggish")
+        start = self.params.weights
+        for name in NETWORKS_TRIED:
+            store = open_patches(self.data / "mel" / NETWORKS[name].front_end)
+            tuned = finetune(
+                name, store, self.clips, self.split, turns, self.params.finetune, start,
+                work / name, lambda *_: None,
+            )  # fmt: skip
+            write_finetuned(tuned, self.models / "finetune" / name)
 
 
+NETWORKS_TRIED = ("vggish", "mn04", "s4_cnn")  # one of each front end
 SMALL = {
     "classical": {
         "features": ["vggish_stats", "mfcc", "gtzan", "fma_zcr", "fma_tonnetz", "log_mel_stats"],
@@ -121,7 +123,9 @@ SMALL = {
 def workspace(request, tmp_path_factory) -> Workspace:
     windows = 2 if request.param == "float16" else 1
     clip = {"min_seconds": 1.0, "clip_seconds": 2.0, "windows_per_track": windows}
-    params = settings(**SMALL, clip=clip, mel={"dtype": request.param})
+    front_ends = [NETWORKS[name].front_end for name in NETWORKS_TRIED]
+    mel = {"dtype": request.param, "front_ends": front_ends}
+    params = settings(**SMALL, clip=clip, mel=mel)
     seconds = 5.3 if windows == 2 else 3.3
     return Workspace(tmp_path_factory.mktemp(request.param), params, seconds)
 
@@ -138,7 +142,7 @@ MODELS = [
     "gtzan/svc_rbf",
     "fma_zcr/random_forest",
     "log_mel_stats/logistic_regression",
-    "finetune/vggish",
+    *(f"finetune/{name}" for name in NETWORKS_TRIED),
 ]
 
 

@@ -109,4 +109,4 @@ def test_an_excerpt_shorter_than_a_patch_says_what_it_needs():
 
 def test_the_shortest_clip_that_params_allow_fills_a_patch_of_every_front_end():
     for front_end in FRONT_ENDS.values():
-        assert front_end.n_patches(clip_of(1.0).clip_seconds) >= 1
+        assert front_end.patch_shape(clip_of(1.0).clip_seconds)[0] >= 1

@@ -1,5 +1,7 @@
 """The training loop on a network that is too small to be slow."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,18 +11,21 @@ from torch import nn
 from genre_pred import finetune as module
 from genre_pred.audio.patches import PatchStore
 from genre_pred.faults import Fault
-from genre_pred.finetune import Network, Starting, build_network, finetune, run_frozen_part
+from genre_pred.finetune import build_network, finetune, run_frozen_part
+from genre_pred.nets.genre_net import GenreNet
+from genre_pred.nets.networks import NETWORKS, Network
 from genre_pred.nets.patch_net import PatchNet
 from genre_pred.nets.vggish import VGGish
-from genre_pred.params import Finetune
+from genre_pred.params import Finetune, read_params
 from genre_pred.split import Round
 from genre_pred.training import Examples, SpecAugment, clip_logits, train_network
 
-SETTINGS = Finetune(
-    networks=("small",), trainable="fc", hidden=8, optimizer="adam", learning_rate=3e-3,
-    weight_decay=0.0, batch_size=4, epochs=6, patience=10, spec_augment=False,
-    precision="float32", device="cpu", seed=1,
-)  # fmt: skip
+PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
+SETTINGS = PARAMS.finetune.model_copy(update={
+    "networks": ("small",), "trainable": "fc", "hidden": 8, "optimizer": "adam", "learning_rate": 3e-3,
+    "weight_decay": 0.0, "batch_size": 4, "epochs": 6, "patience": 10, "spec_augment": False,
+    "precision": "float32", "device": "cpu", "seed": 1,
+})  # fmt: skip
 
 
 class SmallVGGish(nn.Module):
@@ -49,13 +54,11 @@ class SmallNet(PatchNet):
             nn.Linear(n_patches * 128, hidden), nn.ReLU(), nn.Linear(hidden, n_genres)
         )
 
-    def frozen_size(self, trainable: str) -> int:
-        return {"fc": 96 * 64, "head": 128}[trainable]
-
 
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
-    monkeypatch.setitem(module.NETWORKS, "small", Network("vggish", "vggish", SmallNet))
+    build = lambda shape, hidden, n_genres: SmallNet(shape[0], hidden, n_genres)  # noqa: E731
+    monkeypatch.setitem(NETWORKS, "small", Network("vggish", "vggish", build))
 
 
 def collection(n_clips: int = 16, windows: int = 1) -> tuple[PatchStore, pd.DataFrame]:
@@ -79,11 +82,11 @@ def examples_of(store: PatchStore, clips: pd.DataFrame) -> Examples:
 
 
 IDS = [str(i) for i in range(16)]
-START = Starting("random", 3)
+START = PARAMS.weights.model_copy(update={"seed": 3})
 
 
-def net_of(settings: Finetune = SETTINGS) -> PatchNet:
-    return build_network("small", 2, 2, settings, START)[0]
+def net_of(settings: Finetune = SETTINGS) -> GenreNet:
+    return build_network("small", (2, 96, 64), 2, settings, START)[0]
 
 
 def trained(tmp_path, settings: Finetune, on_epoch=lambda _: None):
@@ -130,7 +133,7 @@ def test_the_frozen_part_and_the_rest_are_the_whole_network():
             torch.testing.assert_close(parts, whole)
         embeddings = VGGish.forward(net.backbone, patches.flatten(0, 1)).reshape(2, -1)
         torch.testing.assert_close(net.head(embeddings), whole)
-    assert net.freeze(patches, "fc").shape == (2, 2, net.frozen_size("fc"))
+    assert net.freeze(patches, "fc").shape == (2, 2, 12_288)
 
 
 def test_the_best_epoch_is_kept(tmp_path):

@@ -58,6 +58,18 @@ def test_rows_are_the_clips_in_their_order(clips, tmp_path):
     assert stored == {"vggish": 8}
 
 
+def test_every_front_end_hears_the_same_decoded_clips(clips, tmp_path):
+    every = Mel(front_ends=("vggish", "efficientat", "mel128"), dtype="float16")
+    stored = store_patches(clips, ONE, every, tmp_path, map)
+    shapes = {name: open_patches(tmp_path / name).patches.shape for name in stored}
+    assert shapes == {
+        "vggish": (4, 2, 96, 64),
+        "efficientat": (4, 1, 200, 128),
+        "mel128": (4, 1, 87, 128),
+    }
+    assert stored == {"vggish": 8, "efficientat": 4, "mel128": 4}
+
+
 def test_patches_are_those_of_the_direct_way(clips, tmp_path):
     store_patches(clips, ONE, WHOLE, tmp_path, map)
     store = open_patches(tmp_path / "vggish")
@@ -112,9 +124,9 @@ def test_a_map_that_breaks_off_leaves_no_store(clips, tmp_path):
 
 
 def test_an_unknown_front_end_is_a_fault_before_anything_is_decoded(clips, tmp_path):
-    with pytest.raises(Fault, match=r"mel\.front_ends names 'mel128'; known are .*vggish"):
+    with pytest.raises(Fault, match=r"mel\.front_ends names 'mel512'; known are .*vggish"):
         store_patches(
-            clips, ONE, Mel(front_ends=("mel128",), dtype="float32"), tmp_path / "mel", None
+            clips, ONE, Mel(front_ends=("mel512",), dtype="float32"), tmp_path / "mel", None
         )
     assert not (tmp_path / "mel").exists()
 

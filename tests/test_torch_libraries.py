@@ -1,4 +1,4 @@
-"""The guard: torchaudio's transforms run beside any torch, and a whole torchaudio is untouched."""
+"""The guard: torchaudio and torchvision run beside any torch, and whole ones are untouched."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from genre_pred.nets.torch_libraries import torchaudio_transforms
+from genre_pred.nets.torch_libraries import torchaudio_transforms, torchvision_models
 
 
 def test_masks_cover_bands_and_frames() -> None:
@@ -42,10 +42,15 @@ def run_beside(torchaudio: str, tmp_path: Path) -> str:
         "assert t() is t(); print(getattr(sys.modules['torchaudio._extension'], '__file__', None),"
         " sys.modules['torchaudio']._extension._IS_TORCHAUDIO_EXT_AVAILABLE)"
     )
+    return run(code, tmp_path)
+
+
+def run(code: str, folder: Path) -> str:
+    """Run Python in a fresh process that finds the packages in a folder first."""
     source = Path(__file__).parents[1] / "src"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": f"{tmp_path}:{source}"},
+        env={"PYTHONPATH": f"{folder}:{source}"},
         capture_output=True,
         text=True,
         check=False,
@@ -76,3 +81,37 @@ def test_forced_alignment_says_what_is_missing() -> None:
         pytest.skip("torchaudio's library loads here: nothing is missing")
     with pytest.raises(RuntimeError, match="forced alignment"):
         torchaudio.functional.forced_align(torch.zeros(1, 2, 3), torch.ones(1, 1))
+
+
+def test_a_network_of_torchvision_answers() -> None:
+    net = torchvision_models().resnet18(num_classes=3).eval()
+    with torch.inference_mode():
+        assert net(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
+
+
+def run_beside_torchvision(torchvision: str, tmp_path: Path) -> str:
+    """Load the guard in a fresh process where torchvision is this text, and tell what it did."""
+    package = tmp_path / "torchvision"
+    package.mkdir()
+    (package / "__init__.py").write_text(torchvision)
+    (package / "models.py").write_text("")
+    return run(
+        "from genre_pred.nets.torch_libraries import torchvision_models as t; import torch; t();"
+        "assert t() is t(); print(hasattr(torch.ops.torchvision, 'nms'))",
+        tmp_path,
+    )
+
+
+def test_a_torchvision_that_loads_is_left_alone(tmp_path: Path) -> None:
+    assert run_beside_torchvision("", tmp_path).split() == ["False"]
+
+
+def test_missing_operators_are_stood_in_for(tmp_path: Path) -> None:
+    text = "import torch\nif not hasattr(torch.ops.torchvision, 'nms'):\n"
+    text += "    raise RuntimeError('operator torchvision::nms does not exist')\n"
+    assert run_beside_torchvision(text, tmp_path).split() == ["True"]
+
+
+def test_other_faults_of_torchvision_are_not_hidden(tmp_path: Path) -> None:
+    said = run_beside_torchvision("raise RuntimeError('another fault')", tmp_path)
+    assert "RuntimeError: another fault" in said

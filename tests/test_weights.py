@@ -11,7 +11,8 @@ from torch import nn
 
 from genre_pred.fetch import FetchError
 from genre_pred.nets import weights
-from genre_pred.nets.weights import WEIGHTS, Weights, WeightsError, check_vggish, load_weights
+from genre_pred.nets.published import IMAGENET, WEIGHTS, Weights, published_weights
+from genre_pred.nets.weights import WeightsError, check_vggish, load_weights
 
 
 def small_net() -> nn.Sequential:
@@ -80,6 +81,17 @@ def test_weights_that_do_not_fit_are_refused_with_the_first_difference(
         assert same(net, before)
 
 
+def test_random_weights_leave_batch_norm_neutral() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4))
+    net(torch.randn(8, 1, 9, 9))
+    norm = net[1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    nn.init.constant_(norm.weight, 7.0)
+    load_weights(net, "vggish", "random", 254)
+    told = {key: value.mean().item() for key, value in norm.state_dict().items() if value.dim()}
+    assert told == {"weight": 1, "bias": 0, "running_mean": 0, "running_var": 1}
+
+
 class Evil:
     """Would make a file when it is unpickled."""
 
@@ -125,6 +137,63 @@ def test_published_weights_are_taken_from_the_cache_when_their_hash_is_right(
     assert same(net, state)
 
 
+def test_weights_without_a_published_hash_say_that_they_are_unchecked(
+    cache: Path, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.mkdir()
+    published = Weights("http://127.0.0.1:9/net.pth", None, None)
+    monkeypatch.setitem(WEIGHTS, "small", {"audioset": published})
+    monkeypatch.setattr(weights, "fetch", lambda url, target, **_: target)
+    torch.save(state, cache / "net.pth")
+    net = small_net()
+    line = load_weights(net, "small", "audioset", 0)
+    digest = hashlib.sha256((cache / "net.pth").read_bytes()).hexdigest()
+    assert line == f"audioset sha256:{digest[:8]}… (unchecked: its publisher tells none)"
+    assert same(net, state)
+
+
+def test_addresses_and_hashes_of_imagenets_weights_are_torchvisions() -> None:
+    names = {name: published_weights(name)["imagenet"] for name in IMAGENET}
+    assert names["resnet18"].url == "https://download.pytorch.org/models/resnet18-f37072fd.pth"
+    assert names["resnet18"].sha256_prefix == "f37072fd"
+    assert names["resnet18"].bytes == pytest.approx(46_830_571, rel=1e-4)
+    prefix = {name: found.sha256_prefix for name, found in names.items()}
+    assert prefix == {
+        "resnet18": "f37072fd",
+        "alexnet": "7be5be79",
+        "vgg11_bn": "6002323d",
+        "squeezenet": "b8a52dc0",
+        "densenet121": "a639ec97",
+        "inception_v3": "0cc3c7bd",
+        "vgg16": "397923af",
+    }
+
+
+def test_an_imagenet_file_loads_without_its_classifier_and_with_older_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dense(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.ModuleDict({"denselayer1": nn.ModuleDict({"norm1": norm()})})
+
+    def norm() -> nn.BatchNorm2d:
+        return nn.BatchNorm2d(3)
+
+    older = {
+        f"features.denselayer1.norm.1.{name}": torch.full((3,), 2.0)
+        for name in ("weight", "bias", "running_mean", "running_var")
+    }
+    path = tmp_path / "dense.pth"
+    torch.save(older | {"classifier.weight": torch.zeros(1000, 3)}, path)
+    net = Dense()
+    load_weights(net, "densenet121", str(path), 0)
+    assert all((p == 2).all() for p in net.parameters())
+    torch.save(older | {"something.weight": torch.zeros(3)}, path)
+    with pytest.raises(WeightsError, match="something.weight is unknown to it"):
+        load_weights(net, "densenet121", str(path), 0)
+
+
 def test_without_a_network_the_error_names_every_way_on(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +207,7 @@ def test_without_a_network_the_error_names_every_way_on(
     assert "https://github.com/harritaylor/torchvggish/releases" in said
     assert str(cache / "vggish-10086976.pth") in said
     assert "288 MB" in said
-    assert "embed.weights" in said
+    assert "weights.vggish" in said
     assert "random" in said
 
 

@@ -42,8 +42,8 @@ from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.classical import window_scores
 from genre_pred.embed import BACKBONES, patches_to_embeddings
 from genre_pred.features import FEATURE_SETS
-from genre_pred.finetune import NETWORKS
 from genre_pred.judge.calibration import softmax
+from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Clip
 from genre_pred.pipelines import load_pipeline
 from genre_pred.scores import windows_to_clips
@@ -228,9 +228,10 @@ class GenreClassifier:
     def _network(self) -> nn.Module:
         net: nn.Module
         if self.spec.network:
-            n_patches = FRONT_ENDS[self._front_end].n_patches(self.clip.clip_seconds)
-            n_genres = len(self.spec.genres)
-            net = NETWORKS[self.spec.network].build(n_patches, self.spec.hidden, n_genres)
+            front_end = FRONT_ENDS[self._front_end]
+            shape = (*front_end.patch_shape(self.clip.clip_seconds), front_end.n_mels)
+            build = NETWORKS[self.spec.network].build
+            net = build(shape, self.spec.hidden, len(self.spec.genres))
         else:
             net = BACKBONES[FEATURE_SETS[str(self.spec.features)].origin].build()
         net.load_state_dict(load_file(self.folder / "network.safetensors"))

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
+from genre_pred.nets.efficientat import WIDTHS, EfficientAT
 from genre_pred.nets.precision import DTYPES
-from genre_pred.nets.vggish import EMBEDDING, VGGish
+from genre_pred.nets.vggish import VGGish
 from genre_pred.nets.weights import load_weights
-from genre_pred.params import Embed
+from genre_pred.params import Weights
 from genre_pred.progress import bar
 
 
@@ -21,25 +23,26 @@ class Backbone:
     Attributes:
         front_end: The name of what makes its patches.
         build: Makes it, untrained.
-        size: Of its embedding.
     """
 
     front_end: str
     build: Callable[[], nn.Module]
-    size: int
 
 
-BACKBONES = {"vggish": Backbone("vggish", VGGish, EMBEDDING)}
+BACKBONES = {
+    "vggish": Backbone("vggish", VGGish),
+    **{name: Backbone("efficientat", partial(EfficientAT, WIDTHS[name])) for name in WIDTHS},
+}
 
 
-def load_backbone(name: str, settings: Embed) -> tuple[nn.Module, str]:
+def load_backbone(name: str, weights: Weights) -> tuple[nn.Module, str]:
     """Build a backbone with the weights asked for.
 
     Returns:
         The network, and a line that says which weights it has.
     """
     net = BACKBONES[name].build()
-    loaded = load_weights(net, name, settings.weights, settings.seed)
+    loaded = load_weights(net, name, weights.of(name), weights.seed)
     return net.eval(), loaded
 
 

@@ -1,4 +1,4 @@
-"""Networks trained on the sound itself: what there is, and what a training leaves behind."""
+"""Networks trained on the sound itself, and what a training leaves behind."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -14,53 +14,53 @@ from safetensors.torch import save_file
 from genre_pred.audio.patches import PatchStore
 from genre_pred.clips import genres_of, predictions_table, write_table
 from genre_pred.files import written_whole
-from genre_pred.nets.patch_net import PatchNet
+from genre_pred.nets.genre_net import GenreNet
+from genre_pred.nets.networks import NETWORKS, PICTURES, PatchShape
 from genre_pred.nets.weights import load_weights, note_on
-from genre_pred.params import Finetune
+from genre_pred.params import Finetune, Weights
 from genre_pred.progress import bar
 from genre_pred.scores import calibrate
 from genre_pred.split import Round
 from genre_pred.training import Examples, Training, clip_logits, device_for, train_network
 
 
-@dataclass(frozen=True)
-class Network:
-    """A network that can be trained.
-
-    Attributes:
-        front_end: What makes its patches.
-        backbone: The name of its weights.
-        build: Makes it from n_patches, hidden and n_genres.
-    """
-
-    front_end: str
-    backbone: str
-    build: Callable[[int, int, int], PatchNet]
-
-
-NETWORKS = {"vggish": Network("vggish", "vggish", PatchNet)}
-
-
-@dataclass(frozen=True)
-class Starting:
-    """The weights that a backbone starts from: as `embed.weights` and `embed.seed` say."""
-
-    weights: str
-    seed: int
+def front_end_of(name: str, settings: Finetune) -> str:
+    """What a network hears: its own front end or, on pictures, the one that the settings name."""
+    front_end = NETWORKS[name].front_end
+    return settings.pictures if front_end == PICTURES else front_end
 
 
 def build_network(
-    name: str, n_patches: int, n_genres: int, settings: Finetune, start: Starting
-) -> tuple[PatchNet, str]:
-    """Build a network: its backbone with pretrained (or random) weights, its head drawn by seed.
+    name: str, shape: PatchShape, n_genres: int, settings: Finetune, start: Weights
+) -> tuple[GenreNet, str]:
+    """Build a network: its backbone with pretrained (or random) weights, the rest drawn by seed.
+
+    Args:
+        name: In NETWORKS.
+        shape: Of a clip's patches.
+        n_genres: Number of outputs.
+        settings: The section `finetune`.
+        start: What its backbone starts from, where it has one.
 
     Returns:
         The network, and a line that says which weights its backbone has.
     """
+    backbone = NETWORKS[name].backbone
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        net = NETWORKS[name].build(n_patches, settings.hidden, n_genres)
-    return net, load_weights(net.backbone, NETWORKS[name].backbone, start.weights, start.seed)
+        net = NETWORKS[name].build(shape, settings.hidden, n_genres)
+    if backbone is None:
+        return net, f"none: learns from scratch (seed {settings.seed})"
+    return net, load_weights(net.backbone, backbone, start.of(backbone), start.seed)
+
+
+def _note(name: str, settings: Finetune, start: Weights) -> str:
+    backbone = NETWORKS[name].backbone
+    if backbone:
+        return note_on(start.of(backbone), backbone)
+    if settings.trainable == "all":
+        return ""
+    return f"its convolutions are random, because finetune.trainable was {settings.trainable}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Finetuned:
     """What training left: a network with its temperature, predictions and learning curves."""
 
     name: str
-    net: PatchNet
+    net: GenreNet
     weights: str
     note: str
     best_epoch: int
@@ -94,7 +94,7 @@ def finetune(
     split: pd.DataFrame,
     rounds: Sequence[Round],
     settings: Finetune,
-    start: Starting,
+    start: Weights,
     work: Path,
     on_epoch: Callable[[int, dict[str, float]], None],
 ) -> Finetuned:
@@ -119,8 +119,8 @@ def finetune(
     target_of = {g: i for i, g in enumerate(genres)}
     targets = clips.set_index("clip_id")["genre"].map(target_of)
     clip_ids = store.index["clip_id"].to_numpy(dtype=object)
-    n_patches = store.patches.shape[1]
-    build = partial(build_network, name, n_patches, len(genres), settings, start)
+    shape = store.patches.shape[1:]
+    build = partial(build_network, name, shape, len(genres), settings, start)
     net, weights = build()
     frozen = run_frozen_part(net, store.patches, settings, work / "frozen.npy")
     examples = Examples(frozen, clip_ids, targets.loc[clip_ids].to_numpy())
@@ -150,7 +150,7 @@ def finetune(
         name,
         net.cpu().eval(),
         weights,
-        note_on(start.weights),
+        _note(name, settings, start),
         trainings[rounds[-1].fold].best_epoch,
         temperature,
         predictions_table(predicted, probabilities, genres, where["split"], where["fold"]),
@@ -170,7 +170,7 @@ def write_finetuned(trained: Finetuned, folder: Path) -> None:
 
 @torch.inference_mode()
 def run_frozen_part(
-    net: PatchNet, patches: np.ndarray, settings: Finetune, path: Path
+    net: GenreNet, patches: np.ndarray, settings: Finetune, path: Path
 ) -> np.ndarray:
     """Run what is not trained once over all rows, and keep it in a file.
 
@@ -181,20 +181,23 @@ def run_frozen_part(
         path: Where the result is kept (.npy); what is there already is used.
 
     Returns:
-        (n_rows, n_patches, size) float32, memory-mapped.
+        (n_rows, ...) float32, memory-mapped.
     """
     if settings.trainable == "all":
         return patches
     if not path.is_file():
         device = device_for(settings)
         net = net.to(device).eval()
+
+        def frozen(row: int) -> np.ndarray:  # one row at a time, as in embed
+            batch = torch.from_numpy(patches[row : row + 1].astype(np.float32)).to(device)
+            return net.freeze(batch, settings.trainable).cpu().numpy()[0]
+
         with written_whole(path) as temporary:
-            size = net.frozen_size(settings.trainable)
-            shape = (*patches.shape[:2], size)
+            shape = (len(patches), *frozen(0).shape)
             stored = np.lib.format.open_memmap(temporary, "w+", np.dtype(np.float32), shape)
-            for row in bar(range(len(patches)), doing="frozen part", unit="clip"):  # as in embed
-                batch = torch.from_numpy(patches[row : row + 1].astype(np.float32)).to(device)
-                stored[row] = net.freeze(batch, settings.trainable).cpu().numpy()[0]
+            for row in bar(range(len(patches)), doing="frozen part", unit="clip"):
+                stored[row] = frozen(row)
             stored.flush()
     return np.load(path, mmap_mode="r")
 

@@ -39,8 +39,7 @@ def store_patches(
     shapes = {}
     for name in settings.front_ends:
         front_end = FRONT_ENDS[name]
-        n_patches = front_end.n_patches(clip.clip_seconds)
-        shapes[name] = (n_patches, front_end.patch_frames, front_end.n_mels)
+        shapes[name] = (*front_end.patch_shape(clip.clip_seconds), front_end.n_mels)
     to_patches = partial(
         recording_to_patches, names=settings.front_ends, clip=clip, dtype=settings.dtype
     )

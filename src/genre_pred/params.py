@@ -150,12 +150,32 @@ class Descriptors(Section):
     sample_rate: Annotated[int, Field(ge=4000)]
 
 
+class Weights(Section):
+    """What each network starts from: random, the name of published weights, or a file."""
+
+    vggish: Place
+    mn04: Place
+    mn10: Place
+    mn20: Place
+    mn40: Place
+    resnet18: Place
+    alexnet: Place
+    vgg11_bn: Place
+    squeezenet: Place
+    densenet121: Place
+    inception_v3: Place
+    vgg16: Place
+    seed: Annotated[int, Field(ge=0)]
+
+    def of(self, backbone: str) -> str:
+        """What a network starts from."""
+        return str(getattr(self, backbone))
+
+
 class Embed(Section):
     """Frozen backbones."""
 
     backbones: Names
-    weights: Place
-    seed: Annotated[int, Field(ge=0)]
     precision: Precision
 
 
@@ -299,6 +319,7 @@ class Finetune(Section):
     """Networks trained on the sound itself."""
 
     networks: Names
+    pictures: Literal["mel128", "spectrograms", "images"]
     trainable: Literal["all", "fc", "head"]
     hidden: Positive
     optimizer: Literal["adam", "sgd"]
@@ -363,6 +384,7 @@ class Params(Section):
     split: Split
     mel: Mel
     descriptors: Descriptors
+    weights: Weights
     embed: Embed
     classical: Classical
     finetune: Finetune

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from genre_pred.faults import Fault
 from genre_pred.files import written_whole
-from genre_pred.nets.patch_net import PatchNet
+from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.precision import DTYPES
 from genre_pred.nets.torch_libraries import torchaudio_transforms
 from genre_pred.params import Finetune
@@ -67,7 +67,7 @@ def device_for(settings: Finetune) -> torch.device:
 
 
 def train_network(
-    net: PatchNet,
+    net: GenreNet,
     examples: Examples,
     train: Sequence[str],
     validation: Sequence[str],
@@ -132,7 +132,7 @@ def train_network(
 
 @torch.inference_mode()
 def clip_logits(
-    net: PatchNet, examples: Examples, clip_ids: Sequence[str], settings: Finetune
+    net: GenreNet, examples: Examples, clip_ids: Sequence[str], settings: Finetune
 ) -> tuple[np.ndarray, list[str]]:
     """Score clips: (n_clips, n_genres) log-probabilities before calibration, and the clips."""
     net.eval()
@@ -145,7 +145,7 @@ def clip_logits(
 
 
 def _train_epoch(
-    net: PatchNet,
+    net: GenreNet,
     optimizer: torch.optim.Optimizer,
     examples: Examples,
     rows: np.ndarray,
@@ -174,7 +174,7 @@ def _train_epoch(
 
 
 def _validate(
-    net: PatchNet, examples: Examples, validation: Sequence[str], settings: Finetune
+    net: GenreNet, examples: Examples, validation: Sequence[str], settings: Finetune
 ) -> dict[str, float]:
     scores, clip_ids = clip_logits(net, examples, validation, settings)
     target_of = dict(zip(examples.clip_ids, examples.targets, strict=True))

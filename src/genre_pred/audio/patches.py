@@ -13,6 +13,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from genre_pred.faults import Fault
+
 _INDEX_COLUMNS = ["clip_id", "window"]
 
 
@@ -154,10 +156,12 @@ def open_patches(path: Path) -> PatchStore:
         The store; its patches are memory-mapped and cannot be written.
 
     Raises:
-        FileNotFoundError: If there is none.
+        Fault: If there is none.
         ValueError: If array and index have different lengths.
     """
     array_path, index_path = _array_and_index(path)
+    if not array_path.is_file():
+        raise Fault(f"there are no patches in {array_path}: add {path.name} to mel.front_ends")
     index = pd.read_parquet(index_path)
     patches = np.load(array_path, mmap_mode="r")
     if len(patches) != len(index):

@@ -1,12 +1,14 @@
-"""A backbone that hears one patch at a time, and a head that judges all patches of a clip."""
+"""Backbones that hear one patch at a time, and heads that judge all patches of a clip."""
 
 import torch
 from torch import nn
 
-from genre_pred.nets.vggish import CONVOLVED, EMBEDDING, VGGish
+from genre_pred.nets.efficientat import EfficientAT
+from genre_pred.nets.genre_net import GenreNet
+from genre_pred.nets.vggish import EMBEDDING, VGGish
 
 
-class PatchNet(nn.Module):
+class PatchNet(GenreNet):
     """VGGish and two linear layers over the embeddings of a clip, side by side.
 
     The head is S1's: Linear(n_patches * 128, hidden), ReLU, Linear(hidden, n_genres).
@@ -17,6 +19,8 @@ class PatchNet(nn.Module):
         n_genres: Number of outputs.
     """
 
+    backbone: VGGish
+
     def __init__(self, n_patches: int, hidden: int, n_genres: int) -> None:
         super().__init__()
         self.backbone = VGGish()
@@ -24,44 +28,46 @@ class PatchNet(nn.Module):
             nn.Linear(n_patches * EMBEDDING, hidden), nn.ReLU(), nn.Linear(hidden, n_genres)
         )
 
-    def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """(n, n_patches, frames, n_mels) log-mels -> (n, n_genres) logits."""
-        return self.judge(self.freeze(patches, "all"), "all")
+    def convolve(self, patches: torch.Tensor) -> torch.Tensor:
+        """(n, n_patches, frames, n_mels) log-mels -> (n, n_patches, 12288)."""
+        return self.backbone.convolve(patches.flatten(0, 1)).unflatten(0, patches.shape[:2])
 
-    def freeze(self, patches: torch.Tensor, trainable: str) -> torch.Tensor:
-        """Run the part that is not trained.
+    def embed(self, convolved: torch.Tensor) -> torch.Tensor:
+        """(n, n_patches, 12288) -> (n, n_patches * 128)."""
+        embeddings = self.backbone.embed(convolved.flatten(0, 1))  # (n * n_patches, 128)
+        return embeddings.reshape(len(convolved), -1)
 
-        Args:
-            patches: (n, n_patches, frames, n_mels).
-            trainable: all, fc or head.
+    def fully_connected(self) -> list[nn.Module]:
+        """VGGish's three linear layers."""
+        return [self.backbone.embeddings]
 
-        Returns:
-            The patches themselves, (n, n_patches, 12288) or (n, n_patches, 128).
-        """
-        if trainable == "all":
-            return patches
-        run = self.backbone.convolve if trainable == "fc" else self.backbone
-        return run(patches.flatten(0, 1)).unflatten(0, patches.shape[:2])
 
-    def judge(self, frozen: torch.Tensor, trainable: str) -> torch.Tensor:
-        """Run the rest: what `freeze` gives -> (n, n_genres) logits."""
-        flat = frozen.flatten(0, 1)  # (n * n_patches, ...)
-        if trainable == "all":
-            flat = self.backbone(flat)
-        elif trainable == "fc":
-            flat = self.backbone.embed(flat)
-        embeddings = flat.unflatten(0, frozen.shape[:2])
-        return self.head(embeddings.flatten(1))  # (n, n_patches * 128)
+class PooledNet(GenreNet):
+    """EfficientAT and two linear layers over the mean of a clip's embeddings.
 
-    def trained_part(self, trainable: str) -> list[nn.Parameter]:
-        """The parameters that training moves."""
-        parts: dict[str, list[nn.Module]] = {
-            "all": [self.backbone, self.head],
-            "fc": [self.backbone.embeddings, self.head],
-            "head": [self.head],
-        }
-        return [parameter for part in parts[trainable] for parameter in part.parameters()]
+    It has no fully connected layers of its own: training fc means training the head.
 
-    def frozen_size(self, trainable: str) -> int:
-        """How many numbers `freeze` gives for a patch, where it runs anything."""
-        return {"fc": CONVOLVED, "head": EMBEDDING}[trainable]
+    Args:
+        width: Of EfficientAT.
+        hidden: Width of the head.
+        n_genres: Number of outputs.
+    """
+
+    backbone: EfficientAT
+
+    def __init__(self, width: float, hidden: int, n_genres: int) -> None:
+        super().__init__()
+        self.backbone = EfficientAT(width)
+        # What names AudioSet's sounds has no part in genres, but stays with the published weights.
+        self.backbone.classifier.requires_grad_(False)
+        self.head = nn.Sequential(
+            nn.Linear(self.backbone.size, hidden),
+            nn.ReLU(),
+            nn.Dropout(0.2),  # as EfficientAT's own
+            nn.Linear(hidden, n_genres),
+        )
+
+    def convolve(self, patches: torch.Tensor) -> torch.Tensor:
+        """(n, n_patches, frames, n_mels) log-mels -> (n, size), the mean over patches."""
+        embeddings = self.backbone(patches.flatten(0, 1)).unflatten(0, patches.shape[:2])
+        return embeddings.mean(dim=1)

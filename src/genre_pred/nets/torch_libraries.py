@@ -1,8 +1,9 @@
-"""The way to torchaudio: its Linux wheels are CUDA builds and do not load beside a CPU torch.
+"""The way to torchaudio and torchvision, whose Linux wheels do not load beside a CPU torch.
 
-This module alone imports it. Where the compiled library loads, it is used; where it does not, a
-stand-in says that it is missing, and all that is written in Python works: every transform and
-model (biquad filters slowly; forced alignment not at all).
+They are CUDA builds, and this module alone imports them. Where the compiled library loads, it is
+used; where it does not, a stand-in says that it is missing, and all that is written in Python
+works: every transform and model (biquad filters slowly; forced alignment and torchvision's boxes
+not at all).
 """
 
 import functools
@@ -10,6 +11,8 @@ import importlib
 import sys
 from collections.abc import Callable
 from types import ModuleType
+
+import torch
 
 
 def torchaudio_transforms() -> ModuleType:
@@ -25,16 +28,52 @@ def torchaudio_transforms() -> ModuleType:
     return importlib.import_module("torchaudio.transforms")
 
 
+def torchvision_models() -> ModuleType:
+    """Import torchvision.models, whatever torch it stands beside.
+
+    Returns:
+        The module.
+
+    Raises:
+        ImportError: If torchvision is not installed.
+    """
+    _make_torchvision_importable()
+    return importlib.import_module("torchvision.models")
+
+
 @functools.cache
 def _make_torchaudio_importable() -> None:
     try:
         importlib.import_module("torchaudio")
     except OSError:  # from dlopen: libc10_cuda.so is missing
-        # What failed half-way must be imported again from the start.
-        for name in [name for name in sys.modules if name.split(".")[0] == "torchaudio"]:
-            del sys.modules[name]
+        _forget("torchaudio")
         sys.modules["torchaudio._extension"] = _extension_without_library()
         importlib.import_module("torchaudio")
+
+
+@functools.cache
+def _make_torchvision_importable() -> torch.library.Library | None:
+    """Returns what holds the stand-in's operators, which live as long as it does."""
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if "operator torchvision::nms does not exist" not in str(error):
+            raise
+    else:
+        return None
+    _forget("torchvision")
+    # torchvision describes these two operators when it is imported, so they must have a name.
+    operators = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    importlib.import_module("torchvision")
+    return operators
+
+
+def _forget(package: str) -> None:
+    """What failed half-way must be imported again from the start."""
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        del sys.modules[name]
 
 
 def _extension_without_library() -> ModuleType:

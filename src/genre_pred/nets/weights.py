@@ -2,8 +2,8 @@
 
 import hashlib
 import pickle
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,35 +17,12 @@ from genre_pred.audio.front_ends import FRONT_ENDS, waveform_to_patches
 from genre_pred.cache import user_cache
 from genre_pred.faults import Fault
 from genre_pred.fetch import FetchError, fetch
+from genre_pred.nets.published import IMAGENET, Weights, published_weights
 from genre_pred.nets.vggish import VGGish
-
-UNTRAINED_NOTE = "untrained weights: this shows the machinery, not what VGGish can do"
 
 
 class WeightsError(Fault):
     """Weights that cannot be had or do not fit, with the way on."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Where published weights lie, the start of their sha256, and about how large they are."""
-
-    url: str
-    sha256_prefix: str
-    bytes: int | None
-
-
-WEIGHTS: dict[str, dict[str, Weights]] = {
-    "vggish": {
-        # Google's weights, converted by github.com/harritaylor/torchvggish (Apache 2.0). The end of
-        # the name is the start of the sha256, as torch.hub has it.
-        "audioset": Weights(
-            url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
-            sha256_prefix="10086976",
-            bytes=288_000_000,
-        ),
-    },
-}
 
 
 def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
@@ -53,9 +30,9 @@ def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
 
     Args:
         net: The network.
-        backbone: Its name in WEIGHTS.
-        which: random, a name in WEIGHTS[backbone] (audioset: downloaded once per user), or the
-            path of a .pth, .pt or .safetensors file with a state dict.
+        backbone: Its name in WEIGHTS or IMAGENET of published.py.
+        which: random, a name of published weights (audioset or imagenet: downloaded once per
+            user), or the path of a .pth, .pt or .safetensors file with a state dict.
         seed: Of random weights.
 
     Returns:
@@ -67,22 +44,28 @@ def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
     if which == "random":
         _initialise(net, seed)
         return f"random (He initialisation, seed {seed})"
-    published = WEIGHTS.get(backbone, {}).get(which)
-    path = _published_file(published) if published else Path(which).expanduser()
+    known = published_weights(backbone)
+    published = known.get(which)
+    path = _published_file(published, backbone) if published else Path(which).expanduser()
     if not path.is_file():
-        known = ", ".join(["random", *WEIGHTS.get(backbone, {})])
-        raise WeightsError(f"{which!r} is no file of weights; {backbone} also knows {known}")
-    _load_matching(net, _read_state(path), path)
-    if published:  # whose hash fetch has just compared
+        names = ", ".join(["random", *known])
+        raise WeightsError(f"{which!r} is no file of weights; {backbone} also knows {names}")
+    state = _read_state(path)
+    if backbone in IMAGENET:
+        state = _as_torchvision_names(state, IMAGENET[backbone].replaced)
+    _load_matching(net, state, path)
+    if published and published.sha256_prefix:  # which fetch has just compared
         return f"{which} sha256:{published.sha256_prefix}…"
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if published:
+        return f"{which} sha256:{digest[:8]}… (unchecked: its publisher tells none)"
     return f"{path.name} sha256:{digest[:8]}…"
 
 
-def note_on(which: str) -> str:
+def note_on(which: str, backbone: str) -> str:
     """What must stand beside every result of these weights; empty for trained ones."""
-    return UNTRAINED_NOTE if which == "random" else ""
+    return _untrained_note(backbone) if which == "random" else ""
 
 
 def check_vggish(which: str) -> list[tuple[str, float, float, bool]]:
@@ -117,17 +100,24 @@ def check_vggish(which: str) -> list[tuple[str, float, float, bool]]:
     ]
 
 
+def _untrained_note(backbone: str) -> str:
+    name = {"vggish": "VGGish"}.get(backbone, backbone)
+    return f"untrained weights: this shows the machinery, not what {name} can do"
+
+
 def _initialise(net: nn.Module, seed: int) -> None:
-    """He initialisation: torch's default leaves the embeddings almost constant (std 0.01)."""
+    """He initialisation: torch's default leaves VGGish's embeddings almost constant (std 0.01)."""
     generator = torch.Generator().manual_seed(seed)
     for layer in net.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()  # scale 1, shift 0, and no statistics
+        elif isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
 
-def _published_file(published: Weights) -> Path:
+def _published_file(published: Weights, backbone: str) -> Path:
     path = user_cache() / "weights" / Path(urlsplit(published.url).path).name
     try:
         return fetch(published.url, path, sha256=published.sha256_prefix)
@@ -137,8 +127,8 @@ def _published_file(published: Weights) -> Path:
             f"the weights could not be downloaded: {error}\n"
             f"  either download them by hand: {published.url}{size}\n"
             f"  to: {path}\n"
-            "  or set embed.weights to the path of a file,\n"
-            f"  or to random ({UNTRAINED_NOTE})"
+            f"  or set weights.{backbone} to the path of a file,\n"
+            "  or to random (untrained: that shows the machinery, not what the network can do)"
         ) from error
 
 
@@ -155,8 +145,24 @@ def _read_state(path: Path) -> Mapping[str, torch.Tensor]:
     return state
 
 
+def _as_torchvision_names(
+    state: Mapping[str, torch.Tensor], replaced: tuple[str, ...]
+) -> Mapping[str, torch.Tensor]:
+    """ImageNet's state dicts as torchvision's own loading understands them, without a classifier.
+
+    DenseNet's is older than its code: it says norm.1 where the layer is called norm1.
+    """
+    return {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", key): tensor
+        for key, tensor in state.items()
+        if not key.startswith(replaced)
+    }
+
+
 def _load_matching(net: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
     expected = net.state_dict()
+    # Files from before BatchNorm counted its batches lack a number that nothing here reads.
+    state = {k: v for k, v in expected.items() if k.endswith("num_batches_tracked")} | dict(state)
     for key, tensor in expected.items():
         if key not in state:
             raise WeightsError(f"{path} does not fit {type(net).__name__}: it has no {key}")
