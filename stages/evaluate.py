@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from genre_pred import track
-from genre_pred.audio.patches import open_patches
+from genre_pred.audio.front_ends import FRONT_ENDS
+from genre_pred.audio.patches import open_patches, stored_patches
 from genre_pred.clips import CLIPS as COLUMNS
 from genre_pred.clips import genres_of, read_table, write_table
 from genre_pred.draw import draw_classes, draw_histories, draw_spectrograms, draw_verdict
@@ -53,7 +54,7 @@ def main() -> None:
         }
         draw_histories(histories, PLOTS)
         draw_classes(clips, split, PLOTS)
-        for front_end in params.mel.front_ends[:1]:
+        for front_end in stored_patches(DATA / "mel", FRONT_ENDS)[:1]:
             store = open_patches(DATA / "mel" / front_end)
             draw_spectrograms(clips, store, front_end, PLOTS)
         if judged_on := judging_set(clips, split):

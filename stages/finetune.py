@@ -7,10 +7,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from genre_pred import track
+from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.audio.patches import open_patches
 from genre_pred.cache import work_folder
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import read_table
+from genre_pred.clips import have_sound, read_table
 from genre_pred.faults import check_known, run_stage
 from genre_pred.finetune import NETWORKS, finetune, front_end_of, write_finetuned
 from genre_pred.params import read_params
@@ -33,7 +34,11 @@ def main() -> None:
         trainings = rounds(split, clips, params.split)
         if trainings[0].fold >= 0:  # what is kept in the end learns from all clips
             trainings.append(inner_round(taking_part(clips, split), params.split, -1, []))
+        MODELS.mkdir(parents=True, exist_ok=True)
         for name in settings.networks:
+            if not have_sound(clips) and front_end_of(name, settings) in FRONT_ENDS:
+                run.tags({f"left_out.{name}": "it needs sound, and there is none"})
+                continue
             work = work_folder("finetune", asked | {"network": name}, READS)
             store = open_patches(DATA / "mel" / front_end_of(name, settings))
             on_epoch = partial(run.epoch, name)

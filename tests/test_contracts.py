@@ -21,7 +21,7 @@ LAYERS = [
     {"models"},
     {"classical", "embed", "finetune", "mel", "describe", "clean", "computed"},
     {"training"},
-    {"scores", "fitting"},
+    {"scores", "fitting", "augment"},
     {"nets", "features", "pipelines", "classifiers"},
     {"audio"},
     {"clips", "params"},

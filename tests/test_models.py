@@ -26,7 +26,11 @@ def left(tmp_path):
     columns = ["features", "classifier", "approach", "temperature", "reason"]
     table = pd.DataFrame(rows, columns=columns)
     table["note"] = table["features"].map({"mfcc": "did not converge"}).fillna("")
-    table.insert(0, "model", table["features"] + "/" + table["classifier"])
+    named = table["features"] + "/" + table["classifier"]
+    table.insert(0, "model", named.replace("nothing/majority", "majority"))
+    kinds = {"vggish_stats": "embeddings", "vggish_pca": "embeddings", "mfcc": "descriptors"}
+    table["kind"] = table["features"].map(kinds).fillna("mel")
+    table["origin"] = "vggish"
     write_table(table, models / "classical" / "models.csv")
     for shift, (features, classifier, *_, reason) in enumerate(rows):
         if not reason:

@@ -21,8 +21,9 @@ RUN = ["mn04", "resnet18", "squeezenet", "alexnet", "vgg16", "cnn_mel", "s4_cnn"
 LIGHT = ["mn04", "resnet18", "squeezenet", "cnn_mel", "s4_cnn"]
 PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
 SETTINGS = PARAMS.finetune.model_copy(update={
-    "networks": ("any",), "trainable": "all", "hidden": 8, "optimizer": "adam", "learning_rate": 1e-3,
-    "weight_decay": 0.0, "batch_size": 4, "epochs": 1, "patience": 1, "spec_augment": False,
+    "networks": ("any",),
+    "trainable": "all", "hidden": 8, "optimizer": "adam", "learning_rate": 1e-3,
+    "weight_decay": 0.0, "batch_size": 4, "epochs": 1, "patience": 1, "spec_augment": 0.0,
     "precision": "float32", "device": "cpu", "seed": 1,
 })  # fmt: skip
 RANDOM = PARAMS.weights.model_copy(update={"seed": 3})

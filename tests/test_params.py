@@ -79,7 +79,7 @@ def test_a_search_takes_whatever_its_settings_take(read_with):
         ({"finetune.epochs": 0}, "finetune.epochs", "0"),
         ({"finetune.epochs": None}, "finetune.epochs", "None"),
         ({"mel.front_ends": "vggish"}, "mel.front_ends", "'vggish'"),
-        ({"mel.front_ends": []}, "mel.front_ends", "[]"),
+        ({"classical.features": []}, "classical.features", "[]"),
         ({"classical.svc_rbf.C": -2.5}, "classical.svc_rbf.C", "-2.5"),
         ({"classical.svc_rbf.C": float("nan")}, "classical.svc_rbf.C", "nan"),
         ({"classical.svc_rbf.C": float("inf")}, "classical.svc_rbf.C", "inf"),
@@ -118,7 +118,7 @@ def test_a_search_takes_whatever_its_settings_take(read_with):
         ({"clean.max_rejected": 5}, "clean.max_rejected", "5"),
         ({"finetune.spec_augment": "yes"}, "finetune.spec_augment", "'yes'"),
         (
-            {"finetune.spec_augment": True, "finetune.trainable": "fc"},
+            {"finetune.spec_augment": 0.1, "finetune.trainable": "fc"},
             "finetune",
             "trainable is 'fc'",
         ),
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_named_with_its_key_and_value(read_with, changes, key, 
 
 def test_a_rule_between_two_settings_does_not_list_the_whole_section(read_with):
     with pytest.raises(ParamsError) as caught:
-        read_with({"finetune.spec_augment": True, "finetune.trainable": "head"})
+        read_with({"finetune.spec_augment": 0.1, "finetune.trainable": "head"})
     assert "weight_decay" not in str(caught.value)
 
 

@@ -125,9 +125,6 @@ def test_everything_goes_through_the_registry(root, params, tmp_path):
     assert listing["path"].tolist() == ["clips.csv", "features/vggish.npy", "spectrograms.npy"]
     assert source.tracks(tmp_path / "raw", asked)["split"].tolist() == SPLIT
     assert list(source.contents(asked).features(IDS)) == ["vggish"]
-    split = params.split.model_copy(update={"method": "stratified"})
-    asked = asked.model_copy(update={"split": split})
-    assert source.tracks(tmp_path / "raw", asked)["split"].isna().all()
     with_sound = [name for name, source in SOURCES.items() if source.contents is None]
     assert set(SOURCES) - set(with_sound) == {"precomputed"}
 

@@ -89,7 +89,7 @@ def test_the_artists_of_a_scarce_genre_stand_for_it_where_they_make_another_too(
     clips = make_clips(artists=12, each=1)
     polka = pd.DataFrame(
         {"clip_id": [f"p{i}" for i in range(3)], "genre": "polka", "split": pd.NA}
-    ).assign(artist=["blues-0", "blues-1", "blues-2"])
+    ).assign(artist=["blues-0", "blues-1", "blues-2"], content=list("xyz"))
     clips = pd.concat([clips, polka], ignore_index=True)
     for seed in SEEDS:
         whole = sides(clips, split_clips(clips, settings("grouped", seed=seed)))

@@ -295,14 +295,17 @@ def _answers(
 ) -> pd.DataFrame:
     """The champion's predictions of clips: remembered ones, and new ones of what it must hear."""
     genres = champion.spec.genres
-    remembered = champion.held_out.set_index("content")[genres]
+    # Clips with the same content have the same answer.
+    remembered = champion.held_out.drop_duplicates("content").set_index("content")[genres]
     answers = judged.drop(columns=[g for g in genres if g in judged]).set_index("content")
     answers = answers.join(remembered, how="left").reset_index()
     unheard = answers[answers[genres[0]].isna()]
     if unheard.empty:
         return answers
-    sound = pd.DataFrame(columns=["content", "path"]) if clips is None else clips
-    at_hand = unheard[["content"]].merge(sound, on="content", how="inner", validate="1:1")
+    if clips is None or not champion.spec.hears:
+        clips = pd.DataFrame(columns=["content", "path"])
+    clips = clips.drop_duplicates("content")
+    at_hand = unheard[["content"]].merge(clips, on="content", how="inner", validate="m:1")
     if len(at_hand) < len(unheard):
         raise NotComparable(
             f"The champion has not heard {len(unheard)} of the clips to compare on, and the sound "

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import predictions_table
 from genre_pred.faults import check_known
-from genre_pred.features import FEATURE_SETS, Approach, FeatureSet, flatten, read_features
+from genre_pred.features import Approach, FeatureSet, feature_set, flatten, read_features
 from genre_pred.fitting import NotApplicable, chosen_settings, convergence_noted, fit_pipeline
 from genre_pred.judge.calibration import scores_of
 from genre_pred.params import Classical
@@ -55,6 +55,7 @@ class Trained:
     """
 
     features: str
+    spec: FeatureSet
     classifier: str
     seconds: float
     pipeline: Pipeline | None = None
@@ -67,7 +68,7 @@ class Trained:
     @property
     def model(self) -> str:
         """The model's name on the leaderboard."""
-        return f"{self.features}/{self.classifier}"
+        return self.classifier if self.features == NOTHING else f"{self.features}/{self.classifier}"
 
     def summary(self) -> dict[str, object]:
         """Its row in models.csv; no timing, because the same settings give the same file."""
@@ -75,7 +76,9 @@ class Trained:
             "model": self.model,
             "features": self.features,
             "classifier": self.classifier,
-            "approach": FLOOR if self.features == NOTHING else FEATURE_SETS[self.features].approach,
+            "approach": self.spec.approach,
+            "kind": self.spec.kind,
+            "origin": self.spec.origin,
             "temperature": self.temperature,
             "chosen": self.chosen,
             "note": self.note,
@@ -93,15 +96,14 @@ def jobs(settings: Classical, data: Path) -> list[Job]:
     Raises:
         Fault: If a name is unknown, or a feature set was not computed.
     """
-    check_known(settings.features, FEATURE_SETS, "classical.features")
     check_known(settings.classifiers, CLASSIFIERS, "classical.classifiers")
     made = []
     for name in settings.features:
+        spec = feature_set(name, data)
         values, index = read_features(name, data)
         clip_ids = index["clip_id"].to_numpy(dtype=object)
         made += [
-            Job(name, FEATURE_SETS[name], classifier, values, clip_ids)
-            for classifier in settings.classifiers
+            Job(name, spec, classifier, values, clip_ids) for classifier in settings.classifiers
         ]
     nothing = FeatureSet("mel", NOTHING, flatten, FLOOR, scale=False)
     every = made[0].clip_ids
@@ -140,13 +142,14 @@ def train(
             pipeline, scores, predicted = train_in(job, settings, targets, clips, rounds)
     except NotApplicable as error:
         seconds = time.perf_counter() - started
-        return Trained(job.features, job.classifier, seconds, reason=str(error))
+        return Trained(job.features, job.spec, job.classifier, seconds, reason=str(error))
     facts = clips[["clip_id", "artist"]].merge(split, on="clip_id").set_index("clip_id")
     where = facts.loc[predicted].reset_index()
     probabilities, temperature = calibrate(scores, targets.loc[predicted].to_numpy(), where)
     table = predictions_table(predicted, probabilities, genres, where["split"], where["fold"])
     return Trained(
         job.features,
+        job.spec,
         job.classifier,
         time.perf_counter() - started,
         pipeline,

@@ -41,6 +41,7 @@ from genre_pred.audio.excerpts import (
 from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.classical import window_scores
 from genre_pred.embed import BACKBONES, patches_to_embeddings
+from genre_pred.faults import Fault
 from genre_pred.features import FEATURE_SETS
 from genre_pred.judge.calibration import softmax
 from genre_pred.nets.networks import NETWORKS
@@ -72,6 +73,7 @@ class Spec:
         grouped: Whether no artist stood on two sides.
         validation_log_loss: In nats.
         members: Of an ensemble, the names of what it averages.
+        hears: Whether it can hear sound; false where it was trained on what others computed.
     """
 
     model: str
@@ -92,6 +94,7 @@ class Spec:
     grouped: bool
     validation_log_loss: float
     members: list[str] = field(default_factory=list)
+    hears: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,13 @@ class GenreClassifier:
 
         Raises:
             AudioError: If it cannot be decoded, or is shorter than `min_seconds`.
+            Fault: If this classifier cannot hear.
         """
+        if not self.spec.hears:
+            raise Fault(
+                f"{self.spec.model} was trained on what others computed of {self.spec.collection}: "
+                "it has its scores, but cannot hear sound"
+            )
         found = measure(source)
         if found.seconds < self.clip.min_seconds:
             raise AudioError(

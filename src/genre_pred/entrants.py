@@ -11,7 +11,7 @@ import soundfile
 
 from genre_pred import track
 from genre_pred.classifier import GenreClassifier, Spec, member_folder, save_classifier
-from genre_pred.clips import VALIDATION, genres_of
+from genre_pred.clips import VALIDATION, genres_of, have_sound
 from genre_pred.evaluate import on_judging_split
 from genre_pred.files import digest
 from genre_pred.judge.metrics import score
@@ -88,6 +88,7 @@ def build_classifier(
         grouped=artists_apart(clips, split),
         validation_log_loss=score(validation, clips, genres)["log_loss"],
         members=[member.name for member in model.members],
+        hears=have_sound(clips),
     )
     for number, member in enumerate(model.members):
         build_classifier(member_folder(folder, number), member, clips, split, params)
@@ -125,7 +126,8 @@ def enter(
     same = [v for v in track.versions(name) if v.tags.get("digest") == identity]
     if same:
         return Entrant.of(folder, str(same[-1].version))
-    uri = track.log_candidate(folder, model.approach, genres_of(clips), _example(params), PACKAGE)
+    example = _example(params) if have_sound(clips) else None
+    uri = track.log_candidate(folder, model.approach, genres_of(clips), example, PACKAGE)
     told = {
         "model": model.name,
         "approach": model.approach,

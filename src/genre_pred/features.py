@@ -104,10 +104,41 @@ FEATURE_SETS: dict[str, FeatureSet] = {
     "fma_mfcc_contrast_chroma_centroid": _of_fma(*CHROMA_CENTROID),
     "fma_mfcc_contrast_chroma_centroid_tonnetz": _of_fma(*CHROMA_CENTROID, "tonnetz"),
     "fma_mfcc_contrast_chroma_centroid_zcr": _of_fma(*CHROMA_CENTROID, "zcr"),
+    "spectrograms": FeatureSet("mel", "spectrograms", flatten, "descriptors", pca=True),
+    "spectrogram_stats": FeatureSet("mel", "spectrograms", log_mel_statistics, "descriptors"),
     "log_mel_stats": FeatureSet("mel", "vggish", log_mel_statistics, "floor"),
     # No scaler: all of it is in one unit, and a scaled copy of every patch costs memory.
     "log_mel_pca": FeatureSet("mel", "vggish", flatten, "floor", scale=False, pca=True),
 }
+
+
+def feature_set(name: str, data: Path) -> FeatureSet:
+    """What a name stands for: one of FEATURE_SETS, or a table that others computed.
+
+    A table of descriptors under the very name goes before an embedding that is called the same: it
+    is there only where a precomputed collection brought it. NAME_pca is that table under a PCA.
+
+    Args:
+        name: Of the feature set.
+        data: The folder that holds descriptors/.
+
+    Raises:
+        Fault: If nothing is called so.
+    """
+    known = FEATURE_SETS.get(name)
+    if known and known.kind == "descriptors":
+        return known
+    base = name.removesuffix("_pca")
+    for origin in (name, base):
+        if (data / "descriptors" / f"{origin}.parquet").is_file():
+            embedding = origin in FEATURE_SETS and FEATURE_SETS[origin].kind == "embeddings"
+            approach: Approach = "embedding" if embedding else "descriptors"
+            return FeatureSet("descriptors", origin, flatten, approach, pca=origin != name)
+    if known is None:
+        brought = [path.stem for path in (data / "descriptors").glob("*.parquet")]
+        names = ", ".join(sorted({*FEATURE_SETS, *brought}))
+        raise Fault(f"classical.features names {name!r}; known are {names}")
+    return known
 
 
 def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
@@ -121,10 +152,10 @@ def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
         (n_rows, n_features) float32, and the index of its rows (clip_id, window).
 
     Raises:
-        Fault: If the stages before were not asked for what it reads.
+        Fault: If nothing is called so, or the stages before were not asked for what it reads.
         ValueError: If a value is not finite.
     """
-    spec = FEATURE_SETS[name]
+    spec = feature_set(name, data)
     folder = data / spec.kind
     if not any(folder.glob(f"{spec.origin}.*")):
         raise Fault(f"features {name} need {spec.origin} in {folder}: add it to the stage before")

@@ -15,7 +15,7 @@ from genre_pred.classical import Job, clip_scores, fit
 from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import genres_of
 from genre_pred.faults import Fault, check_known
-from genre_pred.features import FEATURE_SETS, read_features
+from genre_pred.features import feature_set, read_features
 from genre_pred.fitting import NotApplicable
 from genre_pred.judge.significance import accuracy_interval, paired_difference
 from genre_pred.params import Classical, Evaluate
@@ -69,14 +69,13 @@ def measure_leakage(
     Raises:
         Fault: If artists are unknown, or the clips cannot carry a setting.
     """
-    check_known([features], FEATURE_SETS, "--features")
     check_known([classifier], CLASSIFIERS, "--classifier")
     artists = artist_groups(clips)
     if artists is None:
         raise Fault("artists are unknown: nobody can tell how much a random split would flatter")
     values, index = read_features(features, data)
     clip_ids = index["clip_id"].to_numpy(dtype=object)
-    job = Job(features, FEATURE_SETS[features], classifier, values, clip_ids)
+    job = Job(features, feature_set(features, data), classifier, values, clip_ids)
     hear = partial(_hits, job=job, clips=clips, settings=settings, n_folds=n_folds)
     repeats = [(seed, apart) for seed in range(n_repeats) for apart in (True, False)]
     try:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from genre_pred.clips import PREDICTIONS, read_table
-from genre_pred.features import FEATURE_SETS
 from genre_pred.files import digest
 
 ENSEMBLE = "ensemble"
@@ -98,19 +97,19 @@ def _classical(folder: Path, data: Path) -> list[Model]:
         features, classifier = str(row["features"]), str(row["classifier"])
         path = folder / features / f"{classifier}.skops"
         files, weights, note = {"pipeline.skops": path}, "", ""
-        spec = FEATURE_SETS.get(features)
-        if spec and spec.kind == "embeddings":
-            backbone = data / "embeddings" / spec.origin
+        if row["kind"] == "embeddings":
+            backbone = data / "embeddings" / str(row["origin"])
             files["network.safetensors"] = backbone.with_suffix(".safetensors")
             told = json.loads(backbone.with_suffix(".json").read_text())
             weights, note = told["weights"], told["note"]
-        trained = not row["reason"]
+        trained, named = not row["reason"], str(row["model"])
+        reads = named != classifier  # the majority class reads nothing of a clip
         note = "; ".join(filter(None, [note, str(row["note"])]))
         found.append(
             Model(
-                name=str(row["model"]) if spec else classifier,
+                name=named,
                 approach=str(row["approach"]),
-                features=features if spec else None,
+                features=features if reads else None,
                 network=None,
                 temperature=float(row["temperature"]) if trained else float("nan"),
                 weights=weights,
@@ -118,7 +117,7 @@ def _classical(folder: Path, data: Path) -> list[Model]:
                 predictions=read_table(path.with_suffix(".parquet")) if trained else None,
                 identity=digest(path.with_suffix(".parquet")) if trained else "",
                 note=f"n/a: {row['reason']}" if row["reason"] else note,
-                command=_command(features, classifier) if spec else "dvc exp run",
+                command=_command(features, classifier) if reads else "dvc exp run",
             )
         )
     return found

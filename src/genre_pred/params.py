@@ -38,6 +38,7 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
 Positive = Annotated[int, Field(gt=0)]
 Above0 = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+PartOrNone = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], AfterValidator(_each_once)]
 SomeNames = Annotated[Names, Field(min_length=1)]
@@ -322,24 +323,29 @@ class Finetune(Section):
     pictures: Literal["mel128", "spectrograms", "images"]
     trainable: Literal["all", "fc", "head"]
     hidden: Positive
-    optimizer: Literal["adam", "sgd"]
+    optimizer: Literal["adam", "adamw", "sgd"]
     learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["constant", "one_cycle"]
     weight_decay: Annotated[float, Field(ge=0)]
     batch_size: Positive
     epochs: Positive
     patience: Positive
-    spec_augment: bool
+    spec_augment: PartOrNone
+    time_shift: PartOrNone
+    mixup: Annotated[float, Field(ge=0)]
+    label_smoothing: PartOrNone
     precision: Precision
     device: Literal["auto", "cpu", "cuda"]
     seed: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _augment_only_what_passes_the_convolutions(self) -> "Finetune":
-        if self.spec_augment and self.trainable != "all":
-            raise ValueError(
-                f"spec_augment is true and trainable is {self.trainable!r}: it needs trainable: "
-                "all (the others train on stored features)"
-            )
+        for name in ("spec_augment", "time_shift"):
+            if getattr(self, name) and self.trainable != "all":
+                raise ValueError(
+                    f"{name} is {getattr(self, name):g} and trainable is {self.trainable!r}: it "
+                    "needs trainable: all (the others train on stored features)"
+                )
         return self
 
 

@@ -47,7 +47,7 @@ def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
     if clips.empty:
         raise SplitError("there are no clips: see data/rejected.csv")
     out = clips["split"] == LEFT_OUT if settings.method == "publisher" else twins(clips)
-    clips = clips[~out.fillna(False)].reset_index(drop=True)
+    clips = clips[~out.fillna(False)]
     if clips["genre"].nunique() < 2:
         only = clips["genre"].iloc[0]
         raise SplitError(f"there is one genre only ({only}): nothing to tell apart")

@@ -7,6 +7,7 @@ with the same weights as one that was not (on a CPU).
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from genre_pred.augment import augmentation, mixing
 from genre_pred.faults import Fault
 from genre_pred.files import written_whole
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.precision import DTYPES
-from genre_pred.nets.torch_libraries import torchaudio_transforms
 from genre_pred.params import Finetune
 from genre_pred.progress import bar
 from genre_pred.scores import windows_to_clips
 
+_WARM_UP = 0.2  # of all steps
 OnEpoch = Callable[[dict[str, float]], None]
 
 
@@ -137,10 +139,10 @@ def clip_logits(
     """Score clips: (n_clips, n_genres) log-probabilities before calibration, and the clips."""
     net.eval()
     rows = examples.rows_of(clip_ids)
-    logits = [
-        net.judge(_batch(examples.patches, part, net), settings.trainable).float().cpu().numpy()
-        for part in np.array_split(rows, math.ceil(len(rows) / settings.batch_size))
-    ]
+    device = next(net.parameters()).device
+    parts = np.array_split(rows, math.ceil(len(rows) / settings.batch_size))
+    batches = (_batch(examples.patches, part, device) for part in parts)
+    logits = [net.judge(batch, settings.trainable).float().cpu().numpy() for batch in batches]
     return windows_to_clips(np.concatenate(logits), examples.clip_ids[rows])
 
 
@@ -155,16 +157,26 @@ def _train_epoch(
 ) -> dict[str, float]:
     net.train()
     order = rows[torch.randperm(len(rows), generator=shuffle).numpy()]
-    augment = SpecAugment() if settings.spec_augment else nn.Identity()
+    augment = augmentation(settings)
+    smoothed = partial(F.cross_entropy, label_smoothing=settings.label_smoothing)
     device = next(net.parameters()).device
     loss_sum, n_right = 0.0, 0
     batches = np.array_split(order, math.ceil(len(order) / settings.batch_size))
-    for part in bar(batches, doing=f"epoch {epoch + 1}", unit="batch", leave=False):
+    for number, part in enumerate(
+        bar(batches, doing=f"epoch {epoch + 1}", unit="batch", leave=False)
+    ):
+        done = (epoch + number / len(batches)) / settings.epochs
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(settings, done)
         targets = torch.from_numpy(examples.targets[part]).to(device)
+        batch = augment(_batch(examples.patches, part, device))
+        other, kept = mixing(len(part), settings.mixup)
+        if kept < 1:
+            batch = kept * batch + (1 - kept) * batch[other]
         lower = settings.precision != "float32"
         with torch.autocast(device.type, dtype=DTYPES[settings.precision], enabled=lower):
-            logits = net.judge(augment(_batch(examples.patches, part, net)), settings.trainable)
-            loss = F.cross_entropy(logits, targets)
+            logits = net.judge(batch, settings.trainable)
+        loss = kept * smoothed(logits, targets) + (1 - kept) * smoothed(logits, targets[other])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -185,35 +197,31 @@ def _validate(
     }
 
 
-def _batch(patches: np.ndarray, rows: np.ndarray, net: nn.Module) -> torch.Tensor:
-    device = next(net.parameters()).device
-    return torch.from_numpy(patches[rows].astype(np.float32, copy=False)).to(device)
-
-
-class SpecAugment(nn.Module):
-    """Masks frames and bands of each patch by its mean (Park et al. 2019).
+def learning_rate(settings: Finetune, done: float) -> float:
+    """The rate of a step.
 
     Args:
-        frames: At most so many neighbouring frames.
-        bands: At most so many neighbouring mel bands.
+        settings: The section `finetune`.
+        done: The share of all steps that lies behind, 0 to 1.
     """
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    # Smith and Topin 2018: from a 25th up, then down to nothing, along cosines.
+    if done < _WARM_UP:
+        low, way = 1 / 25, done / _WARM_UP
+    else:
+        low, way = 0.0, (1 - done) / (1 - _WARM_UP)
+    return settings.learning_rate * (low + (1 - low) * (1 - math.cos(math.pi * way)) / 2)
 
-    def __init__(self, frames: int = 12, bands: int = 8) -> None:
-        super().__init__()
-        transforms = torchaudio_transforms()
-        self.mask_frames = transforms.TimeMasking(frames, iid_masks=True)
-        self.mask_bands = transforms.FrequencyMasking(bands, iid_masks=True)
 
-    def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """(n, n_patches, frames, n_mels) -> the same, masked."""
-        mean = patches.mean(dim=(-2, -1), keepdim=True)
-        everything = torch.ones_like(patches).transpose(-2, -1)  # torchaudio: (..., n_mels, frames)
-        kept = self.mask_bands(self.mask_frames(everything)).transpose(-2, -1)
-        return torch.where(kept > 0, patches, mean)
+def _batch(patches: np.ndarray, rows: np.ndarray, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(patches[rows].astype(np.float32, copy=False)).to(device)
 
 
 def _optimizer(parameters: list[nn.Parameter], settings: Finetune) -> torch.optim.Optimizer:
     rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay, fused=True)
     return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)

@@ -18,14 +18,16 @@ SERVED_WITH = (
 ).split()
 
 
-def log_candidate(folder: Path, name: str, genres: Sequence[str], example: str, code: Path) -> str:
+def log_candidate(
+    folder: Path, name: str, genres: Sequence[str], example: str | None, code: Path
+) -> str:
     """Log a complete classifier to the open run: one pyfunc with its code and all it needs.
 
     Args:
         folder: The classifier's folder.
         name: Of the logged model.
         genres: The columns of its answer behind `genre`.
-        example: A short sound as base64 text.
+        example: A short sound as base64 text; None for a classifier that cannot hear.
         code: The package's folder.
 
     Returns:
@@ -42,7 +44,7 @@ def log_candidate(folder: Path, name: str, genres: Sequence[str], example: str, 
             Schema([ColSpec("string", "audio")]),
             Schema([ColSpec("string", "genre"), *(ColSpec("double", genre) for genre in genres)]),
         ),
-        input_example=pd.DataFrame({"audio": [example]}),
+        input_example=None if example is None else pd.DataFrame({"audio": [example]}),
         pip_requirements=requirements(),
     )
     return str(logged.model_uri)
