@@ -10,6 +10,7 @@ from genre_pred.clips import write_table
 from genre_pred.faults import Fault
 from genre_pred.features import (
     FEATURE_SETS,
+    feature_set,
     flatten,
     log_mel_statistics,
     patch_statistics,
@@ -40,10 +41,11 @@ def data(tmp_path, fma_columns):
         values = rng.random((3, len(columns)), dtype=np.float32)
         described = pd.DataFrame(values, columns=columns)
         write_table(INDEX.join(described), tmp_path / "descriptors" / f"{name}.parquet")
-    with PatchWriter(tmp_path / "mel" / "vggish", 3, (2, 6, 3), "float16") as writer:
-        for row in range(3):
-            writer.write(row, rng.random((2, 6, 3)))
-        writer.close(INDEX)
+    for name in ("vggish", "spectrograms"):
+        with PatchWriter(tmp_path / "mel" / name, 3, (2, 6, 3), "float16") as writer:
+            for row in range(3):
+                writer.write(row, rng.random((2, 6, 3)))
+            writer.close(INDEX)
     return tmp_path
 
 
@@ -74,7 +76,7 @@ def test_flattening_keeps_each_row_together():
 
 N_FEATURES = {"vggish": 8, "vggish_pca": 8, "vggish_stats": 8, "mfcc": 5, "gtzan": 5}
 N_FEATURES |= {"mn04": 10, "mn10": 10, "mn20": 10, "mn40": 10}
-N_FEATURES |= {"log_mel_stats": 6, "log_mel_pca": 36}
+N_FEATURES |= {"log_mel_stats": 6, "log_mel_pca": 36, "spectrograms": 36, "spectrogram_stats": 6}
 # As FMA's paper has them in its table.
 N_FEATURES |= {
     "fma": 518,
@@ -140,3 +142,20 @@ def test_a_value_that_is_no_number_is_told_with_its_clip(data, bad):
 def test_what_was_not_computed_is_a_fault(tmp_path, name):
     with pytest.raises(Fault, match=f"features {name} need {FEATURE_SETS[name].origin} in"):
         read_features(name, tmp_path)
+
+
+def test_what_others_computed_is_read_under_its_name_and_by_pca(data):
+    table = pd.DataFrame({"clip_id": ["b"], "window": [0], "x": [1.0], "y": [2.0]})
+    for name in ("vggish", "theirs"):
+        write_table(table, data / "descriptors" / f"{name}.parquet")
+    for name, approach, pca in (
+        ("vggish", "embedding", False),  # goes before the embedding called the same
+        ("vggish_pca", "embedding", True),
+        ("theirs", "descriptors", False),
+        ("theirs_pca", "descriptors", True),
+    ):
+        spec = feature_set(name, data)
+        assert (spec.kind, spec.approach, spec.pca) == ("descriptors", approach, pca)
+        assert read_features(name, data)[0].tolist() == [[1.0, 2.0]]
+    with pytest.raises(Fault, match="names 'ours'; known are .*theirs.*vggish"):
+        feature_set("ours", data)
