@@ -16,9 +16,8 @@ from genre_pred.pipelines import TRUSTED, save_pipeline
 from genre_pred.split import rounds
 
 DATA = Path("data")
-READS = [
-    DATA / name for name in ("clips.parquet", "split.parquet", "embeddings", "descriptors", "mel")
-]
+READS = [DATA / name for name in ("clips.parquet", "split.parquet")]
+READS += [DATA / name for name in ("embeddings", "finetuned", "descriptors", "mel")]
 MODELS = Path("models/classical")
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from genre_pred import track
 from genre_pred.clean import clean_tracks
 from genre_pred.clips import write_table
@@ -22,19 +24,19 @@ def main() -> None:
     params = read_params()
     sections = ["data", "clip", "clean"]
     with track.stage("clean", params, sections, [RAW], [CLIPS, REJECTED, COMPUTED]) as run:
-        COMPUTED.mkdir(parents=True, exist_ok=True)  # empty where there is sound
         source = SOURCES[params.data.source]
         if source.contents is None:
             each = clip_map(params.compute, "clean", "file")
             tracks = source.tracks(RAW, params)
             clips, rejected = clean_tracks(tracks, params.clip, params.clean, each)
+            laid = {}
         else:
             contents = source.contents(params)
             clips, rejected = clean_precomputed(contents)
             ids = clips["clip_id"].tolist()
-            run.metrics(
-                lay_out(clips, contents.features(ids), contents.spectrograms_of(ids), COMPUTED)
-            )
+            laid = lay_out(clips, contents.features(ids), contents.spectrograms_of(ids), COMPUTED)
+            run.metrics(laid)
+        write_table(pd.DataFrame({"computed": list(laid)}), COMPUTED / "contents.csv")
         write_table(clips, CLIPS)
         write_table(rejected, REJECTED)
         run.files([REJECTED])

@@ -4,6 +4,8 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from filelock import FileLock
 
 from genre_pred import track
@@ -11,15 +13,16 @@ from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.audio.patches import open_patches
 from genre_pred.cache import work_folder
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import have_sound, read_table
-from genre_pred.faults import check_known, run_stage
+from genre_pred.clips import have_sound, read_table, write_table
+from genre_pred.faults import Fault, check_known, run_stage
+from genre_pred.files import written_whole
 from genre_pred.finetune import NETWORKS, finetune, front_end_of, write_finetuned
 from genre_pred.params import read_params
 from genre_pred.split import inner_round, rounds, taking_part
 
 DATA = Path("data")
 READS = [DATA / name for name in ("clips.parquet", "split.parquet", "mel")]
-MODELS = Path("models/finetune")
+MODELS, FINETUNED = Path("models/finetune"), Path("data/finetuned")
 
 
 def main() -> None:
@@ -29,12 +32,16 @@ def main() -> None:
     start = params.weights
     asked = {"finetune": settings.model_dump(), "split": params.split.model_dump()}
     asked["weights"] = start.model_dump()
-    with track.stage("finetune", params, ["finetune", "weights", "split"], READS, [MODELS]) as run:
+    sections, writes = ["finetune", "weights", "split"], [MODELS, FINETUNED]
+    with track.stage("finetune", params, sections, READS, writes) as run:
         clips, split = read_table(READS[0], COLUMNS), read_table(READS[1])
         trainings = rounds(split, clips, params.split)
+        if settings.embed and trainings[0].fold >= 0:
+            raise Fault("finetune.embed: with folds each has a network of its own; set it to false")
         if trainings[0].fold >= 0:  # what is kept in the end learns from all clips
             trainings.append(inner_round(taking_part(clips, split), params.split, -1, []))
         MODELS.mkdir(parents=True, exist_ok=True)
+        represented = []
         for name in settings.networks:
             if not have_sound(clips) and front_end_of(name, settings) in FRONT_ENDS:
                 run.tags({f"left_out.{name}": "it needs sound, and there is none"})
@@ -48,9 +55,15 @@ def main() -> None:
                     name, store, clips, split, trainings, settings, start, work, on_epoch
                 )
                 write_finetuned(trained, MODELS / name)
+                if trained.represented is not None:
+                    with written_whole(FINETUNED / f"{name}.npy") as temporary:
+                        np.save(temporary, trained.represented)
+                    write_table(store.index, FINETUNED / f"{name}.parquet")
+                    represented.append(name)
                 shutil.rmtree(work)
             run.network(name, MODELS / name)
             run.metrics({f"best_epoch.{name}": trained.best_epoch})
+        write_table(pd.DataFrame({"network": represented}), FINETUNED / "networks.csv")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ class Workspace:
         for name, table in describe_clips(self.clips, params.clip, params.descriptors, map).items():
             write_table(table, self.data / "descriptors" / f"{name}.parquet")
         self._embed()
+        self._finetune()
         self._train()
 
     def _embed(self) -> None:
@@ -97,7 +98,11 @@ class Workspace:
             write_table(done.predictions, path.with_suffix(".parquet"))
             rows.append(done.summary())
         write_table(pd.DataFrame(rows), self.models / "classical" / "models.csv")
-        work = self.models / "work"
+
+    def _finetune(self) -> None:
+        turns = rounds(self.split, self.clips, self.params.split)
+        work, folder = self.models / "work", self.data / "finetuned"
+        folder.mkdir()
         start = self.params.weights
         for name in NETWORKS_TRIED:
             store = open_patches(self.data / "mel" / NETWORKS[name].front_end)
@@ -106,16 +111,27 @@ class Workspace:
                 work / name, lambda *_: None,
             )  # fmt: skip
             write_finetuned(tuned, self.models / "finetune" / name)
+            np.save(folder / f"{name}.npy", tuned.represented)
+            write_table(store.index, folder / f"{name}.parquet")
 
 
 NETWORKS_TRIED = ("vggish", "mn04", "s4_cnn")  # one of each front end
 SMALL = {
     "classical": {
-        "features": ["vggish_stats", "mfcc", "gtzan", "fma_zcr", "fma_tonnetz", "log_mel_stats"],
+        "features": [
+            "vggish_stats",
+            "vggish_finetuned",
+            "s4_cnn_finetuned",
+            "mfcc",
+            "gtzan",
+            "fma_zcr",
+            "fma_tonnetz",
+            "log_mel_stats",
+        ],
         "classifiers": ["svc_rbf", "random_forest", "xgboost", "logistic_regression"],
     },
     "descriptors": {"sets": ["mfcc", "fma", "gtzan"], "sample_rate": 22050},
-    "finetune": {"trainable": "fc", "epochs": 2, "hidden": 16, "batch_size": 4},
+    "finetune": {"trainable": "fc", "epochs": 2, "hidden": 16, "batch_size": 4, "embed": True},
 }
 
 
@@ -142,6 +158,8 @@ MODELS = [
     "gtzan/svc_rbf",
     "fma_zcr/random_forest",
     "log_mel_stats/logistic_regression",
+    "vggish_finetuned/logistic_regression",
+    "s4_cnn_finetuned/svc_rbf",
     *(f"finetune/{name}" for name in NETWORKS_TRIED),
 ]
 

@@ -42,8 +42,9 @@ from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.classical import window_scores
 from genre_pred.embed import BACKBONES, patches_to_embeddings
 from genre_pred.faults import Fault
-from genre_pred.features import FEATURE_SETS
+from genre_pred.features import FeatureSet, named_features
 from genre_pred.judge.calibration import softmax
+from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Clip
 from genre_pred.pipelines import load_pipeline
@@ -192,7 +193,7 @@ class GenreClassifier:
         return np.concatenate([self._features(window, recording) for window in windows])
 
     def _features(self, window: np.ndarray, recording: Recording) -> np.ndarray:
-        spec = FEATURE_SETS[str(self.spec.features)]
+        spec = self._feature_set
         if spec.kind == "descriptors":
             # librosa is slow to import
             from genre_pred.audio.descriptors import waveform_to_descriptors
@@ -204,6 +205,12 @@ class GenreClassifier:
         patches = self._patches(window, recording, self._front_end)[None]
         if spec.kind == "mel":
             return spec.summarise(patches)
+        if spec.kind == "finetuned":
+            net = self._network
+            assert isinstance(net, GenreNet)
+            with torch.inference_mode():
+                told = net.freeze(torch.from_numpy(patches.astype(np.float32)), "head")
+            return spec.summarise(told.flatten(1).numpy())
         embeddings = patches_to_embeddings(self._network, patches, precision=self.spec.precision)
         return spec.summarise(embeddings)
 
@@ -222,12 +229,23 @@ class GenreClassifier:
 
     @property
     def _front_end(self) -> str:
-        if self.spec.network:
-            return NETWORKS[self.spec.network].front_end
-        spec = FEATURE_SETS[str(self.spec.features)]
-        if spec.kind == "mel":
-            return spec.origin
-        return BACKBONES[spec.origin].front_end
+        if self._trained_network:
+            return NETWORKS[self._trained_network].front_end
+        spec = self._feature_set
+        return spec.origin if spec.kind == "mel" else BACKBONES[spec.origin].front_end
+
+    @property
+    def _trained_network(self) -> str | None:
+        """The network that was trained, whether it answers itself or tells a classifier."""
+        if self.spec.features and self._feature_set.kind == "finetuned":
+            return self._feature_set.origin
+        return self.spec.network
+
+    @property
+    def _feature_set(self) -> FeatureSet:
+        found = named_features(str(self.spec.features))
+        assert found is not None
+        return found
 
     @cached_property
     def _pipeline(self) -> Any:
@@ -236,13 +254,13 @@ class GenreClassifier:
     @cached_property
     def _network(self) -> nn.Module:
         net: nn.Module
-        if self.spec.network:
+        if self._trained_network:
             front_end = FRONT_ENDS[self._front_end]
             shape = (*front_end.patch_shape(self.clip.clip_seconds), front_end.n_mels)
-            build = NETWORKS[self.spec.network].build
+            build = NETWORKS[self._trained_network].build
             net = build(shape, self.spec.hidden, len(self.spec.genres))
         else:
-            net = BACKBONES[FEATURE_SETS[str(self.spec.features)].origin].build()
+            net = BACKBONES[self._feature_set.origin].build()
         net.load_state_dict(load_file(self.folder / "network.safetensors"))
         return net.eval()
 

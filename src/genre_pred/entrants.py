@@ -78,7 +78,7 @@ def build_classifier(
         store_dtype=params.mel.dtype,
         features=model.features,
         network=model.network,
-        hidden=params.finetune.hidden if model.network else 0,
+        hidden=params.finetune.hidden if model.approach == "finetune" else 0,
         descriptor_rate=params.descriptors.sample_rate,
         precision="float32" if model.network else params.embed.precision,
         temperature=model.temperature,

@@ -3,6 +3,7 @@
 Summaries work on any number of rows, so that training and prediction walk the same functions.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from genre_pred.audio.patches import open_patches
 from genre_pred.clips import read_table
 from genre_pred.faults import Fault
 
-Approach = Literal["embedding", "descriptors", "floor"]
+Approach = Literal["embedding", "finetune", "descriptors", "floor"]
 MFCC_CONTRAST = ("mfcc", "spectral_contrast")
 CHROMA_CENTROID = (*MFCC_CONTRAST, "chroma_cens", "spectral_centroid")
 
@@ -25,8 +26,8 @@ class FeatureSet:
     """What a classifier reads of a clip.
 
     Attributes:
-        kind: Where it comes from: embeddings, descriptors or mel.
-        origin: The backbone, set or front end there.
+        kind: Where it comes from: embeddings, finetuned, descriptors or mel.
+        origin: The backbone, network, set or front end there.
         summarise: (n_rows, ...) of that into (n_rows, n_features).
         approach: On whose side it stands in the comparison; a floor only shows what the rest
             must beat.
@@ -37,7 +38,7 @@ class FeatureSet:
         pca: Whether a PCA follows it.
     """
 
-    kind: Literal["embeddings", "descriptors", "mel"]
+    kind: Literal["embeddings", "finetuned", "descriptors", "mel"]
     origin: str
     summarise: Callable[[np.ndarray], np.ndarray]
     approach: Approach
@@ -112,6 +113,14 @@ FEATURE_SETS: dict[str, FeatureSet] = {
 }
 
 
+def named_features(name: str) -> FeatureSet | None:
+    """What a name stands for on any data; X_finetuned(_pca) is what a trained network makes."""
+    trained = re.fullmatch(r"(.+)_finetuned(_pca)?", name)
+    if trained:
+        return FeatureSet("finetuned", trained[1], flatten, "finetune", pca=bool(trained[2]))
+    return FEATURE_SETS.get(name)
+
+
 def feature_set(name: str, data: Path) -> FeatureSet:
     """What a name stands for: one of FEATURE_SETS, or a table that others computed.
 
@@ -125,8 +134,8 @@ def feature_set(name: str, data: Path) -> FeatureSet:
     Raises:
         Fault: If nothing is called so.
     """
-    known = FEATURE_SETS.get(name)
-    if known and known.kind == "descriptors":
+    known = named_features(name)
+    if known and known.kind in ("descriptors", "finetuned"):
         return known
     base = name.removesuffix("_pca")
     for origin in (name, base):
@@ -146,7 +155,7 @@ def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
 
     Args:
         name: Of the feature set.
-        data: The folder that holds mel/, descriptors/ and embeddings/.
+        data: The folder that holds mel/, descriptors/, embeddings/ and finetuned/.
 
     Returns:
         (n_rows, n_features) float32, and the index of its rows (clip_id, window).
@@ -158,9 +167,10 @@ def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
     spec = feature_set(name, data)
     folder = data / spec.kind
     if not any(folder.glob(f"{spec.origin}.*")):
-        raise Fault(f"features {name} need {spec.origin} in {folder}: add it to the stage before")
+        how = "set finetune.embed" if spec.kind == "finetuned" else "add it to the stage before"
+        raise Fault(f"features {name} need {spec.origin} in {folder}: {how}")
     match spec.kind:
-        case "embeddings":
+        case "embeddings" | "finetuned":
             values = np.load(folder / f"{spec.origin}.npy")
             index = read_table(folder / f"{spec.origin}.parquet")
         case "descriptors":

@@ -65,7 +65,11 @@ def _note(name: str, settings: Finetune, start: Weights) -> str:
 
 @dataclass(frozen=True)
 class Finetuned:
-    """What training left: a network with its temperature, predictions and learning curves."""
+    """What training left: a network with its temperature, predictions and learning curves.
+
+    Attributes:
+        represented: (n_rows, size) what its head reads of every row of the store, if asked for.
+    """
 
     name: str
     net: GenreNet
@@ -75,6 +79,7 @@ class Finetuned:
     temperature: float
     predictions: pd.DataFrame
     history: pd.DataFrame
+    represented: np.ndarray | None = None
 
     def summary(self) -> dict[str, object]:
         """What is told of it beside its weights."""
@@ -146,6 +151,7 @@ def finetune(
     probabilities, temperature = calibrate(
         np.concatenate(scores), targets.loc[predicted].to_numpy(), where
     )
+    represented = represent(net, frozen, settings) if settings.embed else None
     return Finetuned(
         name,
         net.cpu().eval(),
@@ -155,6 +161,7 @@ def finetune(
         temperature,
         predictions_table(predicted, probabilities, genres, where["split"], where["fold"]),
         history_table(trainings),
+        represented,
     )
 
 
@@ -166,6 +173,27 @@ def write_finetuned(trained: Finetuned, folder: Path) -> None:
     write_table(trained.history, folder / "history.csv")
     with written_whole(folder / "network.json") as temporary:
         temporary.write_text(json.dumps(trained.summary(), indent=2) + "\n")
+
+
+@torch.inference_mode()
+def represent(net: GenreNet, frozen: np.ndarray, settings: Finetune) -> np.ndarray:
+    """Run all but the head over every row, one by one as in prediction.
+
+    Args:
+        net: Trained.
+        frozen: As run_frozen_part gives it.
+        settings: What was trained.
+
+    Returns:
+        (n_rows, size) float32.
+    """
+    device = device_for(settings)
+    net = net.to(device).eval()
+    rows = []
+    for row in bar(range(len(frozen)), doing="what it makes of each clip", unit="clip"):
+        batch = torch.from_numpy(frozen[row : row + 1].astype(np.float32)).to(device)
+        rows.append(net.represent(batch, settings.trainable).flatten(1).cpu().numpy())
+    return np.concatenate(rows)
 
 
 @torch.inference_mode()

@@ -60,7 +60,7 @@ def read_models(models: Path, data: Path) -> list[Model]:
         models: The folder models/.
         data: The folder data/, for the backbones' weights.
     """
-    return [*_classical(models / "classical", data), *_finetuned(models / "finetune")]
+    return [*_classical(models, data), *_finetuned(models / "finetune")]
 
 
 def ensemble_of(members: Sequence[Model]) -> Model:
@@ -91,8 +91,8 @@ def ensemble_of(members: Sequence[Model]) -> Model:
     )
 
 
-def _classical(folder: Path, data: Path) -> list[Model]:
-    found = []
+def _classical(models: Path, data: Path) -> list[Model]:
+    found, folder = [], models / "classical"
     for row in pd.read_csv(folder / "models.csv", keep_default_na=False).to_dict("records"):
         features, classifier = str(row["features"]), str(row["classifier"])
         path = folder / features / f"{classifier}.skops"
@@ -101,6 +101,11 @@ def _classical(folder: Path, data: Path) -> list[Model]:
             backbone = data / "embeddings" / str(row["origin"])
             files["network.safetensors"] = backbone.with_suffix(".safetensors")
             told = json.loads(backbone.with_suffix(".json").read_text())
+            weights, note = told["weights"], told["note"]
+        if row["kind"] == "finetuned":
+            network = models / "finetune" / str(row["origin"])
+            files["network.safetensors"] = network / "network.safetensors"
+            told = json.loads((network / "network.json").read_text())
             weights, note = told["weights"], told["note"]
         trained, named = not row["reason"], str(row["model"])
         reads = named != classifier  # the majority class reads nothing of a clip

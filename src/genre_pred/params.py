@@ -334,6 +334,7 @@ class Finetune(Section):
     time_shift: PartOrNone
     mixup: Annotated[float, Field(ge=0)]
     label_smoothing: PartOrNone
+    embed: bool
     precision: Precision
     device: Literal["auto", "cpu", "cuda"]
     seed: Annotated[int, Field(ge=0)]

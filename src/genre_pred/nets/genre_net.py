@@ -48,13 +48,15 @@ class GenreNet(nn.Module):
         convolved = self.convolve(patches)
         return convolved if trainable == "fc" else self.embed(convolved)
 
-    def judge(self, frozen: torch.Tensor, trainable: str) -> torch.Tensor:
-        """Run the rest: what `freeze` gives -> (n, n_genres) logits."""
+    def represent(self, frozen: torch.Tensor, trainable: str) -> torch.Tensor:
+        """Run all but the head: what `freeze` gives -> (n, ...), what the head reads."""
         if trainable == "all":
             frozen = self.convolve(frozen)
-        if trainable != "head":
-            frozen = self.embed(frozen)
-        return self.head(frozen)
+        return frozen if trainable == "head" else self.embed(frozen)
+
+    def judge(self, frozen: torch.Tensor, trainable: str) -> torch.Tensor:
+        """Run the rest: what `freeze` gives -> (n, n_genres) logits."""
+        return self.head(self.represent(frozen, trainable))
 
     def trained_part(self, trainable: str) -> list[nn.Parameter]:
         """The parameters that training moves."""
