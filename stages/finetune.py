@@ -43,11 +43,15 @@ def main() -> None:
         MODELS.mkdir(parents=True, exist_ok=True)
         represented = []
         for name in settings.networks:
-            if not have_sound(clips) and front_end_of(name, settings) in FRONT_ENDS:
-                run.tags({f"left_out.{name}": "it needs sound, and there is none"})
-                continue
+            front_end = front_end_of(name, settings)
+            if (front_end in FRONT_ENDS) != have_sound(clips):
+                there = ", ".join(path.stem for path in sorted((DATA / "mel").glob("*.npy")))
+                raise Fault(
+                    f"{name} looks at {front_end}, and there is {there or 'nothing of the kind'}: "
+                    "set finetune.pictures, or take it out of finetune.networks"
+                )
             work = work_folder("finetune", asked | {"network": name}, READS)
-            store = open_patches(DATA / "mel" / front_end_of(name, settings))
+            store = open_patches(DATA / "mel" / front_end)
             on_epoch = partial(run.epoch, name)
             with FileLock(work.with_suffix(".lock")):  # the same training may run beside this one
                 work.mkdir(parents=True, exist_ok=True)

@@ -20,11 +20,11 @@ def main() -> None:
     params = read_params()
     with track.stage("mel", params, ["clip", "mel"], [CLIPS, COMPUTED], [MEL]) as run:
         clips = read_table(CLIPS, COLUMNS)
+        MEL.mkdir(parents=True, exist_ok=True)  # there may be nothing to store
         if have_sound(clips):
             each = clip_map(params.compute, "mel")
             stored = store_patches(clips, params.clip, params.mel, MEL, each)
         else:
-            MEL.mkdir(parents=True, exist_ok=True)  # there may be features only
             stored = take_patches(COMPUTED, MEL, params.mel.dtype)
         run.metrics({f"patches.{name}": count for name, count in stored.items()})
 

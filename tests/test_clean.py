@@ -143,3 +143,16 @@ def test_a_mistake_of_ours_is_no_reason(monkeypatch):
     monkeypatch.setattr("genre_pred.clean.measure", broken)
     with pytest.raises(ZeroDivisionError):
         measure_or_reason(str(Path("x.wav")))
+
+
+def test_of_twins_on_two_sides_the_one_that_judges_stays(raw):
+    names = ["a.wav", "other name.flac", "b.wav"]
+    tracks = tracks_of([raw / name for name in names])
+    for sides, kept, reason in (
+        (["train", "test", "train"], ["other name.flac", "b.wav"], "which is in test"),
+        (["left out", "train", "test"], ["other name.flac", "b.wav"], "which is in train"),
+        (["train", "train", "test"], ["a.wav", "b.wav"], "identical to a.wav"),
+    ):
+        clips, rejected = clean_tracks(tracks.assign(split=sides), CLIP, LENIENT, map)
+        assert clips["clip_id"].tolist() == kept
+        assert rejected["reason"].iloc[0].endswith(reason)

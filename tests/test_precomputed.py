@@ -303,6 +303,22 @@ def test_a_twin_on_the_learning_side_is_rejected(root, values, reasons):
     assert twins_at(root, values) == reasons
 
 
+def test_who_a_clip_is_does_not_depend_on_what_lies_beside_it(root):
+    before, _ = clean_precomputed(opened(root))
+    np.save(root / "features" / "more.npy", VALUES)
+    after, _ = clean_precomputed(opened(root))
+    assert before["content"].tolist() == after["content"].tolist()
+    assert before["content"].is_unique
+
+
+@pytest.mark.parametrize("column", ["Unnamed: 0", "label", "Genre", "track_id"])
+def test_a_column_that_may_tell_the_genre_is_refused(root, column):
+    table = pd.DataFrame({"clip_id": IDS, column: range(5), "x": 0.5})
+    table.to_csv(root / "features" / "mine.csv", index=False)
+    with pytest.raises(SourceError, match="is no feature"):
+        read_all(root)
+
+
 def test_without_the_publisher_s_split_only_the_first_twin_stays(root):
     found = twins_at(root, [1, 1, 2, 1, 2], split=None)
     assert found == {"b": "identical to a", "NA": "identical to a", "7": "identical to c"}
@@ -426,7 +442,12 @@ def fma(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("place", [".", "fma_metadata", "fma_metadata/features.csv"])
+def test_fma_s_features_alone_lack_their_labels(fma):
+    with pytest.raises(SourceError, match="needs tracks.csv beside it: set data.path to their"):
+        opened(fma / "fma_metadata" / "features.csv")
+
+
+@pytest.mark.parametrize("place", [".", "fma_metadata"])
 def test_fma_s_features_are_those_of_the_subset(fma, place):
     contents = opened(fma / place)
     assert contents.tracks["clip_id"].tolist() == ["2", "10"]

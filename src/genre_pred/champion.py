@@ -16,8 +16,9 @@ import pandas as pd
 
 from genre_pred import track
 from genre_pred.classifier import GenreClassifier
+from genre_pred.clips import have_sound
 from genre_pred.entrants import FACTS, Entrant, enter, registered_name
-from genre_pred.evaluate import judging_set
+from genre_pred.evaluate import is_reproduction, judging_set
 from genre_pred.faults import Fault
 from genre_pred.judge.promotion import (
     Decision,
@@ -53,12 +54,19 @@ def promote_workspace(
     split = pd.read_parquet(data / "split.parquet")
     metrics = json.loads((reports / "metrics.json").read_text())
     trained = {model.name: model for model in read_models(models, data)}
-    finalists = _finalists(metrics, trained, params.promote)
+    finalists = _finalists(metrics, trained, params)
     name = registered_name(params)
-    if not finalists and params.evaluate.reproductions:
+    able = [m for m in trained.values() if m.predictions is not None and m.approach != "floor"]
+    if able and all(is_reproduction(model.name, params.evaluate) for model in able):
         reason = "Only reproductions were trained: nothing stands for champion."
-        nobody: dict[str, Any] = {"champion": None, "candidates": [], "overtaken_by": ""}
-        return {"registered_model": name, **nobody, **asdict(Decision(False, reason))}
+        return {
+            "registered_model": name,
+            "champion": _title(name),
+            "candidates": [],
+            "test_seen": len(track.seen_test_set(judging_set(clips, split))),
+            "overtaken_by": "",
+            **asdict(Decision(False, reason)),
+        }
     if not finalists:
         raise Fault(
             f"nothing stands for champion: no model of promote.approaches "
@@ -71,11 +79,9 @@ def promote_workspace(
             for model in finalists
         ]
         decision = _settle(name, entrants, clips, params, contest)
-    champion = track.version_at(name, track.CHAMPION)
-    assert champion is not None
     return {
         "registered_model": name,
-        "champion": {"version": champion.version, **champion.tags},
+        "champion": _title(name),
         "candidates": [
             {"version": entrant.version, "model": model.name, "identity": model.identity}
             for entrant, model in zip(entrants, finalists, strict=True)
@@ -86,17 +92,24 @@ def promote_workspace(
     }
 
 
-def _finalists(metrics: dict[str, Any], trained: dict[str, Model], rules: Promote) -> list[Model]:
+def _title(name: str) -> dict[str, str] | None:
+    """Who holds the title, as promotion.json says it."""
+    champion = track.version_at(name, track.CHAMPION)
+    return {"version": str(champion.version), **champion.tags} if champion else None
+
+
+def _finalists(metrics: dict[str, Any], trained: dict[str, Model], params: Params) -> list[Model]:
     """The best of each admitted approach; an ensemble only where it is better than its members."""
     finalists = []
-    for approach in rules.approaches:
+    for approach in params.promote.approaches:
         if approach not in metrics:
             continue
         if approach != ENSEMBLE:
             finalists.append(trained[metrics[approach]["model"]])
             continue
-        members = [trained[name] for name in metrics[ENSEMBLE]["members"].split(" + ")]
-        losses = [metrics[member.approach]["validation_log_loss"] for member in members]
+        parts = [part for part in params.evaluate.ensemble if part in metrics]
+        members = [trained[metrics[part]["model"]] for part in parts]
+        losses = [metrics[part]["validation_log_loss"] for part in parts]
         # It carries all their weights: what promises nothing is not worth the disk.
         if metrics[ENSEMBLE]["validation_log_loss"] < min(losses):
             finalists.append(ensemble_of(members))
@@ -302,7 +315,12 @@ def _answers(
     unheard = answers[answers[genres[0]].isna()]
     if unheard.empty:
         return answers
-    if clips is None or not champion.spec.hears:
+    if not champion.spec.hears:
+        raise NotComparable(
+            f"The champion cannot hear sound, and has no scores of {len(unheard)} of the clips to "
+            "compare on: the champion stays, unless it is forced out."
+        )
+    if clips is None or not have_sound(clips):
         clips = pd.DataFrame(columns=["content", "path"])
     clips = clips.drop_duplicates("content")
     at_hand = unheard[["content"]].merge(clips, on="content", how="inner", validate="m:1")

@@ -100,11 +100,12 @@ class Spec:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of a recording."""
+    """What a classifier says of a recording, which `content` digests as clips.parquet does."""
 
     genre: str
     probabilities: dict[str, float]
     windows: int
+    content: str
 
 
 class GenreClassifier:
@@ -146,6 +147,7 @@ class GenreClassifier:
             self.spec.genres[int(probabilities.argmax())],
             dict(zip(self.spec.genres, probabilities.tolist(), strict=True)),
             n_windows,
+            found.content,
         )
 
     def predict_clips(self, clips: pd.DataFrame) -> np.ndarray:

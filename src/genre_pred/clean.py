@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from genre_pred.audio.decode import AudioError, Measured, measure
-from genre_pred.clips import CLIPS
+from genre_pred.clips import CLIPS, twins_told
 from genre_pred.faults import Fault
 from genre_pred.params import Clean, Clip
 
@@ -34,14 +34,14 @@ def clean_tracks(
         TooManyRejected: If more than `clean.max_rejected` of the files are bad.
     """
     measured = list(each(measure_or_reason, tracks["path"].tolist()))
-    first_with: dict[str, str] = {}
-    reasons: list[Any] = []
-    for clip_id, found in zip(tracks["clip_id"], measured, strict=True):
-        reason = found if isinstance(found, str) else _fault(found, clip, settings)
-        if reason is None:
-            twin = first_with.setdefault(found.content, clip_id)
-            reason = None if twin == clip_id else f"identical to {twin}"
-        reasons.append(reason)
+    reasons: list[Any] = [
+        found if isinstance(found, str) else _fault(found, clip, settings) for found in measured
+    ]
+    sound = [
+        None if reason else found.content for found, reason in zip(measured, reasons, strict=True)
+    ]
+    told = twins_told(tracks, pd.Series(sound, dtype="string"), once=True)
+    reasons = [reason or twin for reason, twin in zip(reasons, told, strict=True)]
     good = [reason is None for reason in reasons]
     rejected = tracks.assign(reason=reasons).loc[[not ok for ok in good]]
     if len(rejected) > settings.max_rejected * len(tracks):

@@ -68,6 +68,36 @@ def have_sound(clips: pd.DataFrame) -> bool:
     return bool((clips["n_samples"] > 0).all())
 
 
+def twins_told(tracks: pd.DataFrame, content: pd.Series, *, once: bool) -> list[str | None]:
+    """Why a clip must go that is the same as another one; None where it may stay.
+
+    On two sides of the publisher's split, those on the side that judges stay: test before
+    validation before train before what is left out.
+
+    Args:
+        tracks: clip_id, split (the publisher's, or NA).
+        content: (n_tracks,) digests of what each holds; NA of what is out already.
+        once: Whether of several on one side only the first stays. Without a split it does.
+
+    Returns:
+        (n_tracks,) a reason, or None.
+    """
+    rank = {LEFT_OUT: 0, TRAIN: 1, VALIDATION: 2, TEST: 3}
+    reasons: list[str | None] = [None] * len(tracks)
+    ids, sides = (tracks[name].to_numpy(dtype=object) for name in ("clip_id", "split"))
+    ranks = [-1 if pd.isna(side) else rank[side] for side in sides]
+    groups = pd.Series(range(len(tracks)), index=tracks.index).groupby(content.to_numpy())
+    for _, group in groups:
+        places = group.tolist()
+        best = max(places, key=lambda place: ranks[place])  # the first of equals
+        for place in places:
+            if ranks[place] < ranks[best]:
+                reasons[place] = f"identical to {ids[best]}, which is in {sides[best]}"
+            elif place != best and (once or ranks[place] < 0):
+                reasons[place] = f"identical to {ids[best]}"
+    return reasons
+
+
 def genres_of(clips: pd.DataFrame) -> list[str]:
     """The genres of a collection, in the alphabetical order that every table keeps."""
     return sorted(clips["genre"].unique())

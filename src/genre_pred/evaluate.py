@@ -68,7 +68,9 @@ def judge_models(
         "grouped": grouped,
     }
     chosen = leaderboard(*_entries(models), truth, genres, **terms, score_test_of=(), test_seen=0)
-    repeated = [m.name for m in models if is_reproduction(m.name, settings)]
+    repeated = [
+        m.name for m in models if m.approach != "floor" and is_reproduction(m.name, settings)
+    ]
     eligible = chosen[~chosen["model"].isin(repeated)]
     scored = eligible[eligible["validation_accuracy"].notna()]
     named = {m.name: m for m in models}

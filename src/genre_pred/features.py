@@ -113,6 +113,9 @@ FEATURE_SETS: dict[str, FeatureSet] = {
 }
 
 
+OWN = frozenset(spec.origin for spec in FEATURE_SETS.values() if spec.kind == "descriptors")
+
+
 def named_features(name: str) -> FeatureSet | None:
     """What a name stands for on any data; X_finetuned(_pca) is what a trained network makes."""
     trained = re.fullmatch(r"(.+)_finetuned(_pca)?", name)
@@ -128,18 +131,15 @@ def feature_set(name: str, data: Path) -> FeatureSet:
     is there only where a precomputed collection brought it. NAME_pca is that table under a PCA.
 
     Args:
-        name: Of the feature set.
+        name: Of the feature set; that of our own descriptors is always theirs.
         data: The folder that holds descriptors/.
 
     Raises:
         Fault: If nothing is called so.
     """
     known = named_features(name)
-    if known and known.kind in ("descriptors", "finetuned"):
-        return known
-    base = name.removesuffix("_pca")
-    for origin in (name, base):
-        if (data / "descriptors" / f"{origin}.parquet").is_file():
+    for origin in (name, name.removesuffix("_pca")):
+        if origin not in OWN and (data / "descriptors" / f"{origin}.parquet").is_file():
             embedding = origin in FEATURE_SETS and FEATURE_SETS[origin].kind == "embeddings"
             approach: Approach = "embedding" if embedding else "descriptors"
             return FeatureSet("descriptors", origin, flatten, approach, pca=origin != name)
@@ -166,7 +166,7 @@ def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
     """
     spec = feature_set(name, data)
     folder = data / spec.kind
-    if not any(folder.glob(f"{spec.origin}.*")):
+    if not any((folder / f"{spec.origin}{suffix}").is_file() for suffix in (".npy", ".parquet")):
         how = "set finetune.embed" if spec.kind == "finetuned" else "add it to the stage before"
         raise Fault(f"features {name} need {spec.origin} in {folder}: {how}")
     match spec.kind:
@@ -178,8 +178,10 @@ def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
             index = table[["clip_id", "window"]]
             described = table.drop(columns=["clip_id", "window"])
             if spec.families:
-                wanted = [str(name).rsplit("_", 2)[0] in spec.families for name in described]
-                described = described.loc[:, wanted]
+                columns = [c for c in described if str(c).rsplit("_", 2)[0] in spec.families]
+                if not columns:
+                    raise Fault(f"{spec.origin} has no column that belongs to the features {name}")
+                described = described[columns]
             values = described.to_numpy(np.float32)
         case "mel":
             store = open_patches(folder / spec.origin)

@@ -61,6 +61,9 @@ def fit_pipeline(
         parts = _search_parts(classifier, targets, row_clips, clips, settings)
     fewest = min([len(rows) for rows, _ in parts], default=len(values))
     _check_carried(classifier, spec, fewest, values.shape[1], settings)
+    every = [values, *(values[rows] for rows, _ in parts)]
+    if spec.drop_constant and any((part == part[0]).all() for part in every):
+        raise NotApplicable("every feature is the same for all training clips")
     pipeline = _unfitted(classifier, spec, settings)
     if grid:
         # Ties go to the first value. One process: jobs run side by side already.
@@ -73,7 +76,9 @@ def fit_pipeline(
             error_score="raise",
         )
     try:
-        if classifier == "qda" and np.bincount(targets)[np.unique(targets)].min() < 2:
+        learnt_from = [targets, *(targets[rows] for rows, _ in parts)]
+        fewest_of_genre = min(np.bincount(part)[np.unique(part)].min() for part in learnt_from)
+        if classifier == "qda" and fewest_of_genre < 2:
             raise np.linalg.LinAlgError  # as scikit-learn says of 2 clips, but not of 1
         pipeline.fit(values, targets)
     except np.linalg.LinAlgError:

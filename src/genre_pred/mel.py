@@ -34,6 +34,8 @@ def store_patches(
         Fault: If a front end is unknown.
     """
     check_known(settings.front_ends, FRONT_ENDS, "mel.front_ends")
+    if not settings.front_ends:
+        return {}
     recordings = Recording.of(clips)
     index = window_index(clips["clip_id"], recordings, clip)
     shapes = {}

@@ -259,7 +259,7 @@ class Mlp(Section):
 class NaiveBayes(Section):
     """A Gaussian for each feature and genre, as if features were independent."""
 
-    var_smoothing: Annotated[float, Field(ge=0)]
+    var_smoothing: Above0
 
 
 class Qda(Section):

@@ -176,6 +176,7 @@ def _train_epoch(
         lower = settings.precision != "float32"
         with torch.autocast(device.type, dtype=DTYPES[settings.precision], enabled=lower):
             logits = net.judge(batch, settings.trainable)
+        logits = logits.float()  # a loss in bfloat16 would be rounded to 8 bits
         loss = kept * smoothed(logits, targets) + (1 - kept) * smoothed(logits, targets[other])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -13,6 +13,7 @@ from genre_pred.faults import Fault
 from genre_pred.judge.metrics import confusion
 from genre_pred.judge.significance import accuracy_interval, bootstrap_groups
 from genre_pred.params import Evaluate
+from genre_pred.progress import bar
 from genre_pred.sources.folder import SOUND, artists_of
 from genre_pred.sources.listing import files_under
 
@@ -23,9 +24,9 @@ class Trial:
 
     Attributes:
         songs: clip_id (the path within the folder), genre (of the label, NA without), artist,
-            predicted, probability, reason (why it could not be heard, else empty), then one
-            probability per genre.
-        labelled: How many of them could be scored.
+            predicted, probability, learnt (whether the classifier has learnt from it), reason
+            (why it could not be heard, else empty), then one probability per genre.
+        labelled: How many of them could be scored; what it has learnt from cannot.
         accuracy: Of these, with its interval (accuracy, low, high); None without any.
         confusion: Counts, rows are the true genres; None without labels.
         by_artist: Whether the interval goes over artists.
@@ -56,8 +57,8 @@ def hear_folder(
     """Let a classifier name the genre of every song, and score it where a song is labelled.
 
     A song is labelled where the first folder above it, seen from root, has the name of a genre
-    that the classifier knows. Songs that it has learnt from are heard all the same: nothing but
-    their content could tell.
+    that the classifier knows. Songs that it has learnt from are known by their sound, and prove
+    nothing.
 
     Args:
         classifier: Who is tried.
@@ -65,9 +66,13 @@ def hear_folder(
         sounds: Its files, as `sounds_in` gives them.
         settings: Confidence and bootstrap.
     """
-    genres = classifier.spec.genres
+    genres, sounds = classifier.spec.genres, list(sounds)
+    names = pd.Series([sound.relative_to(root).as_posix() for sound in sounds])
+    artists = pd.Series(pd.NA, index=names.index, dtype="string")
+    if (root / "artists.csv").is_file():
+        artists = artists_of(root / "artists.csv", names)
     rows = []
-    for sound in sounds:
+    for sound in bar(sounds, doing="hearing", unit="song"):
         name = sound.relative_to(root)
         label = name.parts[0] if len(name.parts) > 1 and name.parts[0] in genres else None
         row: dict[str, object] = {"clip_id": name.as_posix(), "genre": label, "reason": ""}
@@ -77,19 +82,16 @@ def hear_folder(
             row["reason"] = error.reason
         else:
             row |= {"predicted": found.genre, "probability": found.probabilities[found.genre]}
-            row |= found.probabilities
+            row |= {"learnt": found.content in classifier.trained_on, **found.probabilities}
         rows.append(row)
-    facts = ["clip_id", "genre", "predicted", "probability", "reason"]
+    facts = ["clip_id", "genre", "predicted", "probability", "learnt", "reason"]
     songs = pd.DataFrame(rows).reindex(columns=[*facts, *genres])
-    artists = pd.Series(pd.NA, index=songs.index, dtype="string")
-    if (root / "artists.csv").is_file():
-        artists = artists_of(root / "artists.csv", songs["clip_id"])
     songs.insert(2, "artist", artists)
     return _scored(songs, genres, settings)
 
 
 def _scored(songs: pd.DataFrame, genres: Sequence[str], settings: Evaluate) -> Trial:
-    heard = songs[songs["genre"].notna() & songs["predicted"].notna()]
+    heard = songs[songs["genre"].notna() & (songs["learnt"] == False)]  # noqa: E712
     if heard.empty:
         return Trial(songs, 0, None, None, False)
     hits = (heard["genre"] == heard["predicted"]).to_numpy(dtype=bool)

@@ -62,18 +62,17 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     heard.
     """
     from genre_pred.classifier import GenreClassifier
-    from genre_pred.clips import write_table
+    from genre_pred.files import written_whole
     from genre_pred.params import read_params
-    from genre_pred.progress import bar
     from genre_pred.trial import hear_folder, sounds_in
 
     name, place = fetch(model)
     classifier = GenreClassifier(place)
     settings = read_params().evaluate
-    sounds = bar(sounds_in(folder), doing="hearing", unit="song")
-    tried = hear_folder(classifier, folder, sounds, settings)
+    tried = hear_folder(classifier, folder, sounds_in(folder), settings)
     if csv:
-        write_table(tried.songs, csv)
+        with written_whole(csv) as temporary:
+            tried.songs.to_csv(temporary, index=False)
     heard = tried.songs[tried.songs["predicted"].notna()]
     if tried.accuracy and tried.confusion is not None:
         counts = table("true \\ predicted", *tried.confusion.columns)
@@ -87,6 +86,9 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
             f"{accuracy} of {tried.labelled} songs "
             f"[{low}, {high}], {settings.confidence:.0%} interval over {over}"
         )
+    learnt = int((heard["learnt"] & heard["genre"].notna()).sum())
+    if learnt:
+        click.echo(f"{learnt} more are songs that it has learnt from: they prove nothing")
     unlabelled = heard[heard["genre"].isna()]
     if len(unlabelled):
         rows = table("genre", "probability", "song")

@@ -11,13 +11,18 @@ def clip_picture(patches: torch.Tensor) -> torch.Tensor:
     """Join the patches of each clip into one grey picture, as people draw spectrograms.
 
     Args:
-        patches: (n, n_patches, frames, n_mels) log-mels.
+        patches: (n, n_patches, frames, n_mels) log-mels; four planes are a picture that somebody
+            drew, of which the brightness is taken.
 
     Returns:
         (n, 1, n_mels, n_patches * frames): time to the right, the lowest band at the bottom, each
         clip scaled to 0..1 by its own minimum and maximum; black where it is all the same.
     """
-    pictures = patches.flatten(1, 2).transpose(1, 2).flip(1).unsqueeze(1)
+    if patches.shape[1] == PLANES:
+        red, green, blue, _ = drawn_picture(patches).split(1, dim=1)
+        pictures = 0.299 * red + 0.587 * green + 0.114 * blue  # ITU-R BT.601
+    else:
+        pictures = patches.flatten(1, 2).transpose(1, 2).flip(1).unsqueeze(1)
     lowest = pictures.amin(dim=(2, 3), keepdim=True)
     highest = pictures.amax(dim=(2, 3), keepdim=True)
     return (pictures - lowest) / (highest - lowest).clamp(min=1e-6)

@@ -12,6 +12,11 @@ SUFFIXES = (".npy", ".parquet", ".csv")
 _INDEX = ("clip_id", "window")
 FMA_FEATURES = 518  # 74 rows of 7 statistics
 GTZAN_FEATURES = 57
+# What tables often carry beside features; a row number tells the genre where rows are sorted by it.
+_NO_FEATURES = frozenset(
+    "genre label target class split set fold artist artist_id album album_id track track_id path "
+    "index".split()
+)
 
 
 def read_feature_table(path: Path, clip_ids: Sequence[str]) -> pd.DataFrame:
@@ -134,6 +139,11 @@ def as_features(table: pd.DataFrame, clip_ids: Sequence[str], path: Path) -> pd.
     if len(set(names)) < len(names) or set(_INDEX) & set(names):
         raise SourceError(
             f"{path} has two columns of one name, or one called {' or '.join(_INDEX)}"
+        )
+    telling = [name for name in names if name.lower() in _NO_FEATURES or name.startswith("Unnamed")]
+    if telling:
+        raise SourceError(
+            f"{path}: the column {telling[0]} is no feature (it may tell the genre): take it out"
         )
     wordy = [name for name in names if not pd.api.types.is_numeric_dtype(table[name])]
     if wordy:

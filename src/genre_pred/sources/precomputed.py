@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from genre_pred.clips import CLIPS, LEFT_OUT, PREDICTIONS, TEST, TRACKS, TRAIN, VALIDATION
+from genre_pred.clips import CLIPS, PREDICTIONS, TEST, TRACKS, TRAIN, VALIDATION, twins_told
 from genre_pred.progress import bar
 from genre_pred.sources import fma, gtzan
 from genre_pred.sources.computed_features import (
@@ -128,9 +127,9 @@ def open_contents(root: Path, subset: str) -> Contents:
 def clean_precomputed(contents: Contents) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Keep of clips with the same numbers what flatters no score.
 
-    On two sides of the publisher's split, those on the side that judges stay (test before
-    validation before train); on one side all stay, because its table is the protocol (any other
-    split takes the first of them only). Without such a split only the first stays.
+    On two sides of the publisher's split, those on the side that judges stay; on one side all
+    stay, because its table is the protocol (any other split takes the first of them only).
+    Without such a split only the first stays.
 
     Args:
         contents: What others computed.
@@ -143,21 +142,13 @@ def clean_precomputed(contents: Contents) -> tuple[pd.DataFrame, pd.DataFrame]:
         SourceError: If the contents do not fit the tracks.
     """
     tracks = contents.tracks
-    content = pd.Series(contents.digests(), index=tracks.index)
-    rank = tracks["split"].map({LEFT_OUT: -1, TRAIN: 0, VALIDATION: 1, TEST: 2})
-    reasons: list[Any] = [None] * len(tracks)
-    for _, places in content.groupby(content).indices.items():
-        twins = tracks.iloc[places]
-        published = twins["split"].notna().all()
-        # of two on the side that judges, the first gives its name
-        best = int(np.argmax(rank.iloc[places])) if published else 0
-        name, side = twins["clip_id"].iloc[best], twins["split"].iloc[best]
-        for place, own in zip(places, twins["split"], strict=True):
-            if published and own != side:
-                reasons[place] = f"identical to {name}, which is in {side}"
-            elif not published and place != places[0]:
-                reasons[place] = f"identical to {name}"
-    told = tracks.assign(sample_rate=0, n_samples=0, rms_db=np.nan, content=content, reason=reasons)
+    numbers = pd.Series(contents.digests(), index=tracks.index)
+    reasons = twins_told(tracks, numbers, once=False)
+    # Who a clip is does not depend on which features lie beside it; twins are one.
+    first = tracks["clip_id"].groupby(numbers.to_numpy()).transform("first")
+    content = first.map(lambda name: hashlib.md5(f"precomputed {name}".encode()).hexdigest())
+    told = tracks.assign(sample_rate=0, n_samples=0, rms_db=np.nan, content=content)
+    told["reason"] = pd.Series(reasons, index=told.index, dtype="string")
     good = told["reason"].isna()
     kept, rejected = told[good], told.loc[~good, ["clip_id", "path", "reason"]]
     return kept[list(CLIPS)].reset_index(drop=True), rejected.reset_index(drop=True)
@@ -167,7 +158,9 @@ def _open_file(path: Path, subset: str) -> Contents:
     with path.open(encoding="utf-8", errors="replace") as file:
         first = file.readline()
     if first.startswith("feature,"):
-        return _open_fma(path, subset)
+        raise SourceError(
+            f"{path} needs tracks.csv beside it: set data.path to their folder, {path.parent}"
+        )
     if path.suffix == ".csv":
         return _open_gtzan(path)
     raise SourceError(f"{path} is neither FMA's features.csv nor GTZAN's {GTZAN_TABLE}")

@@ -14,7 +14,7 @@ from mlflow.types import ColSpec, Schema
 CHAMPION, CHALLENGER = "champion", "challenger"
 SERVED_WITH = (
     "av joblib librosa numpy pandas pyarrow pydantic ruamel.yaml safetensors scikit-learn "
-    "scipy skops soundfile soxr torch tqdm xgboost-cpu xgboost"
+    "scipy skops soundfile soxr torch torchvision tqdm xgboost-cpu xgboost"
 ).split()
 
 
