@@ -36,6 +36,8 @@ def describe_clips(
                 f"descriptors.sample_rate is {settings.sample_rate}: the set {name} needs at "
                 f"least {lowest}"
             )
+    if not settings.sets:
+        return {}  # rather than decode everything for nothing
     recordings = Recording.of(clips)
     index = window_index(clips["clip_id"], recordings, clip)
     describe = partial(
