@@ -21,7 +21,7 @@ def main() -> None:
     sections = ["clip", "descriptors"]
     with track.stage("descriptors", params, sections, [CLIPS, COMPUTED], [DESCRIPTORS]) as run:
         clips = read_table(CLIPS, COLUMNS)
-        DESCRIPTORS.mkdir(parents=True, exist_ok=True)  # there may be nothing to describe
+        DESCRIPTORS.mkdir(parents=True, exist_ok=True)  # there may be spectrograms only, or no set
         if have_sound(clips):
             each = clip_map(params.compute, "descriptors")
             tables = describe_clips(clips, params.clip, params.descriptors, each)

@@ -83,6 +83,14 @@ def test_an_unknown_set_is_a_fault(clips):
         describe_clips(clips, clip_of(1.0), asked, map)
 
 
+def test_without_a_set_nothing_is_decoded(clips):
+    def refuse(*_):
+        raise AssertionError
+
+    asked = Descriptors(sets=(), sample_rate=RATE)
+    assert describe_clips(clips, clip_of(2.0), asked, refuse) == {}
+
+
 def test_a_set_that_needs_a_higher_rate_is_a_fault(clips):
     asked = Descriptors(sets=("mfcc", "fma"), sample_rate=12_800)
     with pytest.raises(

@@ -211,6 +211,21 @@ def test_windows_of_a_clip_are_averaged():
     np.testing.assert_allclose(scores[0], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("trainable", "note"),
+    [("fc", "untrained weights: this shows"), ("all", "random weights at the start")],
+)
+def test_a_network_whose_layers_stay_random_is_called_untrained(tmp_path, trainable, note):
+    store, clips = collection()
+    split = pd.DataFrame({"clip_id": IDS, "split": "validation", "fold": -1})
+    only = Round(-1, IDS[2:], IDS[:2], IDS[:2])
+    settings = SETTINGS.model_copy(update={"trainable": trainable, "epochs": 1})
+    done = finetune(
+        "small", store, clips, split, [only], settings, START, tmp_path, lambda *_: None
+    )
+    assert done.note.startswith(note)
+
+
 def test_with_folds_every_clip_is_predicted_once_by_a_network_that_has_not_seen_it(
     tmp_path, monkeypatch
 ):

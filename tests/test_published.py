@@ -21,5 +21,12 @@ def test_every_figure_has_its_protocol_and_its_source(collection):
     assert not found.duplicated(["model", "by", "protocol"]).any()
 
 
+def test_figures_stand_under_the_name_of_what_was_measured():
+    found = published_on("fma-small").set_index("model")["accuracy"]
+    assert found["fma_mfcc/svc_rbf"] == 46.38  # S1's 140 MFCCs are FMA's, not those of the set mfcc
+    assert found["one of six image networks"] == 44.4  # S2 does not say which
+    assert not found.index.str.startswith(("mfcc/", "finetune/resnet")).any()
+
+
 def test_nothing_is_published_on_a_collection_of_one_s_own():
     assert published_on("my-music").empty

@@ -1,51 +1,169 @@
-"""Recipes: each must be one that params.yaml takes, whole and as it is written."""
+"""Recipes: each must be one that DVC and params.yaml take, and ask for what it needs alone."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from genre_pred.embed import BACKBONES
+from genre_pred.evaluate import is_reproduction
 from genre_pred.faults import Fault
+from genre_pred.features import named_features
+from genre_pred.finetune import NETWORKS, front_end_of
+from genre_pred.judge.published import published_on
 from genre_pred.params import Params, read_params
 from genre_pred.recipes import describe, experiment, read_recipe, recipe_names
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "recipes"
+NAMES = recipe_names(RECIPES)
+OF_THE_FIELD = [name for name in NAMES if name.startswith(("s1-", "s2-", "s3-", "s4"))]
 
 
-def with_settings(settings) -> Params:
-    """params.yaml with dotted keys changed, as DVC would change it."""
-    written = read_params(ROOT / "params.yaml").model_dump()
+def told_to_dvc(name: str, settings: dict) -> list[str]:
+    words = experiment(name, settings)
+    return [words[i + 1] for i, word in enumerate(words) if word == "-S"]
+
+
+@pytest.fixture
+def params_of(tmp_path):
+    """Gives the params of a recipe: params.yaml as DVC changes it."""
+
+    def run(name: str) -> Params:
+        path = tmp_path / "params.yaml"
+        shutil.copy(ROOT / "params.yaml", path)
+        apply_overrides(path, told_to_dvc(name, read_recipe(name, RECIPES)))
+        return read_params(path)
+
+    return run
+
+
+def trained_by(params: Params) -> list[str]:
+    """The models that a recipe trains, but floors, which compete with nobody."""
+    classical = params.classical
+    floors = [name for name in classical.features if _approach(name) == "floor"]
+    features = [name for name in classical.features if name not in floors]
+    return [f"{each}/{one}" for each in features for one in classical.classifiers] + [
+        f"finetune/{network}" for network in params.finetune.networks
+    ]
+
+
+def _approach(features: str) -> str:
+    known = named_features(features)
+    assert known, features
+    return known.approach
+
+
+def needed(params: Params) -> dict[str, set[str]]:
+    """What features and networks read of the stages before; where there is no sound, nothing."""
+    networks = {name: NETWORKS[name] for name in params.finetune.networks}
+    front_ends = {front_end_of(name, params.finetune) for name in networks}
+    backbones, sets = set(), set()
+    for name in params.classical.features:
+        read = named_features(name)
+        assert read, name
+        match read.kind:
+            case "mel":
+                front_ends.add(read.origin)
+            case "embeddings":
+                backbones.add(read.origin)
+                front_ends.add(BACKBONES[read.origin].front_end)
+            case "descriptors":
+                sets.add(read.origin)
+            case "finetuned":
+                assert params.finetune.embed
+                assert read.origin in networks
+    if params.data.source == "precomputed":
+        front_ends, backbones, sets = set(), set(), set()
+    weights = backbones | {network.backbone for network in networks.values() if network.backbone}
+    return {"front_ends": front_ends, "backbones": backbones, "sets": sets, "weights": weights}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_is_a_valid_set_of_params_and_says_what_it_is(name, params_of):
+    settings = read_recipe(name, RECIPES)
+    written = params_of(name).model_dump(mode="json")
     for key, value in settings.items():
-        *sections, name = key.split(".")
-        place = written
-        for section in sections:
-            place = place[section]
-        assert name in place, key
-        place[name] = value
-    return Params.model_validate(written)
-
-
-@pytest.mark.parametrize("name", recipe_names(RECIPES))
-def test_a_recipe_is_a_valid_set_of_params_and_says_what_it_is(name):
-    with_settings(read_recipe(name, RECIPES))
+        found = written
+        for part in key.split("."):
+            found = found[part]
+        assert found == value, key
     assert len(describe(name, RECIPES)) > 20
 
 
-@pytest.mark.parametrize("name", recipe_names(RECIPES))
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_asks_for_what_it_needs_and_no_more(name, params_of):
+    params = params_of(name)
+    asked = {
+        "front_ends": set(params.mel.front_ends),
+        "backbones": set(params.embed.backbones),
+        "sets": set(params.descriptors.sets),
+        # Nothing that a recipe reads starts from random weights.
+        "weights": {
+            key.removeprefix("weights.")
+            for key in read_recipe(name, RECIPES)
+            if key.startswith("weights.")
+        },
+    }
+    assert asked == needed(params)
+    assert params.finetune.embed == any("_finetuned" in it for it in params.classical.features)
+
+
+@pytest.mark.parametrize("name", OF_THE_FIELD)
+def test_a_system_of_the_field_is_a_reproduction_and_no_candidate(name, params_of):
+    params = params_of(name)
+    candidates = {it for it in trained_by(params) if not is_reproduction(it, params.evaluate)}
+    if name == "s1-finetuned-embedding":  # the next step was not published
+        assert {it.split("/")[0] for it in candidates} == {
+            "vggish_finetuned",
+            "vggish_finetuned_pca",
+        }
+    else:
+        assert not candidates
+
+
+@pytest.mark.parametrize("collection", ["fma-small", "gtzan"])
+def test_every_published_figure_of_a_model_of_ours_is_within_reach_of_a_recipe(
+    collection, params_of
+):
+    classifiers = set(read_params(ROOT / "params.yaml").classical.model_dump())
+    ours = set()
+    for model in published_on(collection)["model"]:
+        first, _, last = model.partition("/")
+        if (first == "finetune" and last in NETWORKS) or named_features(first):
+            assert last in classifiers | set(NETWORKS), model
+            ours.add(model)
+        else:
+            assert not last, f"{model} looks like one of ours"
+    assert ours
+    within_reach: set[str] = set()
+    for name in OF_THE_FIELD:
+        params = params_of(name)
+        if params.data.collection == collection:
+            within_reach.update(trained_by(params))
+    assert ours <= within_reach
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_dvc_is_told_is_what_the_recipe_says(name):
     settings = read_recipe(name, RECIPES)
-    words = experiment(name, settings)
-    told = [words[i + 1] for i, word in enumerate(words) if word == "-S"]
-    parsed = OverridesParser.create().parse_overrides(told)
+    parsed = OverridesParser.create().parse_overrides(told_to_dvc(name, settings))
     assert {it.key_or_group: it.value() for it in parsed} == settings
 
 
 def test_words_and_lists_arrive_as_they_are():
     settings = {"data.path": "/my 'own' \"music\", all", "classical.search": {"knn": {"k": [1, 2]}}}
-    words = experiment("x", settings)
-    parsed = OverridesParser.create().parse_overrides([words[6], words[8]])
+    parsed = OverridesParser.create().parse_overrides(told_to_dvc("x", settings))
     assert {it.key_or_group: it.value() for it in parsed} == settings
+
+
+def test_the_readme_tells_of_every_recipe_and_of_no_other():
+    section = (ROOT / "README.md").read_text().partition("### Systems of the field")[2]
+    table = [line for line in section.partition("\n### ")[0].splitlines() if line.startswith("| `")]
+    told = [word for line in table for word in line.split("|")[1].split("`")[1::2]]
+    assert sorted(told) == NAMES
 
 
 def test_an_unknown_recipe_names_those_there_are(tmp_path):

@@ -1,6 +1,7 @@
 """Weights: seeded, fetched, verified, and refused with a way on."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import nn
 from genre_pred.fetch import FetchError
 from genre_pred.nets import weights
 from genre_pred.nets.published import IMAGENET, WEIGHTS, Weights, published_weights
-from genre_pred.nets.weights import WeightsError, check_vggish, load_weights
+from genre_pred.nets.weights import WeightsError, check_vggish, load_weights, note_on
 
 
 def small_net() -> nn.Sequential:
@@ -150,6 +151,66 @@ def test_weights_without_a_published_hash_say_that_they_are_unchecked(
     digest = hashlib.sha256((cache / "net.pth").read_bytes()).hexdigest()
     assert line == f"audioset sha256:{digest[:8]}… (unchecked: its publisher tells none)"
     assert same(net, state)
+
+
+def saved(state: dict[str, torch.Tensor]) -> bytes:
+    raw = io.BytesIO()
+    torch.save(state, raw)
+    return raw.getvalue()
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"<!DOCTYPE html><title>Sign in</title>", saved({"else": torch.zeros(1)})]
+)
+def test_a_wrong_download_without_a_published_hash_is_not_kept(
+    wrong: bytes, cache: Path, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.mkdir()
+    arriving = [wrong, saved(state)]
+
+    def bring(url: str, target: Path, **_: object) -> Path:
+        if not target.exists():
+            target.write_bytes(arriving.pop(0))
+        return target
+
+    monkeypatch.setitem(WEIGHTS, "small", {"audioset": Weights("http://x.org/net.pth", None, None)})
+    monkeypatch.setattr(weights, "fetch", bring)
+    net = small_net()
+    with pytest.raises(
+        WeightsError, match=r"http://x\.org/net\.pth, and was removed: the next run"
+    ):
+        load_weights(net, "small", "audioset", 0)
+    assert not (cache / "net.pth").exists()
+    load_weights(net, "small", "audioset", 0)
+    assert same(net, state)
+
+
+def test_what_has_the_published_hash_and_what_is_one_s_own_is_never_removed(
+    cache: Path, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.mkdir()
+    path = cache / "net.pth"
+    torch.save(state | {"9.bias": torch.zeros(7)}, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    published = Weights("http://127.0.0.1:9/net.pth", digest[:8], None)
+    monkeypatch.setitem(WEIGHTS, "small", {"audioset": published})
+    for which in ("audioset", str(path)):
+        with pytest.raises(WeightsError, match="unknown to it$"):
+            load_weights(small_net(), "small", which, 0)
+        assert path.exists()
+
+
+def test_only_three_published_weights_have_no_hash() -> None:
+    unhashed = {name for name, them in WEIGHTS.items() if not them["audioset"].sha256_prefix}
+    assert unhashed == {"mn10", "mn20", "mn40"}  # as the README says
+
+
+def test_results_of_random_weights_say_so_as_far_as_it_matters() -> None:
+    untrained = "untrained weights: this shows the machinery, not what {} can do"
+    assert note_on("random", "vggish") == untrained.format("VGGish")
+    assert note_on("random", "resnet18") == untrained.format("resnet18")
+    assert note_on("random", "resnet18", trained_whole=True) == "random weights at the start"
+    assert note_on("imagenet", "resnet18") == note_on("mine.pth", "vggish") == ""
 
 
 def test_addresses_and_hashes_of_imagenets_weights_are_torchvisions() -> None:

@@ -37,7 +37,7 @@ def describe_clips(
                 f"least {lowest}"
             )
     if not settings.sets:
-        return {}
+        return {}  # rather than decode everything for nothing
     recordings = Recording.of(clips)
     index = window_index(clips["clip_id"], recordings, clip)
     describe = partial(

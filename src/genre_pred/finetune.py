@@ -57,7 +57,8 @@ def build_network(
 def _note(name: str, settings: Finetune, start: Weights) -> str:
     backbone = NETWORKS[name].backbone
     if backbone:
-        return note_on(start.of(backbone), backbone)
+        trained_whole = settings.trainable == "all"
+        return note_on(start.of(backbone), backbone, trained_whole=trained_whole)
     if settings.trainable == "all":
         return ""
     return f"its convolutions are random, because finetune.trainable was {settings.trainable}"

@@ -67,7 +67,9 @@ def experiment(name: str, settings: Mapping[str, Any]) -> list[str]:
     """
     words = ["dvc", "exp", "run", "--message", name]
     for key, value in settings.items():
-        words += ["-S", f"{key}={_in_hydra(value)}"]
+        # Hydra sets only keys that there are, those within a mapping too; ++ adds what is missing.
+        force = "++" if isinstance(value, Mapping) else ""
+        words += ["-S", f"{force}{key}={_in_hydra(value)}"]
     return words
 
 

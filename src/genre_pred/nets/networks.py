@@ -47,6 +47,6 @@ NETWORKS: dict[str, Network] = {
     ),
     **{name: _on_efficientat(name) for name in WIDTHS},
     **{name: Network(PICTURES, name, _of_genres(net)) for name, net in IMAGE_NETWORKS.items()},
-    "cnn_mel": Network(PICTURES, None, lambda shape, _, n_genres: CnnMel(shape[2], n_genres)),
+    "cnn_mel": Network(PICTURES, None, _of_genres(CnnMel)),
     "s4_cnn": Network(PICTURES, None, _of_genres(S4Cnn)),
 }

@@ -39,7 +39,8 @@ def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
         A line that says what was loaded, the same on every machine.
 
     Raises:
-        WeightsError: If the weights cannot be had, or their keys or shapes are not the network's.
+        WeightsError: If the weights cannot be had, or their keys or shapes are not the network's. A
+            download without a published hash is then removed, and the next call fetches it anew.
     """
     if which == "random":
         _initialise(net, seed)
@@ -50,10 +51,19 @@ def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
     if not path.is_file():
         names = ", ".join(["random", *known])
         raise WeightsError(f"{which!r} is no file of weights; {backbone} also knows {names}")
-    state = _read_state(path)
-    if backbone in IMAGENET:
-        state = _as_torchvision_names(state, IMAGENET[backbone].replaced)
-    _load_matching(net, state, path)
+    try:
+        state = _read_state(path)
+        if backbone in IMAGENET:
+            state = _as_torchvision_names(state, IMAGENET[backbone].replaced)
+        _load_matching(net, state, path)
+    except WeightsError as error:
+        if not published or published.sha256_prefix:
+            raise
+        # Nothing but its contents could tell that it is another file, say a page of HTML.
+        path.unlink(missing_ok=True)
+        raise WeightsError(
+            f"{error}\n  it came from {published.url}, and was removed: the next run fetches it"
+        ) from error
     if published and published.sha256_prefix:  # which fetch has just compared
         return f"{which} sha256:{published.sha256_prefix}…"
     with path.open("rb") as file:
@@ -63,9 +73,17 @@ def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
     return f"{path.name} sha256:{digest[:8]}…"
 
 
-def note_on(which: str, backbone: str) -> str:
-    """What must stand beside every result of these weights; empty for trained ones."""
-    return _untrained_note(backbone) if which == "random" else ""
+def note_on(which: str, backbone: str, *, trained_whole: bool = False) -> str:
+    """What must stand beside every result of these weights; empty for published ones.
+
+    Args:
+        which: As in load_weights.
+        backbone: Likewise.
+        trained_whole: Whether all layers learn from the collection, so that none stays random.
+    """
+    if which != "random":
+        return ""
+    return "random weights at the start" if trained_whole else _untrained_note(backbone)
 
 
 def check_vggish(which: str) -> list[tuple[str, float, float, bool]]:
