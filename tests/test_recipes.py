@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from genre_pred.faults import Fault
 from genre_pred.params import Params, read_params
-from genre_pred.recipes import describe, experiment, read_recipe, recipe_names
+from genre_pred.recipes import describe, experiment, read_recipe, recipe_names, with_changes
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "recipes"
@@ -57,3 +57,12 @@ def test_an_unknown_recipe_names_those_there_are(tmp_path):
     (tmp_path / "bad.yaml").write_text("- 1\n")
     with pytest.raises(Fault, match="must hold settings"):
         read_recipe("bad", tmp_path)
+
+
+def test_a_command_takes_further_settings_that_it_does_not_say_itself():
+    command = "dvc exp run -S 'classical.classifiers=[knn]'"
+    changed = {"classical.classifiers": ["qda"], "classical.knn.n_neighbors": 9}
+    assert with_changes(command, changed) == (
+        "dvc exp run -S classical.knn.n_neighbors=9 -S 'classical.classifiers=[knn]'"
+    )
+    assert with_changes(command, {}) == command
