@@ -9,9 +9,9 @@ from genre_pred import track
 from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.audio.patches import open_patches, stored_patches
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import genres_of, read_table, write_table
+from genre_pred.clips import VALIDATION, genres_of, have_sound, read_table, write_table
 from genre_pred.draw import draw_classes, draw_histories, draw_spectrograms, draw_verdict
-from genre_pred.evaluate import genre_table, judge_models, judging_set
+from genre_pred.evaluate import genre_table, judge_models, judging_set, with_prices
 from genre_pred.faults import run_stage
 from genre_pred.files import written_whole
 from genre_pred.models import read_models
@@ -57,10 +57,17 @@ def main() -> None:
         for front_end in stored_patches(DATA / "mel", FRONT_ENDS)[:1]:
             store = open_patches(DATA / "mel" / front_end)
             draw_spectrograms(clips, store, front_end, PLOTS)
+        run.tags({"validation_set": judging_set(clips, split, VALIDATION)})
+        test_seen = 0
         if judged_on := judging_set(clips, split):
-            seen_by = " ".join(model.identity for model in verdict.best.values())
+            seen_by = " ".join(model.identity[: track.IDENTITY] for model in verdict.tested)
             run.tags({"test_set": judged_on, "test_seen_by": seen_by})
-            run.metrics({"test_seen": len(track.seen_test_set(judged_on))})
+            test_seen = len(track.seen_test_set(judged_on))
+            run.metrics({"test_seen": test_seen})
+        n_clips = len(clips) if have_sound(clips) else 0
+        priced = with_prices(verdict, n_clips, run.ancestry())
+        priced = priced.assign(test_seen=test_seen, collection=params.data.collection)
+        run.table(priced, track.BOARD)
         run.verdict(verdict.metrics)
         run.files(WRITES)
 

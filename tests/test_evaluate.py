@@ -1,5 +1,8 @@
 """The verdict: chosen on validation, told on test, with every look at the test clips counted."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +13,7 @@ from genre_pred.evaluate import (
     judging_set,
     judging_split,
     on_judging_split,
+    with_prices,
 )
 from genre_pred.judge.metrics import score
 from genre_pred.judge.significance import mcnemar
@@ -253,3 +257,57 @@ def test_each_genre_is_scored_on_validation_for_the_best(verdict):
     blues = table.loc[("embedding", "blues")]
     assert (blues["precision"], blues["recall"], blues["f1"]) == (0.75, 0.75, 0.75)
     assert (blues["clips"], blues["model"]) == (20, "early/svc")
+
+
+def test_a_split_other_than_test_has_a_digest_of_its_own():
+    clips = pd.DataFrame({"clip_id": list("ab"), "content": ["x", "y"]})
+    split = pd.DataFrame({"clip_id": list("ab"), "split": ["test", "validation"]})
+    assert judging_set(clips, split, "validation") not in ("", judging_set(clips, split))
+
+
+def test_reproductions_have_looked_at_the_test_clips_too():
+    settings = SETTINGS.model_copy(update={"reproductions": ("late/*", "pca/*")})
+    told = judge(settings=settings)
+    assert [m.name for m in told.tested] == [*(m.name for m in told.best.values()), "late/svc"]
+    assert set(told.board["test_seen"]) == {len(told.best) + 1}
+    scored = told.board.loc[told.board["test_accuracy"].notna(), "model"]
+    assert set(scored) == {m.name for m in told.tested}
+
+
+def test_a_price_is_that_of_the_stages_between_the_files_and_the_model():
+    settings = SETTINGS.model_copy(update={"ensemble": ("embedding", "finetune")})
+    weights = {"network.safetensors": Path("models/finetune/net/network.safetensors")}
+    models = [
+        replace(model("mn04/svc", "embedding", 30), features="mn04"),
+        replace(model("finetune/net", "finetune", 33), network="net"),
+        replace(
+            model("net_finetuned/svc", "finetune", 30), features="net_finetuned", files=weights
+        ),
+        replace(model("mfcc/svc", "descriptors", 26), features="mfcc"),
+        replace(model("log_mel/svc", "floor", 26), features="log_mel"),
+        model("majority", "floor", 20),
+    ]
+    made = {
+        "data/mel": {"seconds": 10.0},
+        "data/embeddings": {"seconds": 30.0},
+        "models/classical": {"seconds.mn04/svc": 2.0, "seconds.net_finetuned/svc": 3.0},
+        "models/finetune": {"seconds.finetune/net": 50.0},
+    }
+    verdict = judge(models, settings)
+    board = with_prices(verdict, 80, made).set_index("model")
+    assert board["clips_per_second"].dropna().to_dict() == {
+        "ensemble": 2.0,
+        "mn04/svc": 2.0,
+        "finetune/net": 8.0,
+        "net_finetuned/svc": 8.0,
+        "log_mel/svc": 8.0,
+    }
+    assert board["train_seconds"].dropna().to_dict() == {
+        "ensemble": 52.0,
+        "mn04/svc": 2.0,
+        "finetune/net": 50.0,
+        "net_finetuned/svc": 53.0,
+    }
+    silent = with_prices(verdict, 0, made)
+    assert silent["clips_per_second"].isna().all()
+    assert with_prices(verdict, 80, {})["train_seconds"].isna().all()

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from genre_pred.params import Data, ParamsError, read_params
+from genre_pred.params import Data, ParamsError, changed_settings, read_params
 
 OWN = Path(__file__).parents[1] / "params.yaml"
 MISSING = object()
@@ -211,3 +211,14 @@ def test_a_name_that_yaml_takes_for_a_date_is_its_text(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(re.sub(r"name: \S+", "name: 2024-01-31", OWN.read_text()))
     assert read_params(path).data.name == "2024-01-31"
+
+
+def test_changed_settings_are_those_of_the_later_file():
+    before = "a: {b: 1, c: [1, 2]}\nclassical: {search: {}, seed: 1}\n"
+    after = "a: {b: 1.5, c: [1, 2]}\nclassical: {search: {knn: {k: [1]}}, seed: 1}\nd: {e: 1}\n"
+    assert changed_settings(before, after) == {
+        "a.b": 1.5,
+        "classical.search": {"knn": {"k": [1]}},
+        "d": {"e": 1},
+    }
+    assert changed_settings(after, after) == {}

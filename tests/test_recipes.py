@@ -14,7 +14,7 @@ from genre_pred.features import named_features
 from genre_pred.finetune import NETWORKS, front_end_of
 from genre_pred.judge.published import published_on
 from genre_pred.params import Params, read_params
-from genre_pred.recipes import describe, experiment, read_recipe, recipe_names
+from genre_pred.recipes import describe, experiment, read_recipe, recipe_names, with_changes
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "recipes"
@@ -175,3 +175,12 @@ def test_an_unknown_recipe_names_those_there_are(tmp_path):
     (tmp_path / "bad.yaml").write_text("- 1\n")
     with pytest.raises(Fault, match="must hold settings"):
         read_recipe("bad", tmp_path)
+
+
+def test_a_command_takes_further_settings_that_it_does_not_say_itself():
+    command = "dvc exp run -S 'classical.classifiers=[knn]'"
+    changed = {"classical.classifiers": ["qda"], "classical.knn.n_neighbors": 9}
+    assert with_changes(command, changed) == (
+        "dvc exp run -S classical.knn.n_neighbors=9 -S 'classical.classifiers=[knn]'"
+    )
+    assert with_changes(command, {}) == command

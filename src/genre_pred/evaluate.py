@@ -1,7 +1,7 @@
 """The verdict on an experiment: who is best of each approach, by how much, how surely."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import combinations
@@ -28,11 +28,15 @@ class Verdict:
     Attributes:
         board: The leaderboard, best first.
         best: The best model of each approach, chosen on validation and scored on test.
+        models: All that were judged, with the ensemble.
+        tested: Those that were scored on the judging clips: the best, and the reproductions.
         metrics: reports/metrics.json: what `dvc metrics diff` and `dvc exp show` compare.
     """
 
     board: pd.DataFrame
     best: dict[str, Model]
+    models: list[Model]
+    tested: list[Model]
     metrics: dict[str, Any]
 
 
@@ -77,17 +81,19 @@ def judge_models(
     best = {
         approach: named[best_of(eligible, approach)] for approach in sorted(set(scored["approach"]))
     }
+    tested = [m for m in models if m.name in repeated and m.predictions is not None]
     members = [best[approach] for approach in settings.ensemble if approach in best]
     if len(members) > 1:
         best[ENSEMBLE] = ensemble_of(members)
         models = [*models, best[ENSEMBLE]]
+    tested = [*best.values(), *tested]
     board = leaderboard(
         *_entries(models),
         truth,
         genres,
         **terms,
-        score_test_of=[model.name for model in best.values()] + repeated,
-        test_seen=len(best),
+        score_test_of=[model.name for model in tested],
+        test_seen=len(tested),
     )
     board["note"] = [
         "; ".join(filter(None, [REPRODUCTION if model in repeated else "", note]))
@@ -102,7 +108,7 @@ def judge_models(
     rivals = [best[approach] for approach in candidates if approach in best]
     for one, other in combinations(rivals, 2):
         metrics[f"{other.approach}_minus_{one.approach}"] = _difference(other, one, truth, settings)
-    return Verdict(board, best, metrics)
+    return Verdict(board, best, list(models), tested, metrics)
 
 
 def is_reproduction(model: str, settings: Evaluate) -> bool:
@@ -118,10 +124,63 @@ def _entries(models: Sequence[Model]) -> tuple[list[Entry], dict[str, pd.DataFra
     return entries, {m.name: m.predictions for m in models if m.predictions is not None}
 
 
-def judging_set(clips: pd.DataFrame, split: pd.DataFrame) -> str:
-    """A digest of the test clips' sound, by which their use is counted; empty without any."""
-    test = clips["clip_id"].isin(split.loc[split["split"] == TEST, "clip_id"])
-    contents = sorted(clips.loc[test, "content"])
+def with_prices(
+    verdict: Verdict, n_clips: int, made: Mapping[str, Mapping[str, float]]
+) -> pd.DataFrame:
+    """The leaderboard with what each model costs, so far as it is known.
+
+    Args:
+        verdict: Who was judged.
+        n_clips: Of the collection's clips that were turned from sound into features; 0 for what
+            others computed.
+        made: By path, the metrics of the run that made it: see `track.StageRun.ancestry`.
+
+    Returns:
+        The board with train_seconds (an average takes what all its members take) and
+        clips_per_second: of the way from files to what the model reads, for all front ends and
+        backbones that were asked for together; NaN where it is unknown, or no clip is read.
+    """
+    models = {model.name: model for model in verdict.models}
+    prices = [
+        (_train_seconds(models[name], made), _clips_per_second(models[name], n_clips, made))
+        for name in verdict.board["model"]
+    ]
+    seconds, speed = zip(*prices, strict=True)
+    return verdict.board.assign(train_seconds=seconds, clips_per_second=speed)
+
+
+def _train_seconds(model: Model, made: Mapping[str, Mapping[str, float]]) -> float:
+    if model.members:
+        return sum(_train_seconds(member, made) for member in model.members)
+    network = f"finetune/{model.network}"
+    if model.approach == "finetune" and not model.network:  # a classifier on what one has learnt
+        network = f"finetune/{model.files['network.safetensors'].parent.name}"
+    own = made.get("models/classical", {}).get(f"seconds.{model.name}", float("nan"))
+    below = made.get("models/finetune", {}).get(f"seconds.{network}", float("nan"))
+    if model.approach != "finetune":
+        return own
+    return below if model.network else own + below
+
+
+def _clips_per_second(model: Model, n_clips: int, made: Mapping[str, Mapping[str, float]]) -> float:
+    paths = {path for each in model.members or [model] for path in _made_from_sound(each)}
+    seconds = sum(made.get(path, {}).get("seconds", float("nan")) for path in paths)
+    return n_clips / seconds if n_clips and paths else float("nan")
+
+
+def _made_from_sound(model: Model) -> list[str]:
+    """The outputs of the stages between the files and what a model reads."""
+    if not (model.features or model.network):
+        return []  # the majority class
+    if model.approach == "descriptors":
+        return ["data/descriptors"]
+    return ["data/mel", "data/embeddings"] if model.approach == "embedding" else ["data/mel"]
+
+
+def judging_set(clips: pd.DataFrame, split: pd.DataFrame, side: str = TEST) -> str:
+    """A digest of a split's sound, by which the use of its clips is counted; empty without any."""
+    judges = clips["clip_id"].isin(split.loc[split["split"] == side, "clip_id"])
+    contents = sorted(clips.loc[judges, "content"])
     return hashlib.sha256(" ".join(contents).encode()).hexdigest()[:16] if contents else ""
 
 

@@ -5,6 +5,7 @@ it is. It is run as a DVC experiment, so that its runs stand beside all others.
 """
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 from genre_pred.faults import Fault
 
 RECIPES = Path("recipes")
+EXP_RUN = ("dvc", "exp", "run")
 
 
 def recipe_names(folder: Path = RECIPES) -> list[str]:
@@ -65,7 +67,24 @@ def experiment(name: str, settings: Mapping[str, Any]) -> list[str]:
     Returns:
         Its words: dvc exp run -S KEY=VALUE ...
     """
-    words = ["dvc", "exp", "run", "--message", name]
+    return [*EXP_RUN, "--message", name, *_overrides(settings)]
+
+
+def with_changes(command: str, settings: Mapping[str, Any]) -> str:
+    """A command `dvc exp run -S ...` with further settings, where it does not say them itself.
+
+    Args:
+        command: As the leaderboard has it.
+        settings: Dotted keys of params.yaml and their values.
+    """
+    said = shlex.split(command)[len(EXP_RUN) :]
+    keys = {word.split("=")[0].lstrip("+") for word in said}
+    further = {key: value for key, value in settings.items() if key not in keys}
+    return shlex.join([*EXP_RUN, *_overrides(further), *said])
+
+
+def _overrides(settings: Mapping[str, Any]) -> list[str]:
+    words = []
     for key, value in settings.items():
         # Hydra sets only keys that there are, those within a mapping too; ++ adds what is missing.
         force = "++" if isinstance(value, Mapping) else ""

@@ -1,8 +1,12 @@
 """Commands about the comparison itself: leaderboard, recipe, leakage, weights."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pandas as pd
@@ -11,47 +15,84 @@ from rich.text import Text
 from genre_pred.cli.terminal import show, table
 from genre_pred.faults import Fault
 
+if TYPE_CHECKING:
+    from genre_pred.judge.markdown import Cell
+    from genre_pred.judge.standings import Standing
+
+QUOTED = "Quoted, not measured here, each with a protocol of its own:"
+
 
 @click.command()
+@click.option("--collection", help="Only this one, as fma-small; else all.")
 @click.option("--approach", help="Only this one: embedding, finetune, descriptors, ...")
-@click.option("--top", type=int, help="Only so many rows.")
-def leaderboard(approach: str | None, top: int | None) -> None:
-    """Show this workspace's leaderboard, and what others have published on the collection."""
+@click.option("--top", type=click.IntRange(min=1), help="Only so many rows of each table.")
+@click.option("--markdown", is_flag=True, help="As Markdown, with the commands.")
+@click.option("--commands", is_flag=True, help="Also what to type to see each row again.")
+def leaderboard(
+    collection: str | None, approach: str | None, top: int | None, markdown: bool, commands: bool
+) -> None:
+    """Show the models of all runs, beside what others have published.
+
+    One table for each collection, protocol and set of clips that judged: scores are never ranked
+    across them. reports/leaderboard.csv has those of this workspace alone.
+    """
+    from genre_pred import track
     from genre_pred.judge.published import published_on
-    from genre_pred.params import read_params
+    from genre_pred.judge.standings import narrowed, published_elsewhere, standings
+    from genre_pred.recipes import with_changes
 
-    path = Path("reports/leaderboard.csv")
-    if not path.is_file():
-        raise Fault(f"{path} is missing: run dvc repro first")
-    board = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    collection = read_params().data.collection
-    published = published_on(collection)
-    quoted = published.groupby("model")["accuracy"].max()
-    shown = board[board["approach"] == approach] if approach else board
-    rows = table("model", "approach", "validation", "test", "published", "note")
-    for row in shown.head(top or len(shown)).to_dict("records"):
-        scores = [_with_interval(row, split) for split in ("validation", "test")]
-        quote = f"{quoted[row['model']]:.1f}" if row["model"] in quoted else ""
-        note = "" if pd.isna(row["note"]) else row["note"]
-        rows.add_row(*map(Text, (row["model"], row["approach"], *scores, quote, note)))
-    click.echo(f"{collection}: {board['protocol'].iloc[0]}; artists {board['artists'].iloc[0]}")
+    track.open_store()
+    rows = track.leaderboards()
+    if rows.empty:
+        raise Fault("MLflow holds no leaderboard yet: run dvc repro first")
+    known = sorted(set(rows["collection"]))
+    if collection and collection not in known:
+        raise Fault(f"no run on {collection!r}; there are runs on {', '.join(known)}")
+    rows["command"] = [
+        with_changes(command, json.loads(changed))
+        for command, changed in zip(rows["command"], rows["changed"], strict=True)
+    ]
+    shown = [collection] if collection else known
+    published = {name: published_on(name) for name in shown}
+    found = standings(rows[rows["collection"].isin(shown)], published)
+    tell = _tell_in_markdown if markdown else partial(_tell, commands=commands)
+    for name in shown:
+        own = [standing for standing in found if standing.collection == name]
+        others = published_elsewhere(own, published[name])
+        tell(name, [narrowed(standing, approach, top) for standing in own], others)
+
+
+def _tell(name: str, found: list["Standing"], others: pd.DataFrame, commands: bool) -> None:
+    from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED
+
+    for standing in found:
+        click.echo(f"{name}: {standing.words}")
+        _show(standing.board, OF_ALL_RUNS)
+        if commands:
+            for command in standing.commands:
+                click.echo(command)
+            click.echo()
+    if len(others):
+        click.echo(f"{name}: {QUOTED}")
+        _show(others, PUBLISHED)
+
+
+def _show(board: pd.DataFrame, columns: Mapping[str, "Cell"]) -> None:
+    rows = table(*columns)
+    for _, row in board.iterrows():
+        rows.add_row(*(Text(cell(row)) for cell in columns.values()))
     show(rows)
-    if len(published):
-        theirs = table("published", "%", "protocol", "by", "note")
-        for row in published.to_dict("records"):
-            figure = f"{row['accuracy']:.1f}"
-            theirs.add_row(
-                *map(Text, (row["model"], figure, row["protocol"], row["by"], row["note"]))
-            )
-        click.echo("Quoted, not measured here, each with a protocol of its own:")
-        show(theirs)
 
 
-def _with_interval(row: dict, split: str) -> str:
-    if pd.isna(row[f"{split}_accuracy"]):
-        return ""
-    figures = [f"{100 * row[f'{split}_{name}']:.1f}" for name in ("accuracy", "low", "high")]
-    return "{} [{}, {}]".format(*figures)
+def _tell_in_markdown(name: str, found: list["Standing"], others: pd.DataFrame) -> None:
+    from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, table_of
+
+    click.echo(f"## {name}\n")
+    for standing in found:
+        click.echo(f"{standing.words}\n\n{table_of(standing.board, OF_ALL_RUNS)}\n")
+        click.echo("\n".join(["```sh", *standing.commands, "```", ""]))
+    if len(others):
+        click.echo(f"{QUOTED}\n\n{table_of(others, PUBLISHED)}\n")
 
 
 @click.command()

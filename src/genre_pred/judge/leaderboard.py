@@ -109,7 +109,7 @@ def leaderboard(
         rows.append(row)
     board = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
     board["artists"] = artists
-    return _best_first(board)
+    return best_first(board)
 
 
 def artists_in_words(truth: pd.DataFrame, grouped: bool) -> str:
@@ -146,10 +146,11 @@ def best_of(board: pd.DataFrame, approach: str) -> str:
     scored = board[(board["approach"] == approach) & board["validation_accuracy"].notna()]
     if scored.empty:
         raise ValueError(f"no model of the approach {approach!r} has a validation score")
-    return str(_best_first(scored)["model"].iloc[0])
+    return str(best_first(scored)["model"].iloc[0])
 
 
-def _best_first(board: pd.DataFrame) -> pd.DataFrame:
+def best_first(board: pd.DataFrame) -> pd.DataFrame:
+    """Order a board: best validation accuracy first, then log-loss, size, name; n/a last."""
     rank = pd.DataFrame(
         {
             "accuracy": -board["validation_accuracy"].astype(float).round(12),

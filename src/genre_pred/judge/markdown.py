@@ -1,24 +1,14 @@
-"""The leaderboard as a table that people read in a README, an issue or a terminal."""
+"""Leaderboards as tables that people read in a README, an issue or a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-HEADER = (
-    "model",
-    "validation accuracy %",
-    "macro F1 %",
-    "log-loss",
-    "calibration error %",
-    "test accuracy %",
-    "training",
-    "size MB",
-    "note",
-)
-LEFT_ALIGNED = ("model", "note")
+Cell = Callable[[pd.Series], str]
+LEFT_ALIGNED = ("model", "artists", "protocol", "by", "run", "note")
 
 
 def to_markdown(board: pd.DataFrame) -> str:
@@ -30,34 +20,34 @@ def to_markdown(board: pd.DataFrame) -> str:
     Returns:
         The text, without a final line break.
     """
-    lines: list[Sequence[str]] = [HEADER, *(_cells(row) for _, row in board.iterrows())]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
-    rule = [
-        "-" * width if name in LEFT_ALIGNED else "-" * (width - 1) + ":"
-        for name, width in zip(HEADER, widths, strict=True)
-    ]
-    table = "\n".join(_line(cells, widths) for cells in [lines[0], rule, *lines[1:]])
+    table = table_of(board, OF_A_RUN)
     return f"{table}\n\n{_footnote(board)}" if len(board) else table
 
 
-def _cells(row: pd.Series) -> tuple[str, ...]:
-    return (
-        _text(row["model"]),
-        _with_interval(row, "validation"),
-        _number(row["validation_macro_f1"], 100, 1),
-        _number(row["validation_log_loss"], 1, 3),
-        _number(row["validation_calibration_error"], 100, 1),
-        _with_interval(row, "test"),
-        _duration(row["train_seconds"]),
-        _number(row["megabytes"], 1, 1),
-        _text(row["note"]),
-    )
+def table_of(board: pd.DataFrame, columns: Mapping[str, Cell]) -> str:
+    """Write rows as a Markdown table.
+
+    Args:
+        board: as `leaderboard.leaderboard` or `standings.standings` returns it.
+        columns: header -> what stands under it of a row: OF_A_RUN or OF_ALL_RUNS.
+
+    Returns:
+        The text, without a final line break.
+    """
+    rows = [[cell(row) for cell in columns.values()] for _, row in board.iterrows()]
+    lines: list[Sequence[str]] = [[*columns], *([_escaped(c) for c in cells] for cells in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
+    rule = [
+        "-" * width if name in LEFT_ALIGNED else "-" * (width - 1) + ":"
+        for name, width in zip(columns, widths, strict=True)
+    ]
+    return "\n".join(_line(cells, widths, [*columns]) for cells in [lines[0], rule, *lines[1:]])
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _line(cells: Sequence[str], widths: Sequence[int], header: Sequence[str]) -> str:
     padded = [
         cell.ljust(width) if name in LEFT_ALIGNED else cell.rjust(width)
-        for cell, width, name in zip(cells, widths, HEADER, strict=True)
+        for cell, width, name in zip(cells, widths, header, strict=True)
     ]
     return f"| {' | '.join(padded)} |"
 
@@ -71,20 +61,31 @@ def _footnote(board: pd.DataFrame) -> str:
     return f"{words}. In brackets the interval over artists, or over clips where they are unknown."
 
 
-def _with_interval(row: pd.Series, split: str) -> str:
-    if pd.isna(row[f"{split}_accuracy"]):
-        return "-" if split == "test" else "n/a"
-    accuracy, low, high = (
-        _number(row[f"{split}_{name}"], 100, 1) for name in ("accuracy", "low", "high")
-    )
-    return f"{accuracy} [{low}, {high}]"
+def _with_interval(split: str) -> Cell:
+    def cell(row: pd.Series) -> str:
+        if pd.isna(row[f"{split}_accuracy"]):
+            return "-" if split == "test" else "n/a"
+        accuracy, low, high = (
+            f"{row[f'{split}_{name}'] * 100:.1f}" for name in ("accuracy", "low", "high")
+        )
+        return f"{accuracy} [{low}, {high}]"
+
+    return cell
 
 
-def _number(value: Any, factor: float, digits: int) -> str:
-    return "-" if pd.isna(value) else f"{value * factor:.{digits}f}"
+def _number(column: str, factor: float, digits: int) -> Cell:
+    def cell(row: pd.Series) -> str:
+        return "-" if pd.isna(row[column]) else f"{row[column] * factor:.{digits}f}"
+
+    return cell
 
 
-def _duration(seconds: Any) -> str:
+def _text(column: str) -> Cell:
+    return lambda row: "" if pd.isna(row[column]) else " ".join(str(row[column]).split())
+
+
+def _duration(row: pd.Series) -> str:
+    seconds: Any = row["train_seconds"]
     if pd.isna(seconds):
         return "-"
     if seconds < 60:
@@ -92,5 +93,50 @@ def _duration(seconds: Any) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
-def _text(value: Any) -> str:
-    return "" if pd.isna(value) else " ".join(str(value).replace("|", "\\|").split())
+def _clips(row: pd.Series) -> str:
+    judged = f"{row['clips']:.0f}"
+    return f"{judged} + {row['test_clips']:.0f}" if row["test_clips"] else judged
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+MACRO_F1 = _number("validation_macro_f1", 100, 1)
+LOG_LOSS = _number("validation_log_loss", 1, 3)
+SIZE = _number("megabytes", 1, 1)
+OF_A_RUN: Mapping[str, Cell] = {
+    "model": _text("model"),
+    "validation accuracy %": _with_interval("validation"),
+    "macro F1 %": MACRO_F1,
+    "log-loss": LOG_LOSS,
+    "calibration error %": _number("validation_calibration_error", 100, 1),
+    "test accuracy %": _with_interval("test"),
+    "training": _duration,
+    "size MB": SIZE,
+    "note": _text("note"),
+}
+OF_ALL_RUNS: Mapping[str, Cell] = {
+    "model": _text("model"),
+    "validation %": _with_interval("validation"),
+    "test %": _with_interval("test"),
+    "macro F1 %": MACRO_F1,
+    "log-loss": LOG_LOSS,
+    "clips": _clips,  # of validation + test
+    "artists": _text("artists"),
+    "test seen": _number("test_seen", 1, 0),
+    "training": _duration,
+    "clips/s": _number("clips_per_second", 1, 1),
+    "size MB": SIZE,
+    "published %": _number("published", 1, 1),
+    "by": _text("by"),
+    "run": _text("run"),
+    "note": _text("note"),
+}
+PUBLISHED: Mapping[str, Cell] = {
+    "model": _text("model"),
+    "published %": _number("accuracy", 1, 1),
+    "protocol": _text("protocol"),
+    "by": _text("by"),
+    "note": _text("note"),
+}

@@ -14,17 +14,20 @@ from genre_pred.track.registry import (
     version_at,
     versions,
 )
-from genre_pred.track.runs import StageRun, seen_test_set, stage
+from genre_pred.track.runs import BOARD, IDENTITY, StageRun, leaderboards, seen_test_set, stage
 from genre_pred.track.store import lock, open_store
 
 __all__ = [
+    "BOARD",
     "CHALLENGER",
     "CHAMPION",
+    "IDENTITY",
     "StageRun",
     "crown",
     "drop_alias",
     "fetch_version",
     "history",
+    "leaderboards",
     "lock",
     "log_candidate",
     "open_store",

@@ -1,25 +1,32 @@
 """Runs: a pipeline execution is one parent run, each stage its child."""
 
+import json
 import os
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd
 import psutil
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 
 from genre_pred.files import digest
-from genre_pred.params import Params
+from genre_pred.params import Params, changed_settings
 from genre_pred.track.registry import requirements
 from genre_pred.track.store import lock, open_experiment
 
 PARENT = "mlflow.parentRunId"
 EXECUTION = "genre_pred.execution"
+CHANGED = "genre_pred.changed"
+IDENTITY = 16  # characters of a digest that are enough to know a model; a tag holds 8,000
+BOARD = "leaderboard/leaderboard.csv"
 
 
 class StageRun:
@@ -33,6 +40,29 @@ class StageRun:
         """Remember metrics; they are sent in one batch when the stage ends."""
         now = int(time.time() * 1000)
         self._metrics += [Metric(key, float(value), now, step) for key, value in figures.items()]
+
+    def table(self, table: pd.DataFrame, name: str) -> None:
+        """Log a table as a CSV file."""
+        mlflow.MlflowClient().log_text(self.run_id, table.to_csv(index=False), name)
+
+    def ancestry(self) -> dict[str, dict[str, float]]:
+        """The metrics of the runs that made what this run has read, and what those have read.
+
+        They are found by the digests, so also where a stage was restored from DVC's cache.
+
+        Returns:
+            By path, as data/mel, the metrics of the newest finished run that wrote these bytes;
+            without the paths of which no run is known.
+        """
+        found: dict[str, dict[str, float]] = {}
+        waiting = [mlflow.MlflowClient().get_run(self.run_id)]
+        while waiting:
+            for path, made in _inputs(waiting.pop()).items():
+                wrote = f"tags.`out:{path}` = '{made}' and attributes.status = 'FINISHED'"
+                if path not in found and (makers := _search(wrote, limit=1)):
+                    found[path] = dict(makers[0].data.metrics)
+                    waiting += makers
+        return found
 
     def verdict(self, figures: Mapping[str, Any]) -> None:
         """Remember nested figures, also with the parent run: there experiments are compared."""
@@ -124,10 +154,50 @@ def stage(
 
 def seen_test_set(test_set: str) -> set[str]:
     """The identities of all models that have been scored on a test set so far."""
+    runs = _search(f"tags.test_set = '{test_set}'")
+    # Earlier runs have noted the identities in full.
+    return {seen[:IDENTITY] for run in runs for seen in run.data.tags["test_seen_by"].split()}
+
+
+def leaderboards() -> pd.DataFrame:
+    """Every row of the leaderboards of all finished runs of evaluate, the newest run first.
+
+    Returns:
+        As the stage has logged them, and: validation_set and test_set (digests of the clips that
+        judged, empty without), run (its DVC experiment or commit), changed (the settings that
+        differed from that commit's, as JSON), started (a time). No row where there is no such
+        run; runs of old that have logged no table are passed over.
+    """
+    client = mlflow.MlflowClient()
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # one for each small file tells nothing
+    tables = []
+    for run in _search("tags.stage = 'evaluate' and attributes.status = 'FINISHED'"):
+        run_id, tags = run.info.run_id, run.data.tags
+        logged = client.list_artifacts(run_id, str(Path(BOARD).parent))
+        if BOARD not in {file.path for file in logged}:
+            continue
+        text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{BOARD}")
+        told = {key: tags.get(key, "") for key in ("validation_set", "test_set")}
+        told["run"] = client.get_run(tags[PARENT]).info.run_name
+        told["changed"] = tags.get(CHANGED, "{}")
+        started = pd.Timestamp(run.info.start_time, unit="ms")
+        table = pd.read_csv(StringIO(text), keep_default_na=False, na_values=[""])
+        tables.append(table.assign(**told, started=started))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _inputs(run: Run) -> dict[str, str]:
+    """The paths that a run has read, and their digests."""
+    tags = run.data.tags.items()
+    return {key.removeprefix("in:"): value for key, value in tags if key.startswith("in:")}
+
+
+def _search(wanted: str, limit: int = 10_000) -> list[Run]:
+    """Runs of all experiments, the newest first."""
     client = mlflow.MlflowClient()
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    runs = client.search_runs(experiments, f"tags.test_set = '{test_set}'", max_results=10_000)
-    return {seen for run in runs for seen in run.data.tags["test_seen_by"].split()}
+    newest = ["attributes.start_time DESC"]
+    return list(client.search_runs(experiments, wanted, max_results=limit, order_by=newest))
 
 
 def _model_name(name: str) -> str:
@@ -187,12 +257,25 @@ def _alive(key: str) -> bool:
 
 
 def _lineage() -> dict[str, str]:
-    return {"commit": _commit(), "dvc_experiment": os.environ.get("DVC_EXP_NAME", "")}
+    return {
+        "commit": _commit(),
+        "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
+        CHANGED: json.dumps(_changed()),
+    }
 
 
 def _commit() -> str:
     told = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return told.stdout.strip() or "no commit"
+
+
+def _changed() -> dict[str, Any]:
+    """The settings that differ from those of the commit, as by dvc exp run -S."""
+    before = ["git", "show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml"]
+    told = subprocess.run(before, capture_output=True, text=True, check=False)
+    if told.returncode:  # no repository, or none of the commit's files at hand
+        return {}
+    return changed_settings(told.stdout, Path("params.yaml").read_text())
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

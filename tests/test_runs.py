@@ -1,0 +1,164 @@
+"""What MLflow remembers of the stages, read back from a real store."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from genre_pred import track
+from genre_pred.cli import main
+from genre_pred.faults import Fault
+from genre_pred.track.runs import BOARD
+
+SETTINGS = Path(__file__).parents[1] / "params.yaml"
+MEL, EMBEDDINGS = Path("data/mel"), Path("data/embeddings")
+
+
+@pytest.fixture(autouse=True)
+def repository(tmp_path, monkeypatch):
+    """A repository whose params.yaml is committed, with a store of its own."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    for name in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(SETTINGS.read_text())
+    me = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+    for words in (["init", "-q"], ["add", "params.yaml"], [*me, "commit", "-qm", "first"]):
+        subprocess.run(["git", *words], check=True)
+    yield tmp_path
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def write(path, text):
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "table").write_text(text)
+    return path
+
+
+def run_stage(params, name, reads=(), writes=(), metrics=None, board=None, tags=None):
+    with track.stage(name, params, ["evaluate"], reads, writes) as run:
+        run.metrics(metrics or {})
+        run.tags(tags or {})
+        if board is not None:
+            run.table(board, BOARD)
+        return run.ancestry()
+
+
+def board_of(*models, **changes):
+    columns = [f"{side}_{name}" for side in ("validation", "test")
+               for name in ("accuracy", "low", "high", "macro_f1", "log_loss")]  # fmt: skip
+    told = {"approach": "embedding", "clips": 8, "test_clips": 8, "test_seen": 1,
+            "protocol": "publisher", "artists": "grouped", "train_seconds": 2.0,
+            "clips_per_second": 3.0, "megabytes": 1.0, "note": None, "collection": "demo",
+            "command": "dvc exp run -S 'classical.classifiers=[knn]'"}  # fmt: skip
+    rows = [dict.fromkeys(columns, 0.5) | {"model": model} | told | changes for model in models]
+    return pd.DataFrame(rows)
+
+
+def test_what_made_an_input_is_found_by_its_bytes_through_all_stages(params):
+    write(MEL, "patches"), write(EMBEDDINGS, "embeddings")
+    run_stage(params, "mel", writes=[MEL], metrics={"patches": 10})
+    run_stage(params, "embed", reads=[MEL], writes=[EMBEDDINGS], metrics={"size": 128})
+    found = run_stage(params, "evaluate", reads=[EMBEDDINGS])
+    assert set(found) == {"data/mel", "data/embeddings"}
+    assert found["data/mel"]["patches"] == 10 and found["data/embeddings"]["size"] == 128
+    assert found["data/mel"]["seconds"] > 0
+
+
+def test_the_newest_run_that_made_the_same_bytes_tells_of_them(params):
+    write(MEL, "patches")
+    run_stage(params, "mel", writes=[MEL], metrics={"patches": 1})
+    run_stage(params, "mel", writes=[MEL], metrics={"patches": 2})
+    assert run_stage(params, "evaluate", reads=[MEL])["data/mel"]["patches"] == 2
+    write(MEL, "others")
+    assert run_stage(params, "evaluate", reads=[MEL]) == {}
+
+
+def test_a_failed_run_tells_nothing(params):
+    write(MEL, "patches")
+    with pytest.raises(Fault), track.stage("mel", params, [], [], [MEL]) as run:
+        run.tags({"out:data/mel": track.runs.digest(MEL)})
+        raise Fault("no")
+    assert run_stage(params, "evaluate", reads=[MEL]) == {}
+
+
+def test_leaderboards_are_those_of_finished_evaluations_newest_first(params, monkeypatch, capsys):
+    run_stage(params, "evaluate")  # of old: it has logged no table
+    run_stage(params, "mel", board=board_of("not of evaluate"))
+    tags = {"test_set": "t", "validation_set": "v"}
+    run_stage(params, "evaluate", board=board_of("a", "b"), tags=tags)
+    monkeypatch.setenv("DVC_EXP_NAME", "ortho-leas")
+    run_stage(params, "evaluate", board=board_of("c"))
+    with pytest.raises(Fault), track.stage("evaluate", params, [], [], []) as run:
+        run.table(board_of("of a failed run"), BOARD)
+        raise Fault("no")
+    capsys.readouterr()
+    rows = track.leaderboards()
+    assert [*rows["model"]] == ["c", "a", "b"]
+    assert [*rows["test_set"]] == ["", "t", "t"] and [*rows["validation_set"]] == ["", "v", "v"]
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout
+    assert [*rows["run"]] == ["ortho-leas", commit[:8], commit[:8]]
+    assert rows["validation_accuracy"].dtype == float
+    assert capsys.readouterr().err == ""
+
+
+def test_without_a_run_there_is_no_row():
+    track.store.open_experiment("genre-demo")
+    assert track.leaderboards().empty
+
+
+def test_a_run_remembers_the_settings_that_differ_from_its_commit(params):
+    text = SETTINGS.read_text()
+    Path("params.yaml").write_text(text.replace("clip_seconds: 6.0", "clip_seconds: 9.0"))
+    run_stage(params, "evaluate", board=board_of("a"))
+    assert [json.loads(changed) for changed in track.leaderboards()["changed"]] == [
+        {"clip.clip_seconds": 9.0}
+    ]
+
+
+def test_a_test_set_was_seen_by_each_model_once_also_where_older_runs_told_more_of_it(params):
+    full = "0123456789abcdef0123456789abcdef"
+    run_stage(params, "evaluate", tags={"test_set": "t", "test_seen_by": full})
+    short = f"{full[: track.IDENTITY]} fedcba9876543210"
+    run_stage(params, "evaluate", tags={"test_set": "t", "test_seen_by": short})
+    assert len(track.seen_test_set("t")) == 2
+
+
+def shown(*words):
+    result = CliRunner().invoke(main, ["leaderboard", *words])
+    return result.exit_code, result.output
+
+
+def test_the_leaderboard_without_a_run_says_what_to_do():
+    assert shown()[0] == 1 and "dvc repro" in shown()[1]
+    track.store.open_experiment("genre-demo")
+    assert "no leaderboard yet: run dvc repro" in shown()[1]
+
+
+def test_the_leaderboard_shows_all_runs_and_what_to_type(params):
+    text = SETTINGS.read_text()
+    run_stage(params, "evaluate", board=board_of("vggish/knn"))
+    Path("params.yaml").write_text(text.replace("n_neighbors: 5 ", "n_neighbors: 9 "))
+    run_stage(params, "evaluate", board=board_of("vggish/knn", validation_accuracy=0.6))
+    code, output = shown("--commands")
+    assert code == 0
+    assert "demo: publisher; artists grouped; 8 validation clips, 8 test clips" in output
+    assert "60.0 [50.0, 50.0]" in output
+    words = "dvc exp run -S classical.knn.n_neighbors=9 -S 'classical.classifiers=[knn]'"
+    assert words in output.splitlines()
+    assert "dvc exp run" not in shown()[1]
+    assert shown("--top", "1")[1].count("vggish/knn") == 1
+    markdown = shown("--markdown")[1]
+    assert "## demo" in markdown and "```sh\ndvc exp run" in markdown
+    code, output = shown("--collection", "nothing")
+    assert code == 1 and "there are runs on demo" in output
+
+
+def test_published_figures_are_quoted_below_their_collection(params):
+    run_stage(params, "evaluate", board=board_of("vggish/knn", collection="fma-small"))
+    assert "S1 Genre_Pred; publisher's split, test" in shown()[1]
+    table, below = shown()[1].split("Quoted, not measured here")
+    assert "vggish/knn" in table and "BYOL-A" in below and "vggish/knn" not in below

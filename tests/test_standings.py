@@ -1,0 +1,130 @@
+"""The leaderboards of many runs as one: what is ranked together, what stands once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genre_pred.judge.markdown import OF_ALL_RUNS, table_of
+from genre_pred.judge.published import published_on
+from genre_pred.judge.standings import narrowed, published_elsewhere, standings
+
+RUN = {
+    "collection": "fma-small",
+    "protocol": "publisher, artists apart",
+    "artists": "grouped",
+    "validation_set": "v1",
+    "test_set": "t1",
+    "run": "first",
+    "started": 1,
+}
+PUBLISHED = {"fma-small": published_on("fma-small"), "demo": published_on("demo")}
+
+
+def row(model, validation=0.5, test=None, **changes):
+    scores = {f"validation_{name}": validation for name in ("accuracy", "low", "high")}
+    scores |= {f"test_{name}": test for name in ("accuracy", "low", "high", "macro_f1", "log_loss")}
+    return {
+        **RUN,
+        "model": model,
+        "approach": "embedding",
+        **scores,
+        "validation_macro_f1": 0.4,
+        "validation_log_loss": 1.25,
+        "clips": 800,
+        "test_clips": 0 if test is None else 790,
+        "test_seen": 3,
+        "train_seconds": 75.0,
+        "clips_per_second": 12.34,
+        "megabytes": 4.0,
+        "note": None,
+        "command": f"dvc exp run -S {model}",
+    } | changes
+
+
+def lay(*rows):
+    return standings(pd.DataFrame(rows), PUBLISHED)
+
+
+def test_the_best_validation_stands_first_and_what_could_not_be_trained_last():
+    failed = row("c", np.nan, note="n/a: too few clips")
+    (found,) = lay(failed, row("a", 0.5), row("b", 0.7, 0.6))
+    assert [*found.board["model"]] == ["b", "a", "c"]
+    assert found.words == (
+        "publisher, artists apart; artists grouped; 800 validation clips, 790 test clips"
+    )
+
+
+@pytest.mark.parametrize("key", ["collection", "protocol", "artists", "validation_set", "test_set"])
+def test_nothing_is_ranked_across(key):
+    other = "demo" if key == "collection" else "other"
+    found = lay(row("a", 0.5), row("a", 0.9, **{key: other}))
+    assert [len(standing.board) for standing in found] == [1, 1]
+
+
+def test_a_collection_without_test_clips_has_its_own_table():
+    (found,) = lay(row("a", test_set=np.nan), row("b", test_set=np.nan))
+    assert len(found.board) == 2 and found.test_clips == 0
+
+
+def test_what_was_run_again_stands_once_as_the_newest_run_has_it():
+    (found,) = lay(row("a"), row("a", run="later", started=2), row("a", run="old", started=0))
+    assert [*found.board["run"]] == ["later"]
+
+
+def test_other_figures_or_another_command_keep_their_row():
+    rows = [row("a"), row("a", 0.6, run="C=10"), row("a", run="same", command="dvc exp run -S x")]
+    (found,) = lay(*rows)
+    assert sorted(found.board["run"]) == ["C=10", "first", "same"]
+
+
+def test_what_was_not_chosen_elsewhere_stands_once_with_its_test_score():
+    newer = row("a", run="not chosen", started=2)
+    (found,) = lay(row("a", test=0.4), newer)
+    assert [*found.board["test_accuracy"]] == [0.4]
+    (found,) = lay(row("a", test=0.4), newer, row("a", 0.6, run="better", started=3))
+    assert [*found.board["run"]] == ["better", "first"]
+
+
+def test_published_figures_stand_beside_their_model_and_the_others_below():
+    found = lay(row("vggish_pca/svc_rbf", 0.6), row("mine"))
+    board = found[0].board.set_index("model")
+    assert board.loc["vggish_pca/svc_rbf", "published"] == 56.75
+    assert board.loc["vggish_pca/svc_rbf", "by"] == "S1 Genre_Pred; publisher's split, test"
+    assert np.isnan(board.loc["mine", "published"])
+    others = published_elsewhere(found, PUBLISHED["fma-small"])
+    assert others["model"].iloc[0] == "BYOL-A + dense head"
+    assert len(others) == len(PUBLISHED["fma-small"]) - 1
+
+
+def test_of_two_published_figures_the_better_stands_beside_the_model_the_other_below():
+    twice = published_on("fma-small").iloc[[0]]
+    worse = twice.assign(accuracy=1.0, by="another")
+    published = {"fma-small": pd.concat([twice, worse], ignore_index=True)}
+    found = standings(pd.DataFrame([row(twice["model"].iloc[0])]), published)
+    assert found[0].board["published"].iloc[0] == twice["accuracy"].iloc[0]
+    assert [*published_elsewhere(found, published["fma-small"])["by"]] == ["another"]
+
+
+def test_a_standing_is_narrowed_to_an_approach_and_so_many_rows():
+    floor = row("floor", 0.9, approach="floor")
+    (found,) = lay(row("a", 0.5), row("b", 0.6), floor)
+    assert [*narrowed(found, "embedding", 1).board["model"]] == ["b"]
+    assert [*narrowed(found, None, None).board["model"]] == ["floor", "b", "a"]
+    assert narrowed(found, "embedding", None).commands == [
+        "dvc exp run -S b",
+        "dvc exp run -S a",
+    ]
+
+
+def test_as_markdown_a_row_tells_score_clips_price_and_source():
+    (found,) = lay(row("vggish/svc_rbf", 0.5, 0.45, note="untrained | weights"), row("b", 0.4))
+    header, _, first, second = table_of(found.board, OF_ALL_RUNS).splitlines()
+    cells = dict(zip(header.split(" | "), first.split(" | "), strict=True))
+    told = {name.strip(" |"): cell.strip() for name, cell in cells.items()}
+    assert told["validation %"] == "50.0 [50.0, 50.0]" and told["test %"] == "45.0 [45.0, 45.0]"
+    assert (told["macro F1 %"], told["log-loss"], told["clips"]) == ("40.0", "1.250", "800 + 790")
+    assert (told["training"], told["clips/s"], told["size MB"]) == ("1.2 min", "12.3", "4.0")
+    assert (told["published %"], told["test seen"], told["run"]) == ("54.8", "3", "first")
+    assert told["by"] == "S1 Genre_Pred; publisher's split, test"
+    assert "untrained \\| weights" in first
+    assert " 800 |" in second and "54.8" not in second
