@@ -81,7 +81,8 @@ def train_network(
     """Train a network; it ends with the weights of its best epoch.
 
     The best epoch has the highest validation accuracy, of equals the lowest loss. Without
-    validation clips every epoch is trained and the last one kept.
+    validation clips, or where the learning rate goes through one cycle that is made for its end,
+    every epoch is trained and the last one kept.
 
     Args:
         net: Trained in place.
@@ -99,6 +100,7 @@ def train_network(
         Fault: If the loss is not finite any more.
     """
     device = device_for(settings)
+    choosing = bool(len(validation)) and settings.schedule == "constant"
     net = net.to(device)
     parameters = net.trained_part(settings.trainable)
     optimizer = _optimizer(parameters, settings)
@@ -108,11 +110,12 @@ def train_network(
         state = _resume(checkpoint, net, optimizer, shuffle)
         rows = examples.rows_of(train)
         while state.epoch < settings.epochs:
-            if state.epoch - state.best_epoch >= settings.patience and len(validation):
+            if state.epoch - state.best_epoch >= settings.patience and choosing:
                 break
             figures = _train_epoch(net, optimizer, examples, rows, settings, shuffle, state.epoch)
             if len(validation):
                 figures |= _validate(net, examples, validation, settings)
+            if choosing:
                 score = (figures["validation_accuracy"], -figures["validation_loss"])
             else:
                 score = (float(state.epoch), 0.0)
