@@ -160,7 +160,7 @@ def test_a_second_run_has_nothing_to_do(repository):
         ({"evaluate": {"seed": 1}}, ["evaluate", "promote"]),
         (
             {"split": {"method": "grouped"}},
-            ["split", "classical_train", "finetune", "evaluate", "promote"],
+            ["split", "finetune", "classical_train", "evaluate", "promote"],
         ),
     ],
 )
