@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from genre_pred import track
 from genre_pred.clean import clean_tracks
-from genre_pred.clips import write_table
+from genre_pred.clips import write_contents, write_table
 from genre_pred.compute import clip_map
 from genre_pred.computed import lay_out
 from genre_pred.faults import run_stage
@@ -36,7 +34,7 @@ def main() -> None:
             ids = clips["clip_id"].tolist()
             laid = lay_out(clips, contents.features(ids), contents.spectrograms_of(ids), COMPUTED)
             run.metrics(laid)
-        write_table(pd.DataFrame({"computed": list(laid)}), COMPUTED / "contents.csv")
+        write_contents(COMPUTED, laid)
         write_table(clips, CLIPS)
         write_table(rejected, REJECTED)
         run.files([REJECTED])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from genre_pred import track
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import have_sound, read_table, write_table
+from genre_pred.clips import have_sound, read_table, write_contents, write_table
 from genre_pred.compute import clip_map
 from genre_pred.computed import take_descriptors
 from genre_pred.describe import describe_clips
@@ -21,12 +21,12 @@ def main() -> None:
     sections = ["clip", "descriptors"]
     with track.stage("descriptors", params, sections, [CLIPS, COMPUTED], [DESCRIPTORS]) as run:
         clips = read_table(CLIPS, COLUMNS)
-        DESCRIPTORS.mkdir(parents=True, exist_ok=True)  # there may be spectrograms only, or no set
         if have_sound(clips):
             each = clip_map(params.compute, "descriptors")
             tables = describe_clips(clips, params.clip, params.descriptors, each)
         else:
             tables = take_descriptors(COMPUTED)
+        write_contents(DESCRIPTORS, tables)
         for name, table in tables.items():
             write_table(table, DESCRIPTORS / f"{name}.parquet")
             run.metrics({f"descriptors.{name}": table.shape[1] - 2})

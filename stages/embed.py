@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from genre_pred import track
 from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.audio.patches import open_patches, stored_patches
-from genre_pred.clips import write_table
+from genre_pred.clips import write_contents, write_table
 from genre_pred.embed import BACKBONES, load_backbone, patches_to_embeddings
 from genre_pred.faults import check_known, run_stage
 from genre_pred.files import written_whole
@@ -25,10 +25,10 @@ def main() -> None:
     settings = params.embed
     check_known(settings.backbones, BACKBONES, "embed.backbones")
     with track.stage("embed", params, ["embed", "weights"], [MEL], [EMBEDDINGS]) as run:
-        EMBEDDINGS.mkdir(parents=True, exist_ok=True)
         # Of a collection without sound nothing was stored that a backbone hears.
-        heard = stored_patches(MEL, FRONT_ENDS)
-        for name in settings.backbones if heard else ():
+        backbones = settings.backbones if stored_patches(MEL, FRONT_ENDS) else ()
+        write_contents(EMBEDDINGS, backbones)
+        for name in backbones:
             net, weights = load_backbone(name, params.weights)
             store = open_patches(MEL / BACKBONES[name].front_end)
             embeddings = patches_to_embeddings(

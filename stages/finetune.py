@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from filelock import FileLock
 
 from genre_pred import track
@@ -14,7 +13,7 @@ from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.audio.patches import open_patches
 from genre_pred.cache import work_folder
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import have_sound, read_table, write_table
+from genre_pred.clips import have_sound, read_table, write_contents, write_table
 from genre_pred.faults import Fault, check_known, run_stage
 from genre_pred.files import written_whole
 from genre_pred.finetune import NETWORKS, finetune, front_end_of, write_finetuned
@@ -41,7 +40,7 @@ def main() -> None:
             raise Fault("finetune.embed: with folds each has a network of its own; set it to false")
         if trainings[0].fold >= 0:  # what is kept in the end learns from all clips
             trainings.append(inner_round(taking_part(clips, split), params.split, -1, []))
-        MODELS.mkdir(parents=True, exist_ok=True)
+        write_contents(MODELS, settings.networks)
         represented = []
         for name in settings.networks:
             front_end = front_end_of(name, settings)
@@ -70,7 +69,7 @@ def main() -> None:
                 shutil.rmtree(work)
             run.network(name, MODELS / name)
             run.metrics({f"best_epoch.{name}": trained.best_epoch})
-        write_table(pd.DataFrame({"network": represented}), FINETUNED / "networks.csv")
+        write_contents(FINETUNED, represented)
 
 
 if __name__ == "__main__":

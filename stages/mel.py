@@ -4,7 +4,7 @@ from pathlib import Path
 
 from genre_pred import track
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import have_sound, read_table
+from genre_pred.clips import have_sound, read_table, write_contents
 from genre_pred.compute import clip_map
 from genre_pred.computed import take_patches
 from genre_pred.faults import run_stage
@@ -20,12 +20,12 @@ def main() -> None:
     params = read_params()
     with track.stage("mel", params, ["clip", "mel"], [CLIPS, COMPUTED], [MEL]) as run:
         clips = read_table(CLIPS, COLUMNS)
-        MEL.mkdir(parents=True, exist_ok=True)  # there may be nothing to store
         if have_sound(clips):
             each = clip_map(params.compute, "mel")
             stored = store_patches(clips, params.clip, params.mel, MEL, each)
         else:
             stored = take_patches(COMPUTED, MEL, params.mel.dtype)
+        write_contents(MEL, stored)
         run.metrics({f"patches.{name}": count for name, count in stored.items()})
 
 

@@ -248,6 +248,75 @@ def test_a_folder_of_ones_own_gets_a_champion_and_a_new_song_is_noticed(reposito
     assert "low/new.wav" in set(clips["clip_id"])
 
 
+def models_on_the_board(repository: Repository) -> set[str]:
+    board = pd.read_csv(repository.folder / "reports/leaderboard.csv")
+    return set(board.loc[board["validation_accuracy"].notna(), "model"])
+
+
+def test_every_family_of_systems_ends_in_a_row(repository):
+    settle(repository)
+    repository.run(
+        "dvc", "exp", "run", "-n", "families",
+        "-S", "mel.front_ends=[vggish,efficientat,mel128]",
+        "-S", "embed.backbones=[vggish,mn04]",
+        "-S", "descriptors.sets=[mfcc,fma]",
+        "-S", "finetune.networks=[vggish,s4_cnn]",
+        "-S", "finetune.embed=true",
+        "-S", "classical.features=[vggish_stats,mn04,fma_spectral_contrast,s4_cnn_finetuned]",
+        "-S", "classical.classifiers=[naive_bayes,knn]",
+        "-S", "++classical.search.knn.n_neighbors=[1,3]",
+        "-S", "evaluate.reproductions=[mn04/knn]",
+    )  # fmt: skip
+    assert models_on_the_board(repository) >= {
+        "vggish_stats/naive_bayes", "mn04/knn", "fma_spectral_contrast/knn", "s4_cnn_finetuned/knn",
+        "finetune/vggish", "finetune/s4_cnn", "ensemble", "majority",
+    }  # fmt: skip
+    board = pd.read_csv(repository.folder / "reports/leaderboard.csv").set_index("model")
+    assert board.loc["mn04/knn", "note"].startswith("reproduction")
+    assert 0 <= board.loc["mn04/knn", "test_accuracy"] <= 1
+    told = repository.run("genre-pred", "leaderboard", "--commands")
+    assert "mn04/knn" in told
+    assert "ensemble" in told
+
+
+def test_what_others_computed_gets_a_champion_that_cannot_hear(repository, tmp_path):
+    settle(repository)
+    rng = np.random.default_rng(0)
+    n, place = 60, tmp_path / "theirs"
+    (place / "features").mkdir(parents=True)
+    genre = np.arange(n) % 3
+    sides = np.array(["train"] * 30 + ["validation"] * 15 + ["test"] * 15)
+    table = {"clip_id": [f"t{i}" for i in range(n)], "genre": np.array(list("abc"))[genre]}
+    pd.DataFrame(table | {"split": sides}).to_csv(place / "clips.csv", index=False)
+    values = rng.standard_normal((n, 6)) + 2 * np.eye(6)[genre]
+    np.save(place / "features" / "theirs.npy", values.astype(np.float32))
+    pictures = (
+        rng.integers(0, 60, (n, 32, 32)) + 60 * (np.arange(32) // 11 == genre[:, None])[..., None]
+    )
+    np.save(place / "spectrograms.npy", pictures.astype(np.uint8))
+    repository.run(
+        "dvc", "exp", "run", "-n", "theirs",
+        "-S", "data.source=precomputed", "-S", f"data.path='{place}'",
+        "-S", "classical.features=[theirs,spectrogram_stats]",
+        "-S", "finetune.networks=[cnn_mel]", "-S", "finetune.pictures=spectrograms",
+        "-S", "finetune.trainable=all",
+        "-S", "promote.approaches=[descriptors,finetune,ensemble]",
+        "-S", "evaluate.ensemble=[descriptors,finetune]",
+    )  # fmt: skip
+    assert models_on_the_board(repository) >= {
+        "theirs/svc_rbf", "spectrogram_stats/svc_rbf", "finetune/cnn_mel", "ensemble",
+    }  # fmt: skip
+    board = pd.read_csv(repository.folder / "reports/leaderboard.csv").set_index("model")
+    assert board.loc["theirs/svc_rbf", "validation_accuracy"] > 0.6
+    told = repository.run(
+        "genre-pred", "predict", "--model", "genre-theirs@champion", "README.md", fails=True
+    )
+    assert "cannot hear sound" in told
+    assert "Traceback" not in told
+    again = repository.run("dvc", "repro")
+    assert "is champion already" in again or "up to date" in again
+
+
 def test_predict_answers_good_files_and_tells_of_bad_ones(repository, tmp_path):
     settle(repository)
     song = sorted((repository.folder / "data/raw/fma_small").rglob("*.mp3"))

@@ -42,6 +42,11 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
             table.to_parquet(temporary, index=False)
 
 
+def write_contents(folder: Path, names: Iterable[str]) -> None:
+    """Tell in a folder what a stage left there; it may be nothing, but the folder is not empty."""
+    write_table(pd.DataFrame({"name": list(names)}), folder / "contents.csv")
+
+
 def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     """Read a table that a stage wrote.
 
