@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from pathlib import Path
 
 import mlflow
@@ -34,6 +35,8 @@ def open_store() -> None:
 
 def _point() -> None:
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # INFO tells of its own housekeeping
+    # A classifier that cannot hear has no sound to show.
+    warnings.filterwarnings("ignore", "(?s).*input example was not provided", UserWarning)
     mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI", _local_store()))
 
 
