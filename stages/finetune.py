@@ -47,8 +47,9 @@ def main() -> None:
             if (front_end in FRONT_ENDS) != have_sound(clips):
                 there = ", ".join(path.stem for path in sorted((DATA / "mel").glob("*.npy")))
                 raise Fault(
-                    f"{name} looks at {front_end}, and there is {there or 'nothing of the kind'}: "
-                    "set finetune.pictures, or take it out of finetune.networks"
+                    f"finetune.networks names {name}, which needs the {front_end} of sound or "
+                    f"pictures; this collection has {there or 'none'}: take it out "
+                    "(finetune.networks=[] trains none), or set finetune.pictures"
                 )
             work = work_folder("finetune", asked | {"network": name}, READS)
             store = open_patches(DATA / "mel" / front_end)

@@ -264,7 +264,6 @@ def test_every_family_of_systems_ends_in_a_row(repository):
         "-S", "finetune.embed=true",
         "-S", "classical.features=[vggish_stats,mn04,fma_spectral_contrast,s4_cnn_finetuned]",
         "-S", "classical.classifiers=[naive_bayes,knn]",
-        "-S", "++classical.search.knn.n_neighbors=[1,3]",
         "-S", "evaluate.reproductions=[mn04/knn]",
     )  # fmt: skip
     assert models_on_the_board(repository) >= {

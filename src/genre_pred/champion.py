@@ -57,8 +57,8 @@ def promote_workspace(
     finalists = _finalists(metrics, trained, params)
     name = registered_name(params)
     able = [m for m in trained.values() if m.predictions is not None and m.approach != "floor"]
-    if able and all(is_reproduction(model.name, params.evaluate) for model in able):
-        reason = "Only reproductions were trained: nothing stands for champion."
+    if able and not finalists:
+        reason = _why_nobody_stands(able, params)
         return {
             "registered_model": name,
             "champion": _title(name),
@@ -69,8 +69,7 @@ def promote_workspace(
         }
     if not finalists:
         raise Fault(
-            f"nothing stands for champion: no model of promote.approaches "
-            f"({', '.join(params.promote.approaches)}) could be trained. "
+            "nothing stands for champion: no model could be trained. "
             + "; ".join(f"{model.name}: {model.note}" for model in trained.values() if model.note)
         )
     with track.lock("registry"), tempfile.TemporaryDirectory() as folder:
@@ -90,6 +89,16 @@ def promote_workspace(
         "overtaken_by": _overtaken_by(metrics, params.promote),
         **asdict(decision),
     }
+
+
+def _why_nobody_stands(able: Sequence[Model], params: Params) -> str:
+    if all(is_reproduction(model.name, params.evaluate) for model in able):
+        return "Only reproductions were trained: nothing stands for champion."
+    approaches = ", ".join(sorted({model.approach for model in able}))
+    return (
+        f"What was trained ({approaches}) is not among promote.approaches "
+        f"({', '.join(params.promote.approaches)}): nothing stands for champion."
+    )
 
 
 def _title(name: str) -> dict[str, str] | None:

@@ -45,7 +45,8 @@ def sounds_in(root: Path) -> list[Path]:
     Raises:
         Fault: If there is none.
     """
-    sounds = [file for file in files_under(root) if file.suffix.lower() in SOUND]
+    found = files_under(root) if any(root.iterdir()) else []
+    sounds = [file for file in found if file.suffix.lower() in SOUND]
     if not sounds:
         raise Fault(f"{root} holds no sound file")
     return sounds

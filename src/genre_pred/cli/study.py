@@ -105,6 +105,8 @@ def recipe(name: str | None, changes: tuple[str, ...], dry_run: bool) -> None:
 
     from genre_pred.recipes import describe, experiment, read_recipe, recipe_names
 
+    if name is None and not recipe_names():
+        raise Fault("there is no folder recipes here: run it in the repository's top folder")
     if name is None:
         rows = table("recipe", "what it is")
         for each in recipe_names():

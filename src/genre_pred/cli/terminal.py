@@ -44,17 +44,22 @@ def registered(model: str | None) -> str:
         raise Fault("nothing is registered yet: run dvc repro, or genre-pred champion sync")
     if model and model not in known:
         raise Fault(f"no registered model {model!r}; known are {', '.join(known)}")
-    return model or _of_this_workspace(known) or known[0]
+    return model or _of_this_workspace(known)
 
 
-def _of_this_workspace(known: list[str]) -> str | None:
-    """The registered model of the collection that params.yaml names."""
+def _of_this_workspace(known: list[str]) -> str:
+    """The registered model of the collection that params.yaml names; outside, the latest."""
     from genre_pred.params import read_params
 
     if not Path("params.yaml").is_file():
-        return None
+        return known[0]
     name = f"genre-{read_params().data.collection}"
-    return name if name in known else None
+    if name not in known:
+        raise Fault(
+            f"{name}, the model of this workspace's collection, is not registered; known are "
+            f"{', '.join(known)}: name one with --model"
+        )
+    return name
 
 
 def fetch(model: str | None) -> tuple[str, Path]:
