@@ -7,6 +7,7 @@ import pytest
 from genre_pred.audio.patches import open_patches
 from genre_pred.clips import have_sound
 from genre_pred.computed import lay_out, take_descriptors, take_patches
+from genre_pred.faults import Fault
 from genre_pred.files import digest
 from genre_pred.sources.precomputed import clean_precomputed, open_contents
 
@@ -64,3 +65,12 @@ def test_where_nothing_was_computed_nothing_is_taken(tmp_path):
 def test_clips_with_samples_are_sound():
     assert have_sound(pd.DataFrame({"n_samples": [3, 4]}))
     assert not have_sound(pd.DataFrame({"n_samples": [0, 0]}))
+
+
+def test_numbers_too_large_for_the_store_are_a_fault(contents, tmp_path):
+    laid_out(contents, tmp_path / "computed")
+    path = tmp_path / "computed" / "mel" / "spectrograms.npy"
+    np.save(path, np.load(path) + np.float32(1e5))
+    with pytest.raises(Fault, match="set mel.dtype to float32"):
+        take_patches(tmp_path / "computed", tmp_path / "mel", "float16")
+    assert not list((tmp_path / "mel").glob("*"))

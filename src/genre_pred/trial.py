@@ -92,7 +92,7 @@ def hear_folder(
 
 
 def _scored(songs: pd.DataFrame, genres: Sequence[str], settings: Evaluate) -> Trial:
-    heard = songs[songs["genre"].notna() & (songs["learnt"] == False)]  # noqa: E712
+    heard = songs[songs["genre"].notna() & songs["learnt"].eq(False)]
     if heard.empty:
         return Trial(songs, 0, None, None, False)
     hits = (heard["genre"] == heard["predicted"]).to_numpy(dtype=bool)

@@ -23,6 +23,10 @@ def _array_and_index(path: Path) -> tuple[Path, Path]:
     return path.with_name(f"{path.name}.npy"), path.with_name(f"{path.name}.parquet")
 
 
+class NotFinite(Fault, ValueError):
+    """A value is no number, or too large for the store's dtype."""
+
+
 class PatchWriter:
     """Writes a store row by row; it appears under its name only when it is complete.
 
@@ -68,7 +72,8 @@ class PatchWriter:
             patches: (n_patches, frames, n_mels), finite in the store's dtype.
 
         Raises:
-            ValueError: If the shape is not the store's, or a value is not finite.
+            ValueError: If the shape is not the store's.
+            NotFinite: If a value is not finite in the store's dtype.
         """
         if patches.shape != self._array.shape[1:]:
             raise ValueError(
@@ -77,7 +82,10 @@ class PatchWriter:
         with np.errstate(over="ignore"):  # reported below, with the row
             rounded = patches.astype(self._array.dtype, copy=False)
         if not np.isfinite(rounded).all():
-            raise ValueError(f"row {row} holds values that are not finite in {rounded.dtype}")
+            raise NotFinite(
+                f"row {row} holds values that are not finite in {rounded.dtype} "
+                f"({self._array_path}): if they are large, set mel.dtype to float32"
+            )
         self._array[row] = rounded
         self._written[row] = True
 
