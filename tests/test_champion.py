@@ -73,7 +73,7 @@ def entrant(folder: Path, name: str, table: pd.DataFrame, **changes) -> Entrant:
 
 
 def settle(*entrants: Entrant, contest: bool = True):
-    return champion._settle(NAME, entrants, pd.DataFrame(), PARAMS, contest)
+    return champion.settle(NAME, entrants, pd.DataFrame(), PARAMS, contest)
 
 
 def at(alias: str) -> str | None:

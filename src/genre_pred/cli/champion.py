@@ -103,8 +103,8 @@ def sync() -> None:
     Where there is a champion already, it stays.
     """
     from genre_pred import track
-    from genre_pred.champion import promote_workspace
     from genre_pred.params import read_params
+    from genre_pred.promote import promote_workspace
 
     params = read_params()
     data, models, reports = Path("data"), Path("models"), Path("reports")
