@@ -26,7 +26,7 @@ from genre_pred.entrants import build_classifier
 from genre_pred.features import read_features
 from genre_pred.finetune import finetune, write_finetuned
 from genre_pred.mel import store_patches
-from genre_pred.models import ensemble_of, read_models
+from genre_pred.models import Model, ensemble_of, read_models
 from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Params, read_params
 from genre_pred.pipelines import save_pipeline
@@ -146,10 +146,15 @@ def workspace(request, tmp_path_factory) -> Workspace:
     return Workspace(tmp_path_factory.mktemp(request.param), params, seconds)
 
 
+def laid_out(workspace: Workspace, model: Model, folder: Path) -> GenreClassifier:
+    clips, split, params = workspace.clips, workspace.split, workspace.params
+    build_classifier(folder, model, clips, split, params, workspace.data)
+    return GenreClassifier(folder)
+
+
 def served(workspace: Workspace, name: str, folder: Path) -> GenreClassifier:
     (model,) = [m for m in read_models(workspace.models, workspace.data) if m.name == name]
-    build_classifier(folder, model, workspace.clips, workspace.split, workspace.params)
-    return GenreClassifier(folder)
+    return laid_out(workspace, model, folder)
 
 
 MODELS = [
@@ -187,8 +192,7 @@ def test_a_served_ensemble_gives_the_mean_that_was_judged(workspace, tmp_path):
     trained = {m.name: m for m in read_models(workspace.models, workspace.data)}
     ensemble = ensemble_of([trained["vggish_stats/svc_rbf"], trained["finetune/vggish"]])
     folder = tmp_path / "classifier"
-    build_classifier(folder, ensemble, workspace.clips, workspace.split, workspace.params)
-    classifier = GenreClassifier(folder)
+    classifier = laid_out(workspace, ensemble, folder)
     test = ensemble.predictions[ensemble.predictions["split"] == "test"]
     clips = workspace.clips.set_index("clip_id").loc[test["clip_id"]].reset_index()
     stored = test[classifier.spec.genres].to_numpy()
@@ -246,7 +250,7 @@ def test_served_by_mlflow_it_takes_base64_and_nothing_else(workspace, tmp_path):
     soundfile.write(sound, tone("Low", 99, 22050, 3), 22050, format="WAV")
     text = base64.b64encode(sound.getvalue()).decode()
     answer = model.predict(pd.DataFrame({"audio": [text]}))
-    assert list(answer) == ["genre", *GENRES]
+    assert list(answer) == ["genre", *GENRES, "genre_set", "unknown"]
     assert answer[list(GENRES)].sum(axis=1).tolist() == pytest.approx([1])
     with pytest.raises(AudioError, match="row 0: its audio is not base64"):
         model.predict(pd.DataFrame({"audio": ["/etc/passwd"]}))

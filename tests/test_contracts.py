@@ -23,9 +23,9 @@ LAYERS = [
     {"classical", "embed", "finetune", "mel", "describe", "clean", "computed"},
     {"training"},
     {"scores", "fitting", "augment"},
-    {"nets", "features", "pipelines", "classifiers"},
+    {"nets", "features", "pipelines", "classifiers", "known_music"},
     {"audio"},
-    {"clips", "params"},
+    {"clips", "params", "prediction"},
 ]
 ASIDE = {"sources", "split", "judge", "compute", "track", "recipes"}
 BELOW_ALL = {"files", "faults", "cache", "fetch", "progress"}

@@ -376,6 +376,13 @@ class Promote(Section):
     confidence: Share
 
 
+class Predict(Section):
+    """What an answer promises, and when it is called unknown."""
+
+    coverage: Share
+    accept: Share
+
+
 class Compute(Section):
     """How the work is spread over this machine."""
 
@@ -398,6 +405,7 @@ class Params(Section):
     finetune: Finetune
     evaluate: Evaluate
     promote: Promote
+    predict: Predict
     compute: Compute
 
 

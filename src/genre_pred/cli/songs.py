@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from genre_pred.cli.terminal import fetch, show, table
+from genre_pred.cli.terminal import show, table
 
 
 @click.command()
@@ -20,8 +20,7 @@ def predict(files: tuple[Path, ...], model: str | None, as_json: bool) -> None:
     from genre_pred.audio.decode import AudioError
     from genre_pred.classifier import GenreClassifier
 
-    name, place = fetch(model)
-    classifier = GenreClassifier(place)
+    classifier = GenreClassifier.load(model)
     answers, failed = [], []
     for file in files:
         try:
@@ -31,7 +30,7 @@ def predict(files: tuple[Path, ...], model: str | None, as_json: bool) -> None:
     if as_json:
         told = [{"file": str(file), **asdict(found)} for file, found in answers]
         told += [{"file": failure.path, "error": failure.reason} for failure in failed]
-        click.echo(json.dumps({"model": name, "files": told}, indent=2))
+        click.echo(json.dumps({"model": classifier.title, "files": told}, indent=2))
     elif answers:
         rows = table("genre", "probability", "next", "windows", "file")
         for file, found in answers:
@@ -41,7 +40,7 @@ def predict(files: tuple[Path, ...], model: str | None, as_json: bool) -> None:
             row = (found.genre, f"{first[1]:.0%}", following, windows, str(file))
             rows.add_row(*map(Text, row))
         show(rows)
-        click.echo(f"by {name}: {classifier.spec.model}")
+        click.echo(f"by {classifier.title}: {classifier.spec.model}")
         if classifier.spec.note:
             click.echo(classifier.spec.note)
     if failed:
@@ -66,8 +65,7 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     from genre_pred.params import read_params
     from genre_pred.trial import hear_folder, sounds_in
 
-    name, place = fetch(model)
-    classifier = GenreClassifier(place)
+    classifier = GenreClassifier.load(model)
     settings = read_params().evaluate
     tried = hear_folder(classifier, folder, sounds_in(folder), settings)
     if csv:
@@ -96,7 +94,7 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
             answer = (song["predicted"], f"{song['probability']:.0%}", song["clip_id"])
             rows.add_row(*map(Text, answer))
         show(rows)
-    click.echo(f"by {name}: {classifier.spec.model}")
+    click.echo(f"by {classifier.title}: {classifier.spec.model}")
     if classifier.spec.note:
         click.echo(classifier.spec.note)
     failed = tried.songs[tried.songs["reason"] != ""]
