@@ -15,7 +15,7 @@ UNTRACKED = {PACKAGE / "params.py", *(PACKAGE / "track").iterdir()}
 LAYERS = [
     {"cli"},
     {"promote"},
-    {"champion", "trial"},
+    {"champion", "trial", "answers", "hearing"},
     {"entrants"},
     {"classifier", "draw"},
     {"evaluate", "leakage"},
