@@ -15,8 +15,8 @@ UNTRACKED = {PACKAGE / "params.py", *(PACKAGE / "track").iterdir()}
 LAYERS = [
     {"cli"},
     {"promote"},
-    {"champion", "trial", "answers", "hearing"},
-    {"entrants"},
+    {"champion", "trial", "answers", "hearing", "server"},
+    {"entrants", "served"},
     {"classifier", "draw"},
     {"evaluate", "leakage"},
     {"models"},

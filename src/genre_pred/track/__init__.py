@@ -16,6 +16,7 @@ from genre_pred.track.registry import (
     versions,
 )
 from genre_pred.track.runs import BOARD, IDENTITY, StageRun, leaderboards, seen_test_set, stage
+from genre_pred.track.scoring import Refused, scoring_app
 from genre_pred.track.store import lock, open_store
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "IDENTITY",
+    "Refused",
     "StageRun",
     "crown",
     "drop_alias",
@@ -36,6 +38,7 @@ __all__ = [
     "register",
     "registered",
     "registered_models",
+    "scoring_app",
     "seen_test_set",
     "set_alias",
     "stage",
