@@ -5,6 +5,7 @@ and its errors repeat the body. `Bounded` stands before it.
 """
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -34,7 +35,7 @@ from genre_pred.served import Served
 SETTINGS = "GENRE_PRED_SERVER"  # the variable by which workers learn what to serve
 HELD_BODIES = 8  # as many bodies of the largest size are held in memory
 DRAINED_BODIES = 8  # as much of a refused body is read, so that the client reads the answer
-SENTENCE = 300  # characters: MLflow's longer errors repeat the body
+MLFLOWS_OWN = ("Invalid input", "The input must be", "Failed to")
 STOP_SECONDS = 30
 CONNECTIONS = 1000
 FORM = (
@@ -53,7 +54,7 @@ class Limits:
         rows: Of a body; 400 beyond.
         seconds: Of a sound; 400 beyond.
         queue: Requests that wait or are answered; 503 beyond.
-        timeout: In seconds: 408 for a body that takes longer to come, 504 for an answer.
+        timeout: In seconds, of the body's coming (408 beyond), then of the answer (504).
     """
 
     megabytes: int
@@ -83,30 +84,56 @@ class Denied(Fault):
         return JSONResponse(told, self.status, headers)
 
 
+class Upload:
+    """A body as it comes.
+
+    Attributes:
+        more: Whether some of it is still to come.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self.more = receive, True
+
+    async def chunk(self) -> bytes:
+        """The next part.
+
+        Raises:
+            ClientDisconnect: If the client has gone.
+        """
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        self.more = message.get("more_body", False)
+        return bytes(message.get("body", b""))
+
+
 class Bounded:
     """Keeps the limits of /invocations, and logs a line for each request.
 
-    One request is answered at a time, in their order. One that has timed out still fills its
-    place until its thread ends, so that work never piles up.
+    Requests are answered one at a time, in their order. What has timed out goes on in its thread,
+    and nothing else starts before it ends: work never piles up.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app, self.limits = app, limits
-        self._inside, self._held = 0, 0
+        self._most = limits.megabytes * 1_000_000
+        self._inside, self._held = 0, 0  # requests, and the bytes of their bodies
+        self._turn = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
         if scope["type"] != "http":
-            if scope["type"] == "lifespan":  # MLflow predicts in the loop's threads
-                asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-            await self.app(scope, receive, send)
+            # MLflow predicts in the loop's threads.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+            await self.app(scope, receive, _ending_in_peace(send))
             return
         started, status, told = time.perf_counter(), 499, ""
         try:
             if (scope["method"], scope["path"]) == ("POST", "/invocations"):
                 answer = await self._invoked(scope, receive)
                 if answer.status_code >= 400:
-                    told = f": {json.loads(bytes(answer.body))['message']}"
+                    sentence = json.loads(bytes(answer.body))["message"]
+                    told = ": " + sentence.encode("unicode_escape").decode()
             else:
                 answer = await _answer_of(self.app, scope, receive)
             status = answer.status_code
@@ -120,70 +147,96 @@ class Bounded:
             log.info("%s %s %s %d %.0f ms%s", client, scope["method"], path, status, took, told)
 
     async def _invoked(self, scope: Scope, receive: Receive) -> Response:
-        self._inside += 1
-        body = bytearray()
+        headers, upload = Headers(scope=scope), Upload(receive)
         try:
+            self._check_head(headers)
+            self._inside += 1
+            body = bytearray()
             try:
-                async with asyncio.timeout(self.limits.timeout):
-                    await self._read(Headers(scope=scope), receive, body)
-            except TimeoutError:
-                raise Denied(408, f"the body took more than {self.limits.timeout} s") from None
-            answer = await _answer_of(self.app, scope, _replayed(bytes(body), receive))
-            if answer.status_code >= 400:
-                raise _reworded(answer, bytes(body), self.limits)
-            return answer
-        except Denied as denied:
-            return denied.answer()
-        finally:
-            self._inside -= 1
-            self._held -= len(body)
-
-    async def _read(self, headers: Headers, receive: Receive, body: bytearray) -> None:
-        """Read the body as far as it is within the limits.
-
-        Raises:
-            Denied: If it is not; then most of it has been read, or a client that waits for the
-                answer's beginning has not sent it.
-        """
-        most = self.limits.megabytes * 1_000_000
-        denied = self._denied_unread(headers, most)
-        if denied and headers.get("expect", "").lower() == "100-continue":
-            raise denied
-        came, more = 0, True
-        while more and came <= DRAINED_BODIES * most:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            chunk, more = message.get("body", b""), message.get("more_body", False)
-            came += len(chunk)
-            if came > most:
-                denied = denied or self._too_large()
-            elif self._held + len(chunk) > HELD_BODIES * most:
-                denied = denied or self._busy()
-            if denied:
+                await self._read(upload, body)
+                return await self._answered(scope, receive, bytes(body))
+            finally:
+                self._inside -= 1
                 self._held -= len(body)
-                body.clear()
-            else:
-                self._held += len(chunk)
-                body += chunk
-        if denied:
-            raise denied
+        except Denied as denied:
+            # A client that waits to be asked for its body reads the answer at once.
+            if headers.get("expect", "").lower() != "100-continue":
+                await self._drain(upload)
+            return denied.answer()
 
-    def _denied_unread(self, headers: Headers, most: int) -> Denied | None:
-        if self._inside > self.limits.queue:
-            return self._busy()
-        if int(headers.get("content-length", 0)) > most:
-            return self._too_large()
+    def _check_head(self, headers: Headers) -> None:
+        if self._inside >= self.limits.queue:
+            raise self._busy()
+        if int(headers.get("content-length", 0)) > self._most:
+            raise self._too_large()
         kind = headers.get("content-type", "")
         if kind.partition(";")[0].strip().lower() != "application/json":
-            return Denied(415, f"Content-Type must be application/json, not {kind or 'left out'}")
-        return None
+            raise Denied(415, f"Content-Type must be application/json, not {kind or 'left out'}")
+
+    async def _read(self, upload: Upload, body: bytearray) -> None:
+        try:
+            async with asyncio.timeout(self.limits.timeout):
+                while upload.more:
+                    chunk = await upload.chunk()
+                    if len(body) + len(chunk) > self._most:
+                        raise self._too_large()
+                    if self._held + len(chunk) > HELD_BODIES * self._most:
+                        raise self._busy()
+                    self._held += len(chunk)
+                    body += chunk
+        except TimeoutError:
+            upload.more = False  # nor is it waited for any longer
+            raise Denied(408, f"the body took more than {self.limits.timeout} s") from None
+
+    async def _drain(self, upload: Upload) -> None:
+        """Let a client send what it will not stop sending before it reads the answer."""
+        came = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.limits.timeout):
+                while upload.more and came < DRAINED_BODIES * self._most:
+                    came += len(await upload.chunk())
+
+    async def _answered(self, scope: Scope, receive: Receive, body: bytes) -> Response:
+        try:
+            async with asyncio.timeout(self.limits.timeout), self._turn:
+                await asyncio.to_thread(
+                    int
+                )  # waits for the thread: one that has timed out is there
+                answer = await _answer_of(self.app, scope, _replayed(body, receive))
+        except TimeoutError:
+            raise Denied(504, f"there was no answer within {self.limits.timeout} s") from None
+        except RecursionError:
+            raise Denied(400, f"the body is nested too deeply: {FORM}") from None
+        return answer if answer.status_code == 200 else self._reworded(answer, body)
+
+    def _reworded(self, answer: Response, body: bytes) -> Response:
+        """An error in one sentence: MLflow's own repeat the body, or tell of Python."""
+        told = bytes(answer.body).decode()
+        sentence = json.loads(told)["message"] if told.startswith("{") else told
+        if not sentence.startswith(MLFLOWS_OWN) and "\n" not in sentence:
+            return answer if told != sentence else Denied(answer.status_code, sentence).answer()
+        try:
+            json.loads(body)
+        except ValueError:
+            return Denied(answer.status_code, f"the body is not JSON: {FORM}").answer()
+        return Denied(answer.status_code, FORM).answer()
 
     def _too_large(self) -> Denied:
         return Denied(413, f"the body is too large: at most {self.limits.megabytes} MB")
 
     def _busy(self) -> Denied:
         return Denied(503, "too many requests are waiting: try again later")
+
+
+def _ending_in_peace(send: Send) -> Send:
+    """When all is shut down, uvicorn raises its signal again, which would kill the process."""
+
+    async def told(message: Message) -> None:
+        if message["type"] == "lifespan.shutdown.complete" and sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
+        await send(message)
+
+    return told
 
 
 async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
@@ -213,28 +266,6 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return await receive()
 
     return again
-
-
-def _reworded(answer: Response, body: bytes, limits: Limits) -> Denied:
-    """MLflow's error in one sentence."""
-    if answer.status_code == 504:
-        return Denied(504, f"there was no answer within {limits.timeout} s")
-    text = bytes(answer.body).decode()
-    try:
-        message = json.loads(text)["message"]
-    except (ValueError, TypeError, KeyError):
-        message = text
-    if "\n" in message or len(message) > SENTENCE:
-        message = _what_is_wrong(body)
-    return Denied(answer.status_code, message)
-
-
-def _what_is_wrong(body: bytes) -> str:
-    try:
-        json.loads(body)
-    except ValueError:
-        return f"the body is not JSON: {FORM}"
-    return FORM
 
 
 def app() -> ASGIApp:
@@ -282,8 +313,6 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
     }
     os.environ[SETTINGS] = json.dumps(settings)
     _log_plainly()
-    # uvicorn raises the signal again when it has stopped: to end so is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "genre_pred.server:app",
         factory=True,

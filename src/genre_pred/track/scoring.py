@@ -32,7 +32,7 @@ def scoring_app(model: Any, folder: Path, timeout_seconds: int) -> Any:
     Args:
         model: What answers, with a `predict` of tables.
         folder: Its data within the registered model, as `fetch` gives it.
-        timeout_seconds: After which a request is answered 504.
+        timeout_seconds: After which MLflow gives a request up.
 
     Returns:
         An ASGI application.
