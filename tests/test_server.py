@@ -399,7 +399,8 @@ def test_a_wrong_body_is_told_400_without_a_stack_trace(servers, body):
     for server in servers:
         answer = server.ask(body)
         assert answer.status_code == 400
-        assert set(answer.json()) <= {"error_code", "message", "sqlstate"}
+        assert "message" in answer.json()
+        assert "stack_trace" not in answer.json()
         assert "Traceback" not in answer.text
     sentence = servers[0].ask(body).json()["message"]
     assert "\n" not in sentence
@@ -426,8 +427,8 @@ def test_what_is_beyond_the_limits_is_told(servers):
         413,
         "the body is too large: at most 1 MB",
     )
-    long = ours.ask(table(text(sound(200, 40, "FLAC"))))
-    assert (long.status_code, long.json()["message"]) == (400, "row 0: too long: more than 30 s")
+    long = ours.ask(table(text(sound(200, 15, "FLAC"))))
+    assert (long.status_code, long.json()["message"]) == (400, "row 0: too long: more than 10 s")
     many = ours.ask(table(*["AAAA"] * 17))
     assert (many.status_code, many.json()["message"]) == (
         400,
