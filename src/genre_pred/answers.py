@@ -44,7 +44,8 @@ class AnswerFile:
 
     def _read(self) -> None:
         try:
-            text = self._path.read_text(encoding="utf-8", errors="surrogateescape", newline="")
+            with _opened(self._path, "r") as file:
+                text = file.read()
             header, *rows = csv.reader(io.StringIO(text, newline="")) if text else [self._columns]
         except (OSError, csv.Error) as error:
             raise Fault(f"{self._path} cannot be read as a CSV file: {error}") from error
@@ -72,15 +73,16 @@ class AnswerFile:
         again = {str(song) for song in songs}
         kept = [row for path, row in self._rows.items() if path not in again]
         with told_when_full(self._path.parent, self._path.name):
-            with written_whole(self._path) as temporary, _writing(temporary, "w") as file:
+            with written_whole(self._path) as temporary, _opened(temporary, "w") as file:
                 csv.writer(file, lineterminator="\n").writerows([self._columns, *kept])
-            with _writing(self._path, "a") as file:
+            with _opened(self._path, "a") as file:
                 self._writer, self._file = csv.writer(file, lineterminator="\n"), file
                 yield
 
     def add(self, song: Path, found: Prediction | str) -> None:
         """Write a song's row, for good: a kill afterwards loses nothing of it."""
         facts = [str(song), *_state(song), self._model]
+        row: list[object]
         if isinstance(found, str):
             row = [*facts, found, *[""] * (len(self._columns) - len(FACTS))]
         else:
@@ -99,7 +101,7 @@ def _identity_in(model: str) -> str:
     return model.rpartition("[")[2]
 
 
-def _writing(path: Path, mode: str) -> IO[str]:
+def _opened(path: Path, mode: str) -> IO[str]:
     # surrogateescape: a file's name need not be UTF-8
     return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
 
