@@ -1,5 +1,6 @@
 """The served classifier against the pipeline that trained it, on a small collection of tones."""
 
+import base64
 import json
 import pickle
 from pathlib import Path
@@ -28,6 +29,7 @@ from genre_pred.models import Model, ensemble_of, read_models
 from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Params, read_params
 from genre_pred.pipelines import save_pipeline
+from genre_pred.served import _load_pyfunc
 from genre_pred.split import rounds, split_clips
 
 ROOT = Path(__file__).parents[1]

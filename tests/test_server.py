@@ -343,7 +343,7 @@ def servers(workspace):
         "--megabytes",
         "1",
         "--seconds",
-        "30",
+        "10",
     ]
     theirs = ["-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
     running = [
@@ -437,6 +437,12 @@ def test_what_is_beyond_the_limits_is_told(servers):
     deep = ours.ask(b"[" * 100_000)
     assert deep.status_code == 400
     assert ours.ask(table(text(sound(200)))).status_code == 200
+
+
+def test_a_model_that_is_not_there_is_told_before_anything_is_served(workspace):
+    told = CliRunner().invoke(main, ["serve", "--model", "genre-nothing"])
+    assert told.exit_code == 1
+    assert told.output == "Error: no registered model 'genre-nothing'; known are genre-tones\n"
 
 
 def test_under_load_nothing_is_lost_then_it_stops_cleanly(servers, workspace):
