@@ -29,4 +29,5 @@ def unknown(name: str, known: Iterable[str]) -> str:
     """
     known = sorted(known)
     near = get_close_matches(name, known)
-    return f"{name!r}; known are {', '.join([*near, *(it for it in known if it not in near)])}"
+    others = [it for it in known if it not in near]
+    return f"{name!r}; known are {', '.join([*near, *others]) or 'none'}"

@@ -254,11 +254,12 @@ class Params(Section):
         return self
 
 
-def read_params(path: Path = Path("params.yaml")) -> Params:
+def read_params(path: Path = Path("params.yaml"), called: str | None = None) -> Params:
     """Read and check params.yaml.
 
     Args:
         path: The file.
+        called: What faults call it, if not by its path.
 
     Returns:
         Its sections.
@@ -266,18 +267,19 @@ def read_params(path: Path = Path("params.yaml")) -> Params:
     Raises:
         ParamsError: With a line for each thing that is wrong: key, value, what is allowed.
     """
+    called = called or str(path)
     if not path.is_file():
-        raise ParamsError(f"{path} is missing: run from the repository's top folder")
+        raise ParamsError(f"{called} is missing: run from the repository's top folder")
     try:
         written = YAML(typ="safe").load(path)
     except YAMLError as error:
-        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+        raise ParamsError(f"{called} is not valid YAML: {error}") from error
     try:
         # By way of JSON, the strict mode takes lists for tuples but no "8" for 8; a name that
         # YAML takes for a date is its text again.
         return Params.model_validate_json(json.dumps(written, default=str), strict=True)
     except ValidationError as error:
-        raise ParamsError(_for_people(path, error)) from None
+        raise ParamsError(_for_people(called, error)) from None
 
 
 def changed_settings(before: str, after: str) -> dict[str, Any]:
@@ -365,7 +367,7 @@ def _unmet_by_features(params: Params) -> Iterator[str]:
             yield f"{said}: add {needed!r} to {key}"
 
 
-def _for_people(path: Path, error: ValidationError) -> str:
+def _for_people(path: str, error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"]) or "the file"
