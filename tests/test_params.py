@@ -233,6 +233,14 @@ def test_what_is_brought_or_made_on_the_way_is_known(read_with, changes):
         assert read[section][name] == value
 
 
+def test_weights_are_asked_of_the_networks_that_will_run(read_with):
+    asked = {"finetune.networks": ["s4_cnn", "resnet18"], "weights.resnet18": "imagenet"}
+    asked["mel.front_ends"] = ["vggish", "mel128"]
+    assert read_with(asked).starts == {"vggish": "random", "resnet18": "imagenet"}
+    without_sound = {"data.source": "precomputed", "finetune.pictures": "images"}
+    assert read_with(asked | without_sound).starts == {"resnet18": "imagenet"}
+
+
 def test_a_rule_between_two_settings_does_not_list_the_whole_section(read_with):
     with pytest.raises(ParamsError) as caught:
         read_with({"finetune.spec_augment": 0.1, "finetune.trainable": "head"})

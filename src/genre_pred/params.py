@@ -246,6 +246,14 @@ class Params(Section):
     promote: Promote
     compute: Compute
 
+    @property
+    def starts(self) -> dict[str, str]:
+        """What each network that will be run starts from, by its name in `weights`."""
+        # Of a collection without sound there is nothing for frozen backbones.
+        backbones = () if self.data.source == "precomputed" else self.embed.backbones
+        names = dict.fromkeys([*backbones, *self.finetune.networks])
+        return {name: self.weights.of(name) for name in names if name in Weights.model_fields}
+
     @model_validator(mode="after")
     def _ask_for_what_is_needed(self) -> "Params":
         unmet = [*_unmet_by_networks(self), *_unmet_by_features(self)]
