@@ -11,7 +11,7 @@ from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.audio.patches import open_patches, stored_patches
 from genre_pred.clips import write_contents, write_table
 from genre_pred.embed import BACKBONES, load_backbone, patches_to_embeddings
-from genre_pred.faults import check_known, run_stage
+from genre_pred.faults import run_stage
 from genre_pred.files import written_whole
 from genre_pred.nets.weights import note_on
 from genre_pred.params import read_params
@@ -23,7 +23,6 @@ EMBEDDINGS = Path("data/embeddings")
 def main() -> None:
     params = read_params()
     settings = params.embed
-    check_known(settings.backbones, BACKBONES, "embed.backbones")
     with track.stage("embed", params, ["embed", "weights"], [MEL], [EMBEDDINGS]) as run:
         # Of a collection without sound nothing was stored that a backbone hears.
         backbones = settings.backbones if stored_patches(MEL, FRONT_ENDS) else ()

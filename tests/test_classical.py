@@ -357,7 +357,6 @@ def test_what_became_of_a_job_is_a_row(data, settings, make_case):
     ("features", "classifiers", "said"),
     [
         (("mfc",), ("svc_rbf",), r"classical\.features names 'mfc'; known are .*mfcc"),
-        (("mfcc",), ("svm",), r"classical\.classifiers names 'svm'; known are .*svc_rbf"),
         (("vggish",), ("svc_rbf",), r"features vggish need vggish in .*embeddings"),
     ],
 )

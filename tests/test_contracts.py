@@ -11,7 +11,8 @@ SRC = ROOT / "src"
 PACKAGE = SRC / "genre_pred"
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 # Settings are tracked through `params:`; what is remembered of a run changes no output.
-UNTRACKED = {PACKAGE / "params.py", *(PACKAGE / "track").iterdir()}
+SETTINGS = ("params", "classifier_params", "section", "names")
+UNTRACKED = {*(PACKAGE / f"{name}.py" for name in SETTINGS), *(PACKAGE / "track").iterdir()}
 LAYERS = [
     {"cli"},
     {"promote"},
@@ -26,6 +27,8 @@ LAYERS = [
     {"nets", "features", "pipelines", "classifiers"},
     {"audio"},
     {"clips", "params"},
+    {"classifier_params"},
+    {"section", "names"},
 ]
 ASIDE = {"sources", "split", "judge", "compute", "track", "recipes"}
 BELOW_ALL = {"files", "faults", "cache", "fetch", "progress"}

@@ -1,11 +1,10 @@
 """The training loop on a network that is too small to be slow."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_training import SETTINGS, START
 from torch import nn
 
 from genre_pred import finetune as module
@@ -16,17 +15,9 @@ from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS, Network
 from genre_pred.nets.patch_net import PatchNet
 from genre_pred.nets.vggish import VGGish
-from genre_pred.params import Finetune, read_params
+from genre_pred.params import Finetune
 from genre_pred.split import Round
 from genre_pred.training import Examples, clip_logits, train_network
-
-PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
-SETTINGS = PARAMS.finetune.model_copy(update={
-    "networks": ("small",),
-    "trainable": "fc", "hidden": 8, "optimizer": "adam", "learning_rate": 3e-3,
-    "weight_decay": 0.0, "batch_size": 4, "epochs": 6, "patience": 10, "spec_augment": 0.0,
-    "precision": "float32", "device": "cpu", "seed": 1,
-})  # fmt: skip
 
 
 class SmallVGGish(nn.Module):
@@ -83,7 +74,6 @@ def examples_of(store: PatchStore, clips: pd.DataFrame) -> Examples:
 
 
 IDS = [str(i) for i in range(16)]
-START = PARAMS.weights.model_copy(update={"seed": 3})
 
 
 def net_of(settings: Finetune = SETTINGS) -> GenreNet:

@@ -10,9 +10,7 @@ import pandas as pd
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 
-from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import predictions_table
-from genre_pred.faults import check_known
 from genre_pred.features import Approach, FeatureSet, feature_set, flatten, read_features
 from genre_pred.fitting import NotApplicable, chosen_settings, convergence_noted, fit_pipeline
 from genre_pred.judge.calibration import scores_of
@@ -94,9 +92,8 @@ def jobs(settings: Classical, data: Path) -> list[Job]:
         data: The folder that holds mel/, descriptors/ and embeddings/.
 
     Raises:
-        Fault: If a name is unknown, or a feature set was not computed.
+        Fault: If a feature set is unknown, or was not computed.
     """
-    check_known(settings.classifiers, CLASSIFIERS, "classical.classifiers")
     made = []
     for name in settings.features:
         spec = feature_set(name, data)

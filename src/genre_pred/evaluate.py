@@ -81,12 +81,12 @@ def judge_models(
     best = {
         approach: named[best_of(eligible, approach)] for approach in sorted(set(scored["approach"]))
     }
-    tested = [m for m in models if m.name in repeated and m.predictions is not None]
+    reproductions = [m for m in models if m.name in repeated and m.predictions is not None]
     members = [best[approach] for approach in settings.ensemble if approach in best]
     if len(members) > 1:
         best[ENSEMBLE] = ensemble_of(members)
         models = [*models, best[ENSEMBLE]]
-    tested = [*best.values(), *tested]
+    tested = [*best.values(), *reproductions]
     board = leaderboard(
         *_entries(models),
         truth,

@@ -103,7 +103,14 @@ def recipe(name: str | None, changes: tuple[str, ...], dry_run: bool) -> None:
     """Run a system of the field as an experiment; without a name, list them all."""
     import shlex
 
-    from genre_pred.recipes import describe, experiment, read_recipe, recipe_names
+    from genre_pred.recipes import (
+        describe,
+        experiment,
+        params_with,
+        read_recipe,
+        recipe_names,
+        what_is_missing,
+    )
 
     if name is None and not recipe_names():
         raise Fault("there is no folder recipes here: run it in the repository's top folder")
@@ -113,8 +120,14 @@ def recipe(name: str | None, changes: tuple[str, ...], dry_run: bool) -> None:
             rows.add_row(each, Text(describe(each)))
         show(rows)
         return
-    words = experiment(name, read_recipe(name))
-    words += [word for change in changes for word in ("-S", change)]
+    settings = read_recipe(name)
+    data = params_with(settings, changes).data
+    words = experiment(name, settings, changes)
+    missing = what_is_missing(name, Path(data.path))
+    if missing and not (data.source == "gtzan" and data.url):
+        if not dry_run:
+            raise Fault(missing)
+        click.echo(f"note: {missing}", err=True)
     click.echo(shlex.join(words))
     if not dry_run:
         sys.exit(subprocess.run(words, check=False).returncode)
@@ -138,8 +151,9 @@ def leakage(features: str, classifier: str, folds: int, repeats: int) -> None:
 
     params = read_params()
     data = Path("data")
-    if not (data / "split.parquet").is_file():
-        raise Fault("data/split.parquet is missing: run dvc repro first")
+    for path in (data / "clips.parquet", data / "split.parquet"):
+        if not path.is_file():
+            raise Fault(f"the pipeline has not run yet ({path} is missing): run dvc repro first")
     clips, split = read_table(data / "clips.parquet"), read_table(data / "split.parquet")
     clips = taking_part(clips, split[split["split"] != TEST]).reset_index(drop=True)
     found = measure_leakage(
