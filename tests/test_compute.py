@@ -29,7 +29,7 @@ def threads_here(_):
 
 
 def the_map(workers):
-    return clip_map(Compute(workers=workers), "testing")
+    return clip_map(Compute(workers=workers, scheduler=None), "testing")
 
 
 @pytest.mark.parametrize("workers", WORKERS)
