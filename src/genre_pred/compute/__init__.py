@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from joblib import cpu_count
 
-from genre_pred.compute.cluster import cluster
+from genre_pred.compute.cluster import dask_workers
 from genre_pred.compute.pool import Pool, run_block
-from genre_pred.compute.processes import processes
+from genre_pred.compute.processes import loky_workers
 from genre_pred.params import Compute
 from genre_pred.progress import bar
 
@@ -83,4 +83,4 @@ def _results(
 
 
 def _pool(scheduler: str | None, n_workers: int) -> AbstractContextManager[Pool]:
-    return processes(n_workers) if scheduler is None else cluster(scheduler, n_workers)
+    return dask_workers(scheduler, n_workers) if scheduler else loky_workers(n_workers)

@@ -4,10 +4,11 @@ import functools
 import hashlib
 import importlib.metadata
 import os
+import pickle
 import platform
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from genre_pred.faults import Fault
 
 LOCAL = "local"
 CONNECT_SECONDS = 10.0  # for the scheduler to answer, and for a first worker
+INSTALL = "install genre_pred, in the same version, where the scheduler and the workers run"
 # Another version may give other digits, or cannot read what is sent.
 LIBRARIES = (
     "av cloudpickle joblib librosa numpy pandas scikit-learn scipy soundfile soxr torch".split()
@@ -28,7 +30,7 @@ LIBRARIES = (
 
 
 @contextmanager
-def cluster(scheduler: str, n_workers: int) -> Iterator[Pool]:
+def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
     """Open a Dask cluster.
 
     Its workers must run this code with these libraries, one thread each, and see the working
@@ -44,6 +46,7 @@ def cluster(scheduler: str, n_workers: int) -> Iterator[Pool]:
             are not as they must be, or the work has ended several workers.
     """
     try:
+        import cloudpickle
         import dask
         from distributed import Client, KilledWorker, LocalCluster
     except ModuleNotFoundError as error:
@@ -62,7 +65,8 @@ def cluster(scheduler: str, n_workers: int) -> Iterator[Pool]:
                     n_workers=n_workers,
                     threads_per_worker=1,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # None would be port 8787
+                    scheduler_kwargs={"dashboard": False},
                     memory_limit=None,
                 )
             )
@@ -80,14 +84,21 @@ def cluster(scheduler: str, n_workers: int) -> Iterator[Pool]:
         try:
             yield Pool(
                 count,
-                submit=lambda work: submit(partial(_run_there, workplace, work)),
+                # As bytes: the scheduler would load and pickle again whatever it understands.
+                submit=lambda work: submit(_run_there, workplace, cloudpickle.dumps(work)),
                 check=partial(_first_worker, client, scheduler),
             )
         except KilledWorker as error:
             raise Fault(
                 f"the same piece of work has ended {error.allowed_failures + 1} workers of "
-                f"{scheduler}, most often because their memory was full: {error.last_worker} was "
-                "the last; give each more memory, or start fewer on a machine"
+                f"{scheduler}, most often because their memory was full: the last was "
+                f"{error.last_worker.address}. Give each more memory, or start fewer on a machine"
+            ) from error
+        except RuntimeError as error:
+            if "deserialization of the task graph" not in str(error):
+                raise
+            raise Fault(
+                f"the Dask scheduler {scheduler} cannot load this code: {INSTALL}"
             ) from error
         except CancelledError as error:
             raise Fault(
@@ -156,10 +167,10 @@ def _workplace() -> Iterator[Workplace]:
         yield Workplace(folder, Path(token.name).name, versions())
 
 
-def _run_there(workplace: Workplace, work: Callable[[], Any]) -> Any:
+def _run_there(workplace: Workplace, pickled: bytes) -> Any:
     workplace.check()
     with chdir(workplace.folder):  # paths are relative to it
-        return work()
+        return pickle.loads(pickled)()
 
 
 def _first_worker(client: Any, scheduler: str) -> None:
@@ -183,11 +194,9 @@ def _look_at_all(client: Any, scheduler: str, workplace: Workplace) -> int:
                 "working directory and the number of threads of a matrix product. Start it with "
                 "--nworkers as many as cores and --nthreads 1"
             )
-    try:
-        client.run(workplace.check)
-    except (AttributeError, ModuleNotFoundError) as error:
-        raise Fault(
-            f"a Dask worker of {scheduler} cannot load this code ({error}): install genre_pred "
-            "where it runs, in the same version"
-        ) from error
+    for worker, answer in client.run(workplace.check, on_error="return").items():
+        if isinstance(answer, Fault):
+            raise answer
+        if isinstance(answer, Exception):
+            raise Fault(f"the Dask worker {worker} cannot load this code: {INSTALL}") from answer
     return len(threads)

@@ -14,7 +14,7 @@ ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", 
 
 
 @contextmanager
-def processes(n_workers: int) -> Iterator[Pool]:
+def loky_workers(n_workers: int) -> Iterator[Pool]:
     """Open processes that share large arrays with this one, through memory-mapped files.
 
     They stay for the next map, unless this one breaks off: then they are ended.
