@@ -80,7 +80,7 @@ def test_without_a_number_all_cores_work(monkeypatch):
 
 
 def test_a_killed_worker_is_a_fault_and_the_next_map_works_again():
-    with pytest.raises(Fault, match=r"killed.*compute\.workers \(now 2\).*SIGKILL"):
+    with pytest.raises(Fault, match=r"from outside {SIGKILL.*}: .* compute\.workers, now 2"):
         list(the_map(2)(die, [1, 2]))
     assert list(the_map(2)(square, [1, 2])) == [1, 4]
 

@@ -1,5 +1,6 @@
 """Processes on this machine's cores."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,8 +32,10 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
     except BaseException as error:
         executor.terminate(kill_workers=True)
         if isinstance(error, TerminatedWorkerError):
+            codes = re.search(r"{.*}", str(error))
             raise Fault(
-                "a worker process was killed, most often because the memory was full: try fewer "
-                f"at a time with compute.workers (now {n_workers}). {str(error).splitlines()[-1]}"
+                f"a worker process was ended from outside {codes[0] if codes else ''}: most often "
+                "the memory was full (SIGKILL); try fewer at a time with compute.workers, now "
+                f"{n_workers}"
             ) from error
         raise
