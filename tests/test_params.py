@@ -126,6 +126,7 @@ def test_a_search_takes_whatever_its_settings_take(read_with):
         ({"promote.approaches": ["finetune", "finetune"]}, "promote.approaches", "only once"),
         ({"promote.approaches": ["luck"]}, "promote.approaches.0", "'luck'"),
         ({"compute.workers": 0}, "compute.workers", "0"),
+        ({"compute.scheduler": "host:8786"}, "compute.scheduler", "tcp://"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_key_and_value(read_with, changes, key, said):

@@ -198,5 +198,7 @@ def _look_at_all(client: Any, scheduler: str, workplace: Workplace) -> int:
         if isinstance(answer, Fault):
             raise answer
         if isinstance(answer, Exception):
-            raise Fault(f"the Dask worker {worker} cannot load this code: {INSTALL}") from answer
+            raise Fault(
+                f"the Dask worker {worker} cannot load this code ({answer}): {INSTALL}"
+            ) from answer
     return len(threads)
