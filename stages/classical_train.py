@@ -35,7 +35,7 @@ def main() -> None:
             genres=genres_of(clips),
         )
         rows = []
-        each = clip_map(params.compute, "classical_train", "model")
+        each = clip_map(params.compute, "classical_train", "model", block=1)
         for trained in each(fit, jobs(settings, DATA)):
             model = MODELS / trained.features / trained.classifier
             if trained.pipeline is not None:

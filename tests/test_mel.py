@@ -97,7 +97,7 @@ def test_a_store_of_float16_is_the_other_one_rounded(clips, tmp_path):
 
 
 def test_the_same_clips_give_the_same_bytes_from_one_process_and_from_two(clips, tmp_path):
-    each = clip_map(Compute(workers=2), "mel")
+    each = clip_map(Compute(workers=2, scheduler=None), "mel")
     store_patches(clips, TWO, WHOLE, tmp_path / "one", map)
     store_patches(clips, TWO, WHOLE, tmp_path / "two", each)
     for name in ("vggish.npy", "vggish.parquet"):

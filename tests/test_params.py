@@ -154,6 +154,7 @@ def test_a_search_takes_whatever_its_settings_take(read_with):
             "names 'mfccs'; known are mfcc, ",
         ),
         ({"classical.features": ["vgish_finetuned"]}, "features", ", NETWORK_finetuned"),
+        ({"compute.scheduler": "host:8786"}, "compute.scheduler", "tcp://"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_key_and_value(read_with, changes, key, said):

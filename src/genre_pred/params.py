@@ -223,9 +223,10 @@ class Promote(Section):
 
 
 class Compute(Section):
-    """How the work is spread over this machine."""
+    """How the work is spread, over this machine or a cluster."""
 
     workers: Positive | None
+    scheduler: Annotated[str, Field(pattern=r"^(local|tcp://.+:\d+)$")] | None
 
 
 class Params(Section):

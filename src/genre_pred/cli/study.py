@@ -165,7 +165,7 @@ def leakage(features: str, classifier: str, folds: int, repeats: int) -> None:
         params.evaluate,
         n_folds=folds,
         n_repeats=repeats,
-        each=clip_map(params.compute, "cross-validation", "repeat"),
+        each=clip_map(params.compute, "cross-validation", "repeat", block=1),
     )
     click.echo(f"{features}/{classifier}, {repeats} x {folds} folds, {found.clips} clips")
     rows = [("artists apart", found.apart), ("at random", found.mixed)]
