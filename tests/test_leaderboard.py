@@ -151,7 +151,7 @@ def test_order_of_rows_and_models_changes_nothing(board):
         (["x", "y"], True, "grouped"),
         (["x", "y"], False, "not grouped, optimistic"),
         (["x", None], True, "partly unknown, optimistic"),
-        ([None, None], True, "unknown, optimistic"),
+        ([None, None], True, "apart by the publisher's lists"),
         ([None, None], False, "unknown, optimistic"),
     ],
 )
