@@ -16,7 +16,13 @@ from genre_pred.clips import CLIPS as COLUMNS
 from genre_pred.clips import have_sound, read_table, write_contents, write_table
 from genre_pred.faults import Fault, check_known, run_stage
 from genre_pred.files import written_whole
-from genre_pred.finetune import NETWORKS, finetune, front_end_of, write_finetuned
+from genre_pred.finetune import (
+    NETWORKS,
+    finetune,
+    front_end_of,
+    seconds_per_clip,
+    write_finetuned,
+)
 from genre_pred.params import read_params
 from genre_pred.split import inner_round, rounds, taking_part
 
@@ -70,6 +76,7 @@ def main() -> None:
                 shutil.rmtree(work)
             run.network(name, MODELS / name)
             run.metrics({f"best_epoch.{name}": trained.best_epoch})
+            run.metrics({f"clip_seconds.finetune/{name}": seconds_per_clip(trained.net, store)})
         write_contents(FINETUNED, represented)
 
 

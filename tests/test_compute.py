@@ -7,7 +7,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from genre_pred.audio.decode import AudioError
-from genre_pred.compute import clip_map
+from genre_pred.compute import TimedMap, clip_map
 from genre_pred.params import Compute
 
 WORKERS = [1, 2]
@@ -64,3 +64,18 @@ def test_without_a_number_all_cores_work(monkeypatch):
     monkeypatch.setattr("genre_pred.compute.cpu_count", lambda: asked.append(True) or 1)
     assert list(the_map(None)(square, [3])) == [9]
     assert asked == [True]
+
+
+def test_a_timed_map_leaves_out_what_comes_before_the_first_result(monkeypatch):
+    clock = iter([100.0, 106.0])  # the first result, and the end
+    monkeypatch.setattr("genre_pred.compute.time.perf_counter", lambda: next(clock))
+    timed = TimedMap(map)
+    assert list(timed(square, [1, 2, 3, 4])) == [1, 4, 9, 16]
+    assert timed.seconds == 2.0
+
+
+@pytest.mark.parametrize("items", [[], [3]])
+def test_too_few_items_tell_no_time(items):
+    timed = TimedMap(map)
+    assert len(list(timed(square, items))) == len(items)
+    assert np.isnan(timed.seconds)

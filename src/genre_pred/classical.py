@@ -22,6 +22,7 @@ from genre_pred.split import Round
 
 NOTHING = "nothing"  # what the majority class reads of a clip
 FLOOR: Approach = "floor"
+TIMED_CLIPS = 64
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Trained:
 
     Attributes:
         seconds: Of all its fitting and predicting, wall time.
+        clip_seconds: Of predicting a clip from its features, among a few others.
         chosen: The settings that a search chose; empty without one.
         note: What a reader must know, as that it did not converge; mostly empty.
         reason: Why the data cannot carry it; empty where they do.
@@ -61,6 +63,7 @@ class Trained:
     pipeline: Pipeline | None = None
     temperature: float = float("nan")
     predictions: pd.DataFrame | None = None
+    clip_seconds: float = float("nan")
     chosen: str = ""
     note: str = ""
     reason: str = ""
@@ -147,14 +150,17 @@ def train(
     where = facts.loc[predicted].reset_index()
     probabilities, temperature = calibrate(scores, targets.loc[predicted].to_numpy(), where)
     table = predictions_table(predicted, probabilities, genres, where["split"], where["fold"])
+    seconds, few = time.perf_counter() - started, predicted[:TIMED_CLIPS]
+    clip_scores(pipeline, job, few)
     return Trained(
         job.features,
         job.spec,
         job.classifier,
-        time.perf_counter() - started,
+        seconds,
         pipeline,
         temperature,
         table,
+        (time.perf_counter() - started - seconds) / len(few),
         chosen_settings(pipeline, job.classifier, settings),
         " ".join(notes),
     )

@@ -1,5 +1,6 @@
 """One map over clips, on this machine's cores."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
@@ -29,6 +30,31 @@ def clip_map(settings: Compute, doing: str, unit: str = "clip") -> Map:
         digits of a matrix product depend on the number of threads.
     """
     return partial(_map, settings.workers or cpu_count(), doing, unit)
+
+
+class TimedMap:
+    """A map that tells how long an item takes once the work is running.
+
+    What comes before the first result is left out: processes that start, libraries that load.
+
+    Attributes:
+        seconds: Of an item, wall time of the last use with all workers; NaN below two items.
+    """
+
+    def __init__(self, each: Map) -> None:
+        self._each = each
+        self.seconds = float("nan")
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[Result]:
+        """Yield the results in the items' order."""
+        first = 0.0
+        for result in self._each(function, items):
+            first = first or time.perf_counter()
+            yield result
+        if len(items) > 1:
+            self.seconds = (time.perf_counter() - first) / (len(items) - 1)
 
 
 def _map(
