@@ -14,7 +14,14 @@ from genre_pred.features import named_features
 from genre_pred.finetune import NETWORKS, front_end_of
 from genre_pred.judge.published import published_on
 from genre_pred.params import Params, read_params
-from genre_pred.recipes import describe, experiment, read_recipe, recipe_names, with_changes
+from genre_pred.recipes import (
+    describe,
+    experiment,
+    of_matter,
+    read_recipe,
+    recipe_names,
+    with_changes,
+)
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "recipes"
@@ -184,3 +191,25 @@ def test_a_command_takes_further_settings_that_it_does_not_say_itself():
         "dvc exp run -S classical.knn.n_neighbors=9 -S 'classical.classifiers=[knn]'"
     )
     assert with_changes(command, {}) == command
+
+
+def test_a_command_carries_only_what_its_model_reads():
+    changed = {
+        "clip.clip_seconds": 9.0,
+        "classical.features": ["mfcc"],
+        "classical.knn.n_neighbors": 9,
+        "classical.svc_rbf.C": 3,
+        "finetune.networks": [],
+        "finetune.epochs": 2,
+        "promote.confidence": 0.9,
+    }
+    always = {"clip.clip_seconds", "classical.features", "finetune.networks"}
+    told = {
+        ("mfcc/knn", "descriptors"): {"classical.knn.n_neighbors"},
+        ("finetune/vggish", "finetune"): {"finetune.epochs"},
+        ("vggish_finetuned/knn", "finetune"): {"finetune.epochs", "classical.knn.n_neighbors"},
+        ("majority", "floor"): set(),
+        ("ensemble", "ensemble"): {*changed} - always - {"promote.confidence"},
+    }
+    for (model, approach), further in told.items():
+        assert {*of_matter(model, approach, changed)} == always | further

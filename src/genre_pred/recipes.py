@@ -17,6 +17,7 @@ from genre_pred.faults import Fault
 
 RECIPES = Path("recipes")
 EXP_RUN = ("dvc", "exp", "run")
+FINETUNE_LISTS = ("networks", "pictures", "embed")  # what is trained, and on what
 
 
 def recipe_names(folder: Path = RECIPES) -> list[str]:
@@ -68,6 +69,35 @@ def experiment(name: str, settings: Mapping[str, Any]) -> list[str]:
         Its words: dvc exp run -S KEY=VALUE ...
     """
     return [*EXP_RUN, "--message", name, *_overrides(settings)]
+
+
+def of_matter(model: str, approach: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the settings that a model does not read, though its run had them.
+
+    Args:
+        model: As on the leaderboard: FEATURES/CLASSIFIER or finetune/NETWORK.
+        approach: Its approach.
+        settings: Dotted keys of params.yaml and their values.
+
+    Returns:
+        Those that can matter, and those without which the pipeline would not run through (what is
+        to be trained and computed).
+    """
+    classifier = model.rpartition("/")[2]
+
+    def read(key: str) -> bool:
+        section, *rest = key.split(".")
+        if section in ("promote", "compute"):
+            return False
+        if approach == "ensemble":
+            return True
+        if section == "classical" and len(rest) > 1:  # of one classifier
+            return rest[0] == classifier
+        if section == "finetune" and rest[0] not in FINETUNE_LISTS:
+            return approach == "finetune"
+        return True
+
+    return {key: value for key, value in settings.items() if read(key)}
 
 
 def with_changes(command: str, settings: Mapping[str, Any]) -> str:
