@@ -43,6 +43,7 @@ def main() -> None:
                 write_table(trained.predictions, model.with_suffix(".parquet"))
                 run.pipeline(trained.model, trained.pipeline, TRUSTED)
                 run.metrics({f"seconds.{trained.model}": trained.seconds})
+                run.metrics({f"clip_seconds.{trained.model}": trained.clip_seconds})
             rows.append(trained.summary())
         write_table(pd.DataFrame(rows), MODELS / "models.csv")
         run.files([MODELS / "models.csv"])

@@ -1,6 +1,7 @@
 """Run every patch through the frozen pretrained backbones."""
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,14 @@ def main() -> None:
         for name in backbones:
             net, weights = load_backbone(name, params.weights)
             store = open_patches(MEL / BACKBONES[name].front_end)
+            started = time.perf_counter()
             embeddings = patches_to_embeddings(
                 net,
                 store.patches,
                 precision=settings.precision,
                 progress=True,
             )
+            clip_seconds = (time.perf_counter() - started) / store.index["clip_id"].nunique()
             with written_whole(EMBEDDINGS / f"{name}.npy") as temporary:
                 np.save(temporary, embeddings)
             write_table(store.index, EMBEDDINGS / f"{name}.parquet")
@@ -46,6 +49,7 @@ def main() -> None:
                 temporary.write_text(json.dumps(told) + "\n")
             run.tags({f"weights.{name}": weights})
             run.metrics({f"embeddings.{name}": embeddings.shape[0] * embeddings.shape[1]})
+            run.metrics({f"clip_seconds.{name}": clip_seconds})
 
 
 if __name__ == "__main__":

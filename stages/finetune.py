@@ -13,9 +13,10 @@ from genre_pred.audio.patches import open_patches, stored_patches
 from genre_pred.cache import work_folder
 from genre_pred.clips import CLIPS as COLUMNS
 from genre_pred.clips import read_table, write_contents, write_table
+from genre_pred.compute.pool import one_thread
 from genre_pred.faults import Fault, run_stage
 from genre_pred.files import written_whole
-from genre_pred.finetune import finetune, front_end_of, write_finetuned
+from genre_pred.finetune import finetune, front_end_of, seconds_per_clip, write_finetuned
 from genre_pred.params import read_params
 from genre_pred.split import inner_round, rounds, taking_part
 
@@ -66,6 +67,9 @@ def main() -> None:
                 shutil.rmtree(work)
             run.network(name, MODELS / name)
             run.metrics({f"best_epoch.{name}": trained.best_epoch})
+            with one_thread():
+                seconds = seconds_per_clip(trained.net, store)
+            run.metrics({f"clip_seconds.finetune/{name}": seconds})
         write_contents(FINETUNED, represented)
 
 

@@ -103,7 +103,7 @@ def test_what_is_told_apart_easily_is_learnt(make_case, settings, classifier, n_
     # AdaBoost's stumps part clips in two, and boosting ends before four genres are apart.
     enough = 0.4 if classifier == "adaboost" and n_genres > 2 else 0.95
     assert case.hits(trained.predictions).mean() > enough
-    assert trained.seconds > 0
+    assert trained.seconds > 0 and trained.clip_seconds > 0
 
 
 def test_the_table_of_predictions_holds_validation_and_test(make_case, settings):

@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from genre_pred.audio.decode import AudioError
-from genre_pred.compute import clip_map
+from genre_pred.compute import TimedMap, clip_map
 from genre_pred.faults import Fault
 from genre_pred.params import Compute
 
@@ -39,6 +39,11 @@ def die(_):
 def leave_a_trace(folder, number):
     (folder / str(number)).touch()
     return number
+
+
+def wait_a_moment(seconds):
+    time.sleep(seconds)
+    return seconds
 
 
 def the_map(workers, block=8):
@@ -103,3 +108,15 @@ def test_torch_has_one_thread_and_then_its_own_number_again():
     assert list(the_map(1)(lambda _: torch.get_num_threads(), [1])) == [1]
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)
+
+
+def test_a_timed_map_tells_what_an_item_takes_a_worker_but_for_the_first_ones(tmp_path):
+    timed = TimedMap(the_map(2, block=1))
+    assert list(timed(wait_a_moment, [1.0, *[0.02] * 9])) == [1.0, *[0.02] * 9]
+    assert 0.02 <= timed.seconds < 0.5
+
+
+def test_without_items_there_is_no_time():
+    timed = TimedMap(map)
+    assert list(timed(square, [])) == []
+    assert np.isnan(timed.seconds)

@@ -10,7 +10,7 @@ from torch import nn
 from genre_pred import finetune as module
 from genre_pred.audio.patches import PatchStore
 from genre_pred.faults import Fault
-from genre_pred.finetune import build_network, finetune, run_frozen_part
+from genre_pred.finetune import build_network, finetune, run_frozen_part, seconds_per_clip
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS, Network
 from genre_pred.nets.patch_net import PatchNet
@@ -248,3 +248,10 @@ def test_with_folds_every_clip_is_predicted_once_by_a_network_that_has_not_seen_
         assert not seen & set(turn.predicted)
     assert learnt[-1] == set(IDS)
     assert done.predictions[["a", "b"]].sum(axis=1).to_numpy() == pytest.approx(np.ones(16))
+
+
+def test_the_time_of_a_clip_is_that_of_all_its_windows(monkeypatch):
+    store, _ = collection(n_clips=4, windows=3)
+    clock = iter([50.0, 58.0])  # after the first, and after eight more
+    monkeypatch.setattr("genre_pred.finetune.time.perf_counter", lambda: next(clock))
+    assert seconds_per_clip(net_of(), store) == 3.0

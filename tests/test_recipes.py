@@ -17,6 +17,7 @@ from genre_pred.params import Params, read_params
 from genre_pred.recipes import (
     describe,
     experiment,
+    of_matter,
     params_with,
     read_recipe,
     recipe_names,
@@ -260,3 +261,25 @@ def test_what_is_missing_is_told_until_something_lies_there(tmp_path):
     (place / "jazz").mkdir()
     assert what_is_missing("s4", place, RECIPES) is None
     assert what_is_missing("s3-features", place / "README.md", RECIPES) is None
+
+
+def test_a_command_carries_only_what_its_model_reads():
+    changed = {
+        "clip.clip_seconds": 9.0,
+        "classical.features": ["mfcc"],
+        "classical.knn.n_neighbors": 9,
+        "classical.svc_rbf.C": 3,
+        "finetune.networks": [],
+        "finetune.epochs": 2,
+        "promote.confidence": 0.9,
+    }
+    always = {"clip.clip_seconds", "classical.features", "finetune.networks"}
+    told = {
+        ("mfcc/knn", "descriptors"): {"classical.knn.n_neighbors"},
+        ("finetune/vggish", "finetune"): {"finetune.epochs"},
+        ("vggish_finetuned/knn", "finetune"): {"finetune.epochs", "classical.knn.n_neighbors"},
+        ("majority", "floor"): set(),
+        ("ensemble", "ensemble"): {*changed} - always - {"promote.confidence"},
+    }
+    for (model, approach), further in told.items():
+        assert {*of_matter(model, approach, changed)} == always | further

@@ -20,6 +20,7 @@ from genre_pred.split import Round
 
 NOTHING = "nothing"  # what the majority class reads of a clip
 FLOOR: Approach = "floor"
+TIMED_CLIPS = 64
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Trained:
 
     Attributes:
         seconds: Of all its fitting and predicting, wall time.
+        clip_seconds: Of predicting a clip from its features, among a few others.
         chosen: The settings that a search chose; empty without one.
         note: What a reader must know, as that it did not converge; mostly empty.
         reason: Why the data cannot carry it; empty where they do.
@@ -59,6 +61,7 @@ class Trained:
     pipeline: Pipeline | None = None
     temperature: float = float("nan")
     predictions: pd.DataFrame | None = None
+    clip_seconds: float = float("nan")
     chosen: str = ""
     note: str = ""
     reason: str = ""
@@ -144,14 +147,17 @@ def train(
     where = facts.loc[predicted].reset_index()
     probabilities, temperature = calibrate(scores, targets.loc[predicted].to_numpy(), where)
     table = predictions_table(predicted, probabilities, genres, where["split"], where["fold"])
+    seconds, few = time.perf_counter() - started, predicted[:TIMED_CLIPS]
+    clip_scores(pipeline, job, few)
     return Trained(
         job.features,
         job.spec,
         job.classifier,
-        time.perf_counter() - started,
+        seconds,
         pipeline,
         temperature,
         table,
+        (time.perf_counter() - started - seconds) / len(few),
         chosen_settings(pipeline, job.classifier, settings),
         " ".join(notes),
     )

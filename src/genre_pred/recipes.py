@@ -22,6 +22,7 @@ RECIPES = Path("recipes")
 EXP_RUN = ("dvc", "exp", "run")
 PLACE = "data.path:"
 SEARCH = "classical.search"  # a mapping by itself, where keys may be added
+FINETUNE_LISTS = ("networks", "pictures", "embed")  # what is trained, and on what
 
 
 def recipe_names(folder: Path = RECIPES) -> list[str]:
@@ -136,6 +137,35 @@ def params_with(
             except InvalidArgumentError as error:
                 raise Fault(f"-S {change}: what adds keys begins with ++, as ++{change}") from error
         return read_params(copy, called=f"{path} with these settings")
+
+
+def of_matter(model: str, approach: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the settings that a model does not read, though its run had them.
+
+    Args:
+        model: As on the leaderboard: FEATURES/CLASSIFIER or finetune/NETWORK.
+        approach: Its approach.
+        settings: Dotted keys of params.yaml and their values.
+
+    Returns:
+        Those that can matter, and those without which the pipeline would not run through (what is
+        to be trained and computed).
+    """
+    classifier = model.rpartition("/")[2]
+
+    def read(key: str) -> bool:
+        section, *rest = key.split(".")
+        if section in ("promote", "compute"):
+            return False
+        if approach == "ensemble":
+            return True
+        if section == "classical" and len(rest) > 1:  # of one classifier
+            return rest[0] == classifier
+        if section == "finetune" and rest[0] not in FINETUNE_LISTS:
+            return approach == "finetune"
+        return True
+
+    return {key: value for key, value in settings.items() if read(key)}
 
 
 def with_changes(command: str, settings: Mapping[str, Any]) -> str:

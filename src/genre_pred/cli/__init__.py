@@ -3,8 +3,9 @@
 import click
 
 from genre_pred.cli.champion import champion
+from genre_pred.cli.leaderboard import leaderboard
 from genre_pred.cli.songs import evaluate, predict
-from genre_pred.cli.study import leaderboard, leakage, recipe, weights
+from genre_pred.cli.study import leakage, recipe, weights
 from genre_pred.cli.terminal import Commands
 
 

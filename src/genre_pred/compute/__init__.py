@@ -5,12 +5,14 @@ or waiting to be taken at a time, so memory does not grow with the number of cli
 they are taken.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import wait
 from contextlib import AbstractContextManager, closing
 from functools import partial
 from itertools import islice
+from statistics import median
 from typing import TypeVar
 
 from joblib import cpu_count
@@ -47,6 +49,36 @@ def clip_map(settings: Compute, doing: str, unit: str = "clip", block: int = 8) 
         killed (on a cluster, another one does its block again first).
     """
     return partial(_map, settings, doing, unit, block)
+
+
+class TimedMap:
+    """A map that tells how long an item takes one worker.
+
+    Attributes:
+        seconds: The median over the items of the last use: the first item of each worker, for
+            which libraries are loaded, counts for no more than any other. NaN without items.
+    """
+
+    def __init__(self, each: Map) -> None:
+        self._each = each
+        self.seconds = float("nan")
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[Result]:
+        """Yield the results in the items' order."""
+        taken = []
+        for seconds, result in self._each(partial(_timed, function), items):
+            taken.append(seconds)
+            yield result
+        if taken:
+            self.seconds = median(taken)
+
+
+def _timed(function: Callable[[Item], Result], item: Item) -> tuple[float, Result]:
+    started = time.perf_counter()
+    result = function(item)
+    return time.perf_counter() - started, result
 
 
 def _map(

@@ -30,12 +30,13 @@ class Pool:
 
 def run_block(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """Do a block, with one thread."""
-    with _one_thread():
+    with one_thread():
         return [function(item) for item in items]
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Work with one thread within the block, also in libraries that count threads themselves."""
     torch: Any = sys.modules.get("torch")  # has a count of its own; not imported for that
     threads = torch.get_num_threads() if torch else 1
     with threadpool_limits(1):

@@ -12,7 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genre_pred.clips import CLIPS, PREDICTIONS, TEST, TRACKS, TRAIN, VALIDATION, twins_told
+from genre_pred.clips import (
+    CLIPS,
+    PREDICTIONS,
+    TEST,
+    TRACKS,
+    TRAIN,
+    VALIDATION,
+    as_clips,
+    twins_told,
+)
 from genre_pred.progress import bar
 from genre_pred.sources import fma, gtzan
 from genre_pred.sources.computed_features import (
@@ -160,7 +169,7 @@ def clean_precomputed(contents: Contents) -> tuple[pd.DataFrame, pd.DataFrame]:
     told["reason"] = pd.Series(reasons, index=told.index, dtype="string")
     good = told["reason"].isna()
     kept, rejected = told[good], told.loc[~good, ["clip_id", "path", "reason"]]
-    return kept[list(CLIPS)].reset_index(drop=True), rejected.reset_index(drop=True)
+    return as_clips(kept), rejected.reset_index(drop=True)
 
 
 def _open_file(path: Path, subset: str) -> Contents:

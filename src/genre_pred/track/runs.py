@@ -163,14 +163,15 @@ def leaderboards() -> pd.DataFrame:
     """Every row of the leaderboards of all finished runs of evaluate, the newest run first.
 
     Returns:
-        As the stage has logged them, and: validation_set and test_set (digests of the clips that
-        judged, empty without), run (its DVC experiment or commit), changed (the settings that
-        differed from that commit's, as JSON), started (a time). No row where there is no such
-        run; runs of old that have logged no table are passed over.
+        As the stage has logged them, but test_seen as it is by now; and: validation_set and
+        test_set (digests of the clips that judged, empty without), run (its DVC experiment or
+        commit), changed (the settings that differed from that commit's, as JSON), started (a
+        time). No row where there is no such run; runs of old that have logged no table are passed
+        over.
     """
     client = mlflow.MlflowClient()
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # one for each small file tells nothing
-    tables = []
+    tables, seen = [], dict[str, int]()
     for run in _search("tags.stage = 'evaluate' and attributes.status = 'FINISHED'"):
         run_id, tags = run.info.run_id, run.data.tags
         logged = client.list_artifacts(run_id, str(Path(BOARD).parent))
@@ -180,8 +181,12 @@ def leaderboards() -> pd.DataFrame:
         told = {key: tags.get(key, "") for key in ("validation_set", "test_set")}
         told["run"] = client.get_run(tags[PARENT]).info.run_name
         told["changed"] = tags.get(CHANGED, "{}")
-        started = pd.Timestamp(run.info.start_time, unit="ms")
         table = pd.read_csv(StringIO(text), keep_default_na=False, na_values=[""])
+        if judged_on := told["test_set"]:
+            if judged_on not in seen:
+                seen[judged_on] = len(seen_test_set(judged_on))
+            table = table.assign(test_seen=seen[judged_on])
+        started = pd.Timestamp(run.info.start_time, unit="ms")
         tables.append(table.assign(**told, started=started))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
