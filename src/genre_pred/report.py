@@ -33,7 +33,7 @@ def read_findings(
         params: The settings of this workspace.
         data: The folder data/.
         models: The folder models/.
-        reports: The folder reports/; promotion.json and genres.csv may be missing.
+        reports: The folder reports/; promotion.json may be missing.
         run: The open MLflow run, with the digests of what it has read.
     """
     clips = read_table(data / "clips.parquet", CLIPS)
@@ -43,18 +43,21 @@ def read_findings(
     promotion = json.loads(told.read_text()) if told.is_file() else None
     makers = run.makers()
     published = published_on(params.data.collection)
-    board, others = _board(pd.read_csv(reports / "leaderboard.csv"), promotion, published, params)
+    board, others = _board(_read(reports / "leaderboard.csv"), promotion, published, params)
     best = _best(metrics, read_models(models, data))
     return Findings(
-        collection=_collection(params, clips, split, pd.read_csv(data / "rejected.csv", dtype=str)),
+        collection=_collection(params, clips, split, _read(data / "rejected.csv")),
         confidence=params.evaluate.confidence,
         board=board,
         others=others,
         metrics=metrics,
         promotion=promotion,
         looks=_looks(best, board, clips, reports / "genres.csv"),
-        coverage=None,  # TODO(lead): of the champion's prediction sets
-        histories={path.parent.name: _history(path) for path in _sorted(models)},
+        coverage=None,
+        histories={
+            path.parent.name: _history(path)
+            for path in sorted((models / "finetune").glob("*/history.csv"))
+        },
         costs=_costs(board, [model.name for model in best.values()], makers),
         lineage=_lineage(data, makers, run),
         licences=licences_of(params.data.source, _networks(params)),
@@ -77,7 +80,7 @@ def _collection(
         artists=None if clips["artist"].isna().any() else clips["artist"].nunique(),
         clips=counts,
         left_out=len(clips) - len(sides),
-        rejected=rejected[["path", "reason"]].fillna(""),
+        rejected=rejected[["path", "reason"]],
     )
 
 
@@ -89,6 +92,7 @@ def _board(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The leaderboard with each row's role and published figure, and the figures left over."""
     name = params.data.collection
+    board = board.assign(artists=board["artists"].fillna("not scored"))
     alone = board.assign(collection=name, validation_set="", test_set="", run="", started=0)
     # A standing is of one protocol on one set of clips: here there is only one.
     (standing,) = standings(alone, {name: published})
@@ -122,7 +126,7 @@ def _best(metrics: Mapping[str, Any], trained: Sequence[Model]) -> dict[str, Mod
 def _looks(
     best: Mapping[str, Model], board: pd.DataFrame, clips: pd.DataFrame, genre_table: Path
 ) -> list[Look]:
-    genres, table = genres_of(clips), pd.read_csv(genre_table, dtype={"genre": str})
+    genres, table = genres_of(clips), _read(genre_table)
     place = {"champion": 0, "candidate": 1}
     ranks = {row["model"]: (place.get(row["role"], 2), n) for n, row in board.iterrows()}
     looks = []
@@ -169,8 +173,10 @@ def _lineage(data: Path, makers: Mapping[str, track.Maker], run: track.StageRun)
     return Lineage(commit, changed, digest(data / "clips.parquet"), outputs)
 
 
-def _sorted(models: Path) -> list[Path]:
-    return sorted((models / "finetune").glob("*/history.csv"))
+def _read(path: Path) -> pd.DataFrame:
+    """A CSV table in which a genre or a file may be called NA or 1970."""
+    texts = dict.fromkeys(("path", "genre", "model"), str)
+    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
 
 
 def _history(path: Path) -> pd.DataFrame:

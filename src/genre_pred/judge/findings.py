@@ -1,4 +1,4 @@
-"""What a report tells of: tables and figures that lie ready, none of them computed by the report."""
+"""What a report tells of: tables and figures that lie ready, none computed by the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a model is wrong: the clips that it finds hardest, and the genres that it takes for others."""
+"""Where a model is wrong: which clips it finds hardest, and which genres it takes for others."""
 
 from __future__ import annotations
 
@@ -59,5 +59,5 @@ def most_confused(confusion: pd.DataFrame, n: int) -> pd.DataFrame:
         if i != j and counts[i, j]
     ]
     table = pd.DataFrame(rows, columns=["genre", "predicted", "clips", "share"])
-    order = {"by": ["clips", "share", "genre", "predicted"], "ascending": [False, False, True, True]}
-    return table.sort_values(**order).head(n).reset_index(drop=True)
+    by, rising = ["clips", "share", "genre", "predicted"], [False, False, True, True]
+    return table.sort_values(by, ascending=rising).head(n).reset_index(drop=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -11,7 +13,7 @@ import pandas as pd
 from genre_pred.judge.findings import Findings
 from genre_pred.judge.markdown import LEFT_ALIGNED, OF_ALL_RUNS, PUBLISHED, Cell
 from genre_pred.judge.report_charts import calibration_chart, learning_chart
-from genre_pred.judge.report_words import limits, percent, points, verdict
+from genre_pred.judge.report_words import asked, judged, limits, percent, points, verdict
 
 TEMPLATE = "report.html"
 SECTIONS: Mapping[str, str] = {
@@ -44,9 +46,9 @@ GENRES: Mapping[str, Cell] = {
 HARDEST: Mapping[str, Cell] = {
     "file": lambda row: str(row["path"]) if pd.notna(row["path"]) else str(row["clip_id"]),
     "true genre": lambda row: str(row["genre"]),
-    "given to it": lambda row: percent(row["probability"]),
+    "p of it": lambda row: percent(row["probability"]),
     "named": lambda row: str(row["predicted"]),
-    "given to that": lambda row: percent(row["confidence"]),
+    "p of that": lambda row: percent(row["confidence"]),
 }
 CONFUSED: Mapping[str, Cell] = {
     "true genre": lambda row: str(row["genre"]),
@@ -74,15 +76,22 @@ def render(findings: Findings) -> str:
         lstrip_blocks=True,
     )
     pages.filters |= {"percent": percent, "points": points, "rows": _rows, "css": _css}
+    pages.filters["notes_of"] = _notes_of
     return pages.get_template(TEMPLATE).render(
         found=findings,
         sections=SECTIONS,
         verdict=verdict(findings),
+        asked=asked(findings.collection),
+        judged=judged(findings),
         limits=list(limits(findings)),
-        board_columns=BOARD,
+        board_columns=_columns(findings.board),
+        board_notes=[
+            *dict.fromkeys(note for row in findings.board["note"] for note in _notes_of(row))
+        ],
         published_columns=PUBLISHED,
         cost_columns=COSTS,
         left_aligned=LEFT_ALIGNED,
+        changed=[f"{key}={json.dumps(value)}" for key, value in findings.lineage.changed.items()],
         totals=["all", *findings.collection.clips.iloc[:, 1:].sum()],
         genre_columns=GENRES,
         hardest_columns=HARDEST,
@@ -128,4 +137,14 @@ def _notes(findings: Findings) -> list[str]:
     """What must stand beside the verdict."""
     said = [(findings.champion or {}).get("note", "")]
     said.append((findings.promotion or {}).get("overtaken_by", ""))
-    return [f"{note[0].upper()}{note[1:].rstrip('.')}." for note in said if note]
+    return [note for note in said if note]
+
+
+def _columns(board: pd.DataFrame) -> dict[str, Cell]:
+    """Without the published figures where nobody has published any."""
+    silent = board["published"].isna().all()
+    return {name: cell for name, cell in BOARD.items() if not (silent and name == "published %")}
+
+
+def _notes_of(note: Any) -> list[str]:
+    return [] if pd.isna(note) else str(note).split("; ")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from genre_pred.judge.findings import Findings
+from genre_pred.judge.findings import Collection, Findings
 
 
 def verdict(findings: Findings) -> list[str]:
@@ -28,6 +28,41 @@ def verdict(findings: Findings) -> list[str]:
         f"of cases ({_interval(findings, row, split)})"
     )
     return [first, f"{words}{_lead(findings, str(row['model']))}."]
+
+
+def asked(collection: Collection) -> str:
+    """The question, and of how much music it was asked."""
+    words = (
+        f"Which way of recognising the {len(collection.clips)} genres of {collection.name} (source "
+        f"{collection.source}) is best? Asked of {collection.clips['all'].sum():,} clips"
+    )
+    if collection.hears:
+        words += f" from {collection.hours:,.1f} hours of music"
+    else:
+        words += ", of which there is no sound, only what others have computed of it"
+    if collection.artists is None:
+        words += "; artists are unknown, so that one may stand on two sides of the split"
+    else:
+        words += f", by {collection.artists:,} artists"
+    if collection.left_out:
+        words += f"; the publisher's split leaves out {collection.left_out:,} more"
+    return f"{words}."
+
+
+def judged(findings: Findings) -> str:
+    """Who chose the models and who judged them."""
+    board, promotion = findings.board, findings.promotion
+    words = f"Models are chosen on validation ({board['clips'].max():,} clips)"
+    if not board["test_clips"].max():
+        return f"{words}; there are no test clips to judge the chosen ones."
+    words += "; the best of each approach"
+    if board["role"].eq("reproduction").any():
+        words += ", and the reproductions of what others have published,"
+    words += f" are scored on test ({board['test_clips'].max():,} clips"
+    seen = (
+        f"; {promotion['test_seen']} models have been scored on these so far" if promotion else ""
+    )
+    return f"{words}{seen})."
 
 
 def limits(findings: Findings) -> Iterator[str]:
@@ -53,7 +88,7 @@ def limits(findings: Findings) -> Iterator[str]:
             "between models whose scores lie closer, only a paired comparison can tell."
         )
     if board["note"].fillna("").str.contains("untrained weights").any():
-        yield "Some rows use untrained weights: they show the machinery, not what the network can do."
+        yield "Some rows use untrained weights: they show the machinery, not what a network can do."
     if collection.source == "demo":
         yield "The demo's music is composed by rules: no figure here carries over to real music."
     if not collection.hears:
