@@ -175,7 +175,7 @@ def _lineage(data: Path, makers: Mapping[str, track.Maker], run: track.StageRun)
 
 def _read(path: Path) -> pd.DataFrame:
     """A CSV table in which a genre or a file may be called NA or 1970."""
-    texts = dict.fromkeys(("path", "genre", "model"), str)
+    texts = dict.fromkeys(("path", "genre", "model", "note", "protocol", "artists"), str)
     return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
 
 

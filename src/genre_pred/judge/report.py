@@ -11,7 +11,7 @@ import jinja2
 import pandas as pd
 
 from genre_pred.judge.findings import Findings
-from genre_pred.judge.markdown import LEFT_ALIGNED, OF_ALL_RUNS, PUBLISHED, Cell
+from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, Cell
 from genre_pred.judge.report_charts import calibration_chart, learning_chart
 from genre_pred.judge.report_words import asked, judged, limits, percent, points, verdict
 
@@ -90,7 +90,6 @@ def render(findings: Findings) -> str:
         ],
         published_columns=PUBLISHED,
         cost_columns=COSTS,
-        left_aligned=LEFT_ALIGNED,
         changed=[f"{key}={json.dumps(value)}" for key, value in findings.lineage.changed.items()],
         totals=["all", *findings.collection.clips.iloc[:, 1:].sum()],
         genre_columns=GENRES,
