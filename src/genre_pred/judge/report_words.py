@@ -69,8 +69,8 @@ def limits(findings: Findings) -> Iterator[str]:
     """What a reader of the figures must not conclude, one sentence or two each."""
     board, collection = findings.board, findings.collection
     yield (
-        f"It knows {len(collection.clips)} genres and names one of them whatever it hears; what "
-        "they mean is what this collection's labels mean by them."
+        f"It knows these {len(collection.clips)} genres and no others; what they mean is what this "
+        "collection's labels mean by them."
     )
     if (board["protocol"] + board["artists"].fillna("")).str.contains("optimistic").any():
         yield (
