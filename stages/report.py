@@ -15,7 +15,7 @@ from genre_pred.report import read_findings
 
 DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
 READS = [DATA / name for name in ("clips.parquet", "split.parquet", "rejected.csv")]
-READS += [MODELS / name for name in ("classical", "finetune")]
+READS += [DATA / "embeddings", MODELS / "classical", MODELS / "finetune"]
 READS += [
     REPORTS / name for name in ("leaderboard.csv", "metrics.json", "genres.csv", "candidates.csv")
 ]
