@@ -18,7 +18,7 @@ LAYERS = [
     {"promote"},
     {"champion", "trial"},
     {"entrants"},
-    {"classifier", "draw"},
+    {"classifier", "draw", "report"},
     {"evaluate", "leakage"},
     {"models"},
     {"classical", "embed", "finetune", "mel", "describe", "clean", "computed"},

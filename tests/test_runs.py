@@ -68,6 +68,23 @@ def test_what_made_an_input_is_found_by_its_bytes_through_all_stages(params):
     assert found["data/mel"]["seconds"] > 0
 
 
+def test_a_run_names_the_runs_that_made_its_inputs_and_where_it_stands(params):
+    write(MEL, "patches"), write(EMBEDDINGS, "embeddings")
+    run_stage(params, "mel", writes=[MEL])
+    run_stage(params, "embed", reads=[MEL], writes=[EMBEDDINGS], metrics={"size": 128})
+    changed = SETTINGS.read_text().replace("n_folds: 5 ", "n_folds: 7 ")
+    Path("params.yaml").write_text(changed)
+    with track.stage("report", params, ["evaluate"], [EMBEDDINGS], []) as run:
+        makers, (commit, differs) = run.makers(), run.origin()
+    assert set(makers) == {"data/mel", "data/embeddings"}
+    made = makers["data/embeddings"]
+    assert (made.stage, made.metrics["size"], made.commit) == ("embed", 128, commit)
+    assert made.digest.endswith(".dir") and made.execution == commit[:8]
+    assert made.url.startswith("http://127.0.0.1:5000/#/experiments/")
+    assert made.url.endswith(f"/runs/{made.run_id}")
+    assert differs == {"split.n_folds": 7}
+
+
 def test_the_newest_run_that_made_the_same_bytes_tells_of_them(params):
     write(MEL, "patches")
     run_stage(params, "mel", writes=[MEL], metrics={"patches": 1})

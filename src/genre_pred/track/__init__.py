@@ -14,7 +14,16 @@ from genre_pred.track.registry import (
     version_at,
     versions,
 )
-from genre_pred.track.runs import BOARD, IDENTITY, StageRun, leaderboards, seen_test_set, stage
+from genre_pred.track.runs import (
+    BOARD,
+    IDENTITY,
+    Maker,
+    StageRun,
+    leaderboard_of,
+    leaderboards,
+    seen_test_set,
+    stage,
+)
 from genre_pred.track.store import lock, open_store
 
 __all__ = [
@@ -22,11 +31,13 @@ __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "IDENTITY",
+    "Maker",
     "StageRun",
     "crown",
     "drop_alias",
     "fetch_version",
     "history",
+    "leaderboard_of",
     "leaderboards",
     "lock",
     "log_candidate",
