@@ -18,7 +18,7 @@ def hard(n_rows=900, n_features=300, n_classes=8, dtype=np.float32, seed=254):
     """Classes that overlap: about half of the rows not learnt from are told apart."""
     rng = np.random.default_rng(seed)
     targets = rng.integers(n_classes, size=n_rows)
-    centres = 0.25 * rng.standard_normal((n_classes, n_features))
+    centres = 0.15 * rng.standard_normal((n_classes, n_features))
     common = rng.standard_normal((n_rows, 10)) @ rng.standard_normal((10, n_features)) / 3
     values = centres[targets] + common + rng.standard_normal((n_rows, n_features))
     return values.astype(dtype), targets
@@ -77,7 +77,8 @@ def test_classes_may_be_words():
     words = np.array(["blues", "folk", "jazz"])[targets]
     fitted = KernelSVC().fit(values, words)
     np.testing.assert_array_equal(fitted.classes_, ["blues", "folk", "jazz"])
-    np.testing.assert_array_equal(fitted.predict(values), SVC().fit(values, words).predict(values))
+    theirs = SVC(break_ties=True).fit(values, words)
+    np.testing.assert_array_equal(fitted.predict(values), theirs.predict(values))
 
 
 def test_only_support_vectors_are_kept():

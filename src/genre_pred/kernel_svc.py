@@ -15,9 +15,9 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 from sklearn.utils import gen_batches
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-MOST_ROWS = 20_000  # their products take 3.2 GB
+MOST_ROWS = 20_000  # their products take 3.2 GB, a search 4.8
 ROWS_AT_ONCE = 1000  # in prediction, so that memory does not grow with what is predicted
 
 
@@ -52,7 +52,8 @@ def products_between(rows: np.ndarray, others: np.ndarray) -> Products:
 class KernelSVC(ClassifierMixin, BaseEstimator):
     """SVC(kernel, C, gamma, degree, break_ties=True), fitted on products of rows.
 
-    On more than MOST_ROWS rows, whose products would not fit into memory, it is SVC itself.
+    Ties in the votes go to the largest score, so that the scores tell the prediction. On more than
+    MOST_ROWS rows, whose products would not fit into memory, it is SVC itself.
 
     Args:
         kernel: As SVC knows it, with coef0 = 0.
@@ -116,6 +117,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, values: np.ndarray) -> np.ndarray:
         """Scores as SVC's: (n_rows, n_classes), or (n_rows,) of the second of two classes."""
+        check_is_fitted(self)
         if self.machine_.kernel != "precomputed":
             return self.machine_.decision_function(values)
         values = validate_data(self, values, dtype=[np.float64, np.float32], reset=False)
