@@ -242,7 +242,8 @@ def test_a_search_sees_no_label_and_no_sound_of_who_is_held_out(make_case, setti
     assert before.chosen == after.chosen
     for one, other in ((before, after), (after, before)):
         np.testing.assert_array_equal(
-            one.pipeline["classify"].dual_coef_, other.pipeline["classify"].dual_coef_
+            one.pipeline["classify"].machine_.dual_coef_,
+            other.pipeline["classify"].machine_.dual_coef_,
         )
 
 

@@ -24,7 +24,7 @@ LAYERS = [
     {"classical", "embed", "finetune", "mel", "describe", "clean", "computed"},
     {"training"},
     {"scores", "fitting", "augment"},
-    {"nets", "features", "pipelines", "classifiers"},
+    {"nets", "features", "pipelines", "classifiers", "kernel_svc"},
     {"audio"},
     {"clips", "params"},
     {"classifier_params"},
