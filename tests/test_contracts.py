@@ -28,7 +28,7 @@ LAYERS = [
     {"clips", "params"},
 ]
 ASIDE = {"sources", "split", "judge", "compute", "track", "recipes"}
-BELOW_ALL = {"files", "faults", "cache", "fetch", "progress"}
+BELOW_ALL = {"arrays", "files", "faults", "cache", "fetch", "progress"}
 
 
 def imported(path: Path) -> set[Path]:

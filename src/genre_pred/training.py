@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from genre_pred.arrays import rows_of
 from genre_pred.augment import augmentation, mixing
 from genre_pred.faults import Fault
 from genre_pred.files import written_whole
@@ -219,7 +220,8 @@ def learning_rate(settings: Finetune, done: float) -> float:
 
 
 def _batch(patches: np.ndarray, rows: np.ndarray, device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(patches[rows].astype(np.float32, copy=False)).to(device)
+    batch = rows_of(patches, rows).astype(np.float32, copy=False)
+    return torch.from_numpy(batch).to(device)
 
 
 def _optimizer(parameters: list[nn.Parameter], settings: Finetune) -> torch.optim.Optimizer:
