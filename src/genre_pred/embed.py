@@ -102,9 +102,7 @@ def store_embeddings(
     return n_rows * n_patches
 
 
-def lowest_cosine(
-    net: nn.Module, patches: Path, embeddings: Path, n_rows: int = 8
-) -> float:
+def lowest_cosine(net: nn.Module, patches: Path, embeddings: Path, n_rows: int = 8) -> float:
     """How far embeddings of a lower precision point where those of float32 do.
 
     Args:
