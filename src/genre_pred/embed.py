@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from genre_pred.arrays import RowsFile, rows_of
-from genre_pred.files import digest, written_whole
+from genre_pred.files import written_whole
 from genre_pred.nets.efficientat import WIDTHS, EfficientAT
 from genre_pred.nets.precision import DTYPES, only_to_run
 from genre_pred.nets.vggish import VGGish
@@ -94,7 +94,7 @@ def store_embeddings(
     n_rows, n_patches = np.load(patches, mmap_mode="r").shape[:2]
     at_once = max(1, BACKBONES[name].patches_at_once // n_patches)
     batches = [slice(row, min(row + at_once, n_rows)) for row in range(0, n_rows, at_once)]
-    net = _Kept(name, weights, digest(weights), precision)
+    net = _Kept(name, weights, weights.stat().st_mtime_ns, precision)
     embed = partial(_rows_to_embeddings, net, patches)
     with written_whole(path) as temporary, RowsFile(temporary, n_rows, np.float32) as file:
         for batch, embeddings in zip(batches, each(embed, batches), strict=True):
@@ -126,7 +126,7 @@ class _Kept(NamedTuple):
 
     name: str
     weights: Path
-    digest: str
+    written: int
     precision: str
 
 
