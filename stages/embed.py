@@ -34,7 +34,7 @@ def main() -> None:
                 save_file(net.state_dict(), temporary)
             paths = [EMBEDDINGS / f"{name}.safetensors", MEL / f"{BACKBONES[name].front_end}.npy"]
             made = EMBEDDINGS / f"{name}.npy"
-            each = clip_map(params.compute, f"embedding by {name}", unit="batch")
+            each = clip_map(params.compute, f"embedding by {name}", unit="block")
             n_patches = store_embeddings(name, *paths, settings.precision, made, each)
             store = open_patches(MEL / BACKBONES[name].front_end)
             write_table(store.index, EMBEDDINGS / f"{name}.parquet")

@@ -44,15 +44,17 @@ def test_they_are_the_networks_own(stored, tmp_path):
     np.testing.assert_allclose(made, whole.reshape(13, 2, -1), atol=1e-5 * whole.max())
 
 
-def test_a_clip_alone_as_in_prediction_gives_what_is_stored(stored, tmp_path):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_clip_alone_as_in_prediction_gives_what_the_workers_store(stored, tmp_path, precision):
     _, patches, folder = stored
     net = BACKBONES["mn04"].build()
     net.load_state_dict(load_file(folder / "mn04.safetensors"))
-    only_to_run(net, "float32")
-    made = embedded(stored, "float32", tmp_path / "mn04.npy")
+    only_to_run(net, precision)
+    each = clip_map(Compute(workers=2), "embedding")
+    made = embedded(stored, precision, tmp_path / "mn04.npy", each)
     for row in (0, 6, 12):
-        alone = patches_to_embeddings(net, patches[[row]])
-        np.testing.assert_allclose(alone[0], made[row], atol=1e-5 * made.max())
+        alone = patches_to_embeddings(net, patches[[row]], precision=precision)
+        np.testing.assert_allclose(alone[0], made[row], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -72,7 +74,3 @@ def test_a_lower_precision_points_where_float32_does(stored, tmp_path):
     cosines /= np.linalg.norm(made, axis=-1) * np.linalg.norm(exact, axis=-1)
     assert lowest == pytest.approx(cosines.min(), abs=1e-6)
     assert 0.99 < lowest < 1
-
-
-def test_every_backbone_says_how_many_patches_it_takes_at_once():
-    assert all(backbone.patches_at_once >= 1 for backbone in BACKBONES.values())
