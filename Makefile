@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test check ui clean
+.PHONY: help setup repro test check bench ui clean
 
 help:  ## List the commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,10 @@ check: setup  ## Lint and types.
 
 test: check  ## Lint, types and tests.
 	pytest
+
+bench: setup  ## Time each costly step against what people use; QUICK=1 takes two minutes.
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	PYTHONPATH=src python -m benchmarks $(if $(QUICK),--quick)
 
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000.
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"

@@ -21,7 +21,7 @@ from genre_pred.classifier import GenreClassifier, _load_pyfunc
 from genre_pred.clean import clean_tracks
 from genre_pred.clips import genres_of, write_table
 from genre_pred.describe import describe_clips
-from genre_pred.embed import load_backbone, patches_to_embeddings
+from genre_pred.embed import load_backbone, store_embeddings
 from genre_pred.entrants import build_classifier
 from genre_pred.features import read_features
 from genre_pred.finetune import finetune, write_finetuned
@@ -80,10 +80,16 @@ class Workspace:
         store = open_patches(self.data / "mel" / "vggish")
         folder = self.data / "embeddings"
         folder.mkdir()
-        embeddings = patches_to_embeddings(net, store.patches)
-        np.save(folder / "vggish.npy", embeddings)
-        write_table(store.index, folder / "vggish.parquet")
         save_file(net.state_dict(), folder / "vggish.safetensors")
+        store_embeddings(
+            "vggish",
+            folder / "vggish.safetensors",
+            self.data / "mel" / "vggish.npy",
+            self.params.embed.precision,
+            folder / "vggish.npy",
+            map,
+        )
+        write_table(store.index, folder / "vggish.parquet")
         (folder / "vggish.json").write_text(json.dumps({"weights": weights, "note": ""}))
 
     def _train(self) -> None:

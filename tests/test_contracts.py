@@ -31,7 +31,7 @@ LAYERS = [
     {"section", "names"},
 ]
 ASIDE = {"sources", "split", "judge", "compute", "track", "recipes"}
-BELOW_ALL = {"files", "faults", "cache", "fetch", "progress"}
+BELOW_ALL = {"arrays", "files", "faults", "cache", "fetch", "progress"}
 
 
 def imported(path: Path) -> set[Path]:

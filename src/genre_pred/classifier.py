@@ -46,6 +46,7 @@ from genre_pred.features import FeatureSet, named_features
 from genre_pred.judge.calibration import softmax
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS
+from genre_pred.nets.precision import only_to_run
 from genre_pred.params import Clip
 from genre_pred.pipelines import load_pipeline
 from genre_pred.scores import windows_to_clips
@@ -256,6 +257,7 @@ class GenreClassifier:
     @cached_property
     def _network(self) -> nn.Module:
         net: nn.Module
+        precision = "float32"
         if self._trained_network:
             front_end = FRONT_ENDS[self._front_end]
             shape = (*front_end.patch_shape(self.clip.clip_seconds), front_end.n_mels)
@@ -263,8 +265,9 @@ class GenreClassifier:
             net = build(shape, self.spec.hidden, len(self.spec.genres))
         else:
             net = BACKBONES[self._feature_set.origin].build()
+            precision = self.spec.precision
         net.load_state_dict(load_file(self.folder / "network.safetensors"))
-        return net.eval()
+        return only_to_run(net, precision)
 
     @cached_property
     def members(self) -> list["GenreClassifier"]:

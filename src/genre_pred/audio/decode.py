@@ -164,11 +164,9 @@ def read_windows(
 
 
 def _cut(held: list[_Block], start: int, n_samples: int) -> np.ndarray:
-    if not held:
-        return np.zeros(0, np.float32)
-    samples = held[0].mono if len(held) == 1 else np.concatenate([b.mono for b in held])
-    offset = start - held[0].first
-    return samples[offset : offset + n_samples].copy()
+    spans = [(max(0, start - b.first), max(0, start + n_samples - b.first)) for b in held]
+    parts = [b.mono[begin:end] for b, (begin, end) in zip(held, spans, strict=True)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
 def _blocks(source: AudioSource, start: int) -> Iterator[_Block]:
@@ -180,7 +178,7 @@ def _blocks(source: AudioSource, start: int) -> Iterator[_Block]:
             raise AudioError(path, "the file is empty")
         n_blocks = 0
         for block in _sndfile_or_ffmpeg(stream, path, magic, start):
-            if not np.isfinite(block.mono.sum(dtype=np.float64)):
+            if not np.isfinite(block.mono).all():
                 raise AudioError(path, "holds samples that are not numbers (NaN or infinite)")
             n_blocks += 1
             yield block
@@ -302,4 +300,6 @@ def _mono(planes: np.ndarray) -> np.ndarray:
     mono = planes[0].copy()
     for plane in planes[1:]:
         mono += plane
-    return mono / np.float32(len(planes)) if len(planes) > 1 else mono
+    if len(planes) > 1:
+        mono /= np.float32(len(planes))
+    return mono
