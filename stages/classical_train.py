@@ -36,7 +36,7 @@ def main() -> None:
         )
         rows = []
         each = clip_map(params.compute, "classical_train", "model", block=1)
-        for trained in each(fit, jobs(settings, DATA)):
+        for trained in each(fit, jobs(settings, DATA, clips["clip_id"].tolist())):
             model = MODELS / trained.features / trained.classifier
             if trained.pipeline is not None:
                 save_pipeline(trained.pipeline, model.with_suffix(".skops"))

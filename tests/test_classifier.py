@@ -96,7 +96,7 @@ class Workspace:
         turns = rounds(self.split, self.clips, self.params.split)
         genres = genres_of(self.clips)
         rows = []
-        for job in jobs(self.params.classical, self.data):
+        for job in jobs(self.params.classical, self.data, self.clips["clip_id"].tolist()):
             done = train(job, self.params.classical, self.clips, self.split, turns, genres)
             path = self.models / "classical" / done.features / done.classifier
             path.parent.mkdir(parents=True, exist_ok=True)

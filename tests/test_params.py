@@ -79,7 +79,6 @@ def test_a_search_takes_whatever_its_settings_take(read_with):
         ({"finetune.epochs": 0}, "finetune.epochs", "0"),
         ({"finetune.epochs": None}, "finetune.epochs", "None"),
         ({"mel.front_ends": "vggish"}, "mel.front_ends", "'vggish'"),
-        ({"classical.features": []}, "classical.features", "[]"),
         ({"classical.svc_rbf.C": -2.5}, "classical.svc_rbf.C", "-2.5"),
         ({"classical.svc_rbf.C": float("nan")}, "classical.svc_rbf.C", "nan"),
         ({"classical.svc_rbf.C": float("inf")}, "classical.svc_rbf.C", "inf"),

@@ -87,12 +87,13 @@ class Trained:
         }
 
 
-def jobs(settings: Classical, data: Path) -> list[Job]:
+def jobs(settings: Classical, data: Path, clip_ids: Sequence[str]) -> list[Job]:
     """Every classifier on every feature set asked for, and the majority class as a floor.
 
     Args:
         settings: The section `classical`.
         data: The folder that holds mel/, descriptors/ and embeddings/.
+        clip_ids: All clips.
 
     Raises:
         Fault: If a feature set is unknown, or was not computed.
@@ -101,13 +102,13 @@ def jobs(settings: Classical, data: Path) -> list[Job]:
     for name in settings.features:
         spec = feature_set(name, data)
         values, index = read_features(name, data)
-        clip_ids = index["clip_id"].to_numpy(dtype=object)
+        of_rows = index["clip_id"].to_numpy(dtype=object)
         made += [
-            Job(name, spec, classifier, values, clip_ids) for classifier in settings.classifiers
+            Job(name, spec, classifier, values, of_rows) for classifier in settings.classifiers
         ]
     nothing = FeatureSet("mel", NOTHING, flatten, FLOOR, scale=False)
-    every = made[0].clip_ids
-    return [*made, Job(NOTHING, nothing, "majority", np.zeros((len(every), 1), np.float32), every)]
+    zeros, every = np.zeros((len(clip_ids), 1), np.float32), np.array(clip_ids, dtype=object)
+    return [*made, Job(NOTHING, nothing, "majority", zeros, every)]
 
 
 def train(

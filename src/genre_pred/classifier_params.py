@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from genre_pred.faults import unknown
-from genre_pred.section import Above0, Name, Positive, Section, SomeNames
+from genre_pred.section import Above0, Name, Names, Positive, Section, SomeNames
 
 # Values to try, by setting.
 Grid = Annotated[dict[Name, Annotated[tuple[Any, ...], Field(min_length=1)]], Field(min_length=1)]
@@ -103,7 +103,7 @@ class Qda(Section):
 class Classical(Section):
     """Feature sets under classifiers."""
 
-    features: SomeNames
+    features: Names
     classifiers: SomeNames
     pca_components: Positive
     seed: Annotated[int, Field(ge=0)]
