@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 QUOTED = "Quoted, not measured here, each with a protocol of its own:"
 CLIPS_PER_SECOND = (
-    "clips/s: from the file to the genre on one core of that run's machine, once all is loaded"
+    "clips/s: from the file to the genre on one core of that run's machine, once all is loaded; "
+    "- where it has not told"
 )
 RUN_WIDTH = 10  # of DVC's own names, as ortho-leas: then all fits into 80 columns
 LONG_TEXTS = ("model", "protocol", "by", "note")
