@@ -90,7 +90,7 @@ def wait_for_workers(dask, count):
     from distributed import Client
 
     with Client(dask.address, set_as_default=False) as client:
-        client.wait_for_workers(count, timeout=30)
+        client.wait_for_workers(count, timeout=300)
 
 
 @pytest.fixture(scope="module")
