@@ -90,7 +90,7 @@ def wait_for_workers(dask, count):
     from distributed import Client
 
     with Client(dask.address, set_as_default=False) as client:
-        client.wait_for_workers(count, timeout=30)
+        client.wait_for_workers(count, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_the_bytes_are_the_same_when_a_worker_is_killed(
     assert (victim.wait(), other.poll()) == (-signal.SIGKILL, None)
     # And when the last one has gone, nobody is waited for for ever.
     monkeypatch.setattr("genre_pred.compute.PATIENCE", 0.2)
-    monkeypatch.setattr("genre_pred.compute.cluster.CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr("genre_pred.compute.cluster.CONNECT_SECONDS", 5.0)
     with pytest.raises(Fault, match="has no workers: start some"):
         list(own_cluster.map()(die, [1]))
 
@@ -216,7 +216,7 @@ def test_without_a_scheduler_the_address_is_named(monkeypatch):
 
 def test_workers_that_cannot_be_used_are_refused(own_cluster, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("genre_pred.compute.cluster.CONNECT_SECONDS", 0.5)
+        patch.setattr("genre_pred.compute.cluster.CONNECT_SECONDS", 3.0)
         with pytest.raises(Fault, match="has no workers: start some with dask worker tcp://"):
             list(own_cluster.map()(square, [1, 2]))
     # An older state of the package, found before the one that is installed.

@@ -21,7 +21,7 @@ from genre_pred.compute.pool import Pool
 from genre_pred.faults import Fault
 
 LOCAL = "local"
-CONNECT_SECONDS = 10.0  # for the scheduler to answer, and for a first worker
+CONNECT_SECONDS = 20.0  # for the scheduler to answer, and for a first worker
 INSTALL = "install genre_pred, in the same version, where the scheduler and the workers run"
 # Another version may give other digits, or cannot read what is sent.
 LIBRARIES = (
