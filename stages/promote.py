@@ -16,7 +16,8 @@ from genre_pred.promote import promote_workspace
 
 DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
 READS = [DATA / "clips.parquet", DATA / "split.parquet", REPORTS / "metrics.json"]
-READS += [DATA / "embeddings", MODELS / "classical", MODELS / "finetune"]
+READS += [DATA / name for name in ("mel", "descriptors", "embeddings", "finetuned")]
+READS += [MODELS / "classical", MODELS / "finetune"]
 PROMOTION = REPORTS / "promotion.json"
 # What DVC tracks: who stood, which follows from the inputs. The outcome also depends on who held
 # the title, so its hash would change dvc.lock although nothing in the repository has changed.
@@ -25,7 +26,8 @@ CANDIDATES = REPORTS / "candidates.csv"
 
 def main() -> None:
     params = read_params()
-    with track.stage("promote", params, ["promote", "evaluate"], READS, [CANDIDATES]) as run:
+    sections = ["promote", "predict", "evaluate"]
+    with track.stage("promote", params, sections, READS, [CANDIDATES]) as run:
         # Under `dvc exp run` a better one waits as challenger until somebody lets it challenge.
         contest = "DVC_EXP_NAME" not in os.environ
         told = promote_workspace(params, DATA, MODELS, REPORTS, run_id=run.run_id, contest=contest)

@@ -16,7 +16,7 @@ UNTRACKED = {*(PACKAGE / f"{name}.py" for name in SETTINGS), *(PACKAGE / "track"
 LAYERS = [
     {"cli"},
     {"promote"},
-    {"champion", "trial"},
+    {"champion", "trial", "answers", "hearing"},
     {"entrants"},
     {"classifier", "draw", "report"},
     {"evaluate", "leakage"},
@@ -24,9 +24,9 @@ LAYERS = [
     {"classical", "embed", "finetune", "mel", "describe", "clean", "computed"},
     {"training"},
     {"scores", "fitting", "augment"},
-    {"nets", "features", "pipelines", "classifiers", "kernel_svc"},
+    {"nets", "features", "pipelines", "classifiers", "kernel_svc", "known_music"},
     {"audio"},
-    {"clips", "params"},
+    {"clips", "params", "prediction"},
     {"classifier_params"},
     {"section", "names"},
 ]

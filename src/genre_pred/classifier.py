@@ -7,6 +7,7 @@ A classifier is a folder that carries everything it needs and nothing that runs 
 | classifier.json | genres, front end, the length of a clip, temperature: see Spec |
 | network.safetensors | the backbone or the fine-tuned network, where there is one |
 | pipeline.skops | the scikit-learn pipeline, where there is one |
+| known_music.npz | its training clips in a small space: see known_music |
 | trained_on.txt | content digests of its training and validation clips, one a line |
 | held_out.parquet | predictions of clips it has not seen: content, genre, artist, ... |
 | members/0, members/1, ... | of an ensemble: the classifiers whose probabilities it averages |
@@ -23,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,7 @@ from torch import nn
 from genre_pred.audio.decode import AudioError, measure
 from genre_pred.audio.excerpts import (
     Recording,
+    excerpt_starts,
     excerpt_to_patches,
     excerpt_to_waveform,
     read_excerpts,
@@ -42,14 +44,20 @@ from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.classical import window_scores
 from genre_pred.embed import BACKBONES, patches_to_embeddings
 from genre_pred.faults import Fault
-from genre_pred.features import FeatureSet, named_features
+from genre_pred.features import FeatureSet, log_mel_statistics, named_features
+from genre_pred.files import digest
 from genre_pred.judge.calibration import softmax
+from genre_pred.judge.conformal import GenreSets
+from genre_pred.known_music import KnownMusic
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS
 from genre_pred.nets.precision import only_to_run
 from genre_pred.params import Clip
 from genre_pred.pipelines import load_pipeline
+from genre_pred.prediction import Prediction, Stretch
 from genre_pred.scores import windows_to_clips
+
+KNOWN_MUSIC = "known_music.npz"
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,7 @@ class Spec:
         validation_log_loss: In nats.
         members: Of an ensemble, the names of what it averages.
         hears: Whether it can hear sound; false where it was trained on what others computed.
+        genre_sets: How it makes sets of genres, as GenreSets; empty of one from before there were.
     """
 
     model: str
@@ -97,16 +106,7 @@ class Spec:
     validation_log_loss: float
     members: list[str] = field(default_factory=list)
     hears: bool = True
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a classifier says of a recording, which `content` digests as clips.parquet does."""
-
-    genre: str
-    probabilities: dict[str, float]
-    windows: int
-    content: str
+    genre_sets: dict[str, Any] = field(default_factory=dict)
 
 
 class GenreClassifier:
@@ -114,18 +114,38 @@ class GenreClassifier:
 
     Args:
         folder: As `save_classifier` wrote it.
+        title: What it is called in the registry; empty for one from elsewhere.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, title: str = "") -> None:
+        self.folder, self.title = folder, title
         self.spec = Spec(**json.loads((folder / "classifier.json").read_text()))
         self.clip = Clip.model_validate(self.spec.clip)
 
-    def predict(self, source: Path | BinaryIO) -> Prediction:
+    @classmethod
+    def load(cls, model: str | None = None) -> Self:
+        """Load a registered classifier.
+
+        Args:
+            model: NAME@ALIAS, as "genre-demo@champion", or NAME for its champion; None for the
+                champion of this workspace's collection.
+
+        Raises:
+            Fault: If nothing is registered so.
+        """
+        from genre_pred import track  # a served classifier has no need of it
+
+        title, folder = track.fetch(model)
+        return cls(folder, title)
+
+    def predict(self, source: str | Path | BinaryIO) -> Prediction:
         """Name the genre of a recording of seconds to hours.
 
-        Windows of `clip_seconds` are scored one by one, as many as fit, and their
+        Windows of `clip_seconds` are scored one by one, as many as fit without overlap, and their
         log-probabilities averaged.
+
+        Args:
+            source: A file's path, or an open binary file that can seek.
 
         Raises:
             AudioError: If it cannot be decoded, or is shorter than `min_seconds`.
@@ -136,6 +156,7 @@ class GenreClassifier:
                 f"{self.spec.model} was trained on what others computed of {self.spec.collection}: "
                 "it has its scores, but cannot hear sound"
             )
+        source = Path(source) if isinstance(source, str) else source
         found = measure(source)
         if found.seconds < self.clip.min_seconds:
             raise AudioError(
@@ -143,13 +164,54 @@ class GenreClassifier:
                 f"too short: {found.seconds:.1f} s of at least {self.clip.min_seconds:g} s",
             )
         recording = Recording(source, found.sample_rate, found.n_samples)
-        probabilities, n_windows = self._answer(recording, None)
+        scores, read = self._hear(recording, None)
+        probabilities = self._mean([part.probabilities(it) for part, it in scores])
+        by_window = self._mean([softmax(it, part.spec.temperature) for part, it in scores])
         return Prediction(
             self.spec.genres[int(probabilities.argmax())],
-            dict(zip(self.spec.genres, probabilities.tolist(), strict=True)),
-            n_windows,
+            self._named(probabilities),
+            len(by_window),
             found.content,
+            **self._genre_set(probabilities),
+            **self._novelty(read),
+            timeline=self._timeline(recording, by_window),
         )
+
+    def _named(self, probabilities: np.ndarray) -> dict[str, float]:
+        return dict(zip(self.spec.genres, probabilities.tolist(), strict=True))
+
+    def _timeline(self, recording: Recording, by_window: np.ndarray) -> tuple[Stretch, ...]:
+        rate = recording.sample_rate
+        starts = excerpt_starts(recording, self.clip, None)
+        length = min(round(self.clip.clip_seconds * rate), recording.n_samples)
+        return tuple(
+            Stretch(start / rate, (start + length) / rate, self._named(row))
+            for start, row in zip(starts, by_window, strict=True)
+        )
+
+    def _genre_set(self, probabilities: np.ndarray) -> dict[str, Any]:
+        sets = self.genre_sets
+        if sets is None:
+            return {"why_no_set": f"{self.spec.model} was registered before there were genre sets"}
+        if sets.why_not:
+            return {"why_no_set": sets.why_not}
+        (chosen,) = sets.members(probabilities[None])
+        order = [place for place in np.argsort(-probabilities, kind="stable") if chosen[place]]
+        named = tuple(self.spec.genres[place] for place in order)
+        return {"genre_set": named, "coverage": sets.coverage}
+
+    def _novelty(self, read: Sequence[np.ndarray]) -> dict[str, Any]:
+        known = self.known_music
+        if known is None:
+            return {"why_no_novelty": f"{self.spec.model} does not carry its training music"}
+        novelty, nearest = known.compare(read)
+        threshold = float(known.threshold)
+        return {
+            "unknown": novelty > threshold,
+            "novelty": novelty,
+            "threshold": threshold,
+            "nearest": nearest,
+        }
 
     def predict_clips(self, clips: pd.DataFrame) -> np.ndarray:
         """Score clips as the pipeline does: the windows that training takes of each.
@@ -161,51 +223,75 @@ class GenreClassifier:
             (n_clips, n_genres) probabilities.
         """
         windows = self.clip.windows_per_track
-        return np.stack([self._answer(it, windows)[0] for it in Recording.of(clips)])
+        answers = []
+        for recording in Recording.of(clips):
+            scores, _ = self._hear(recording, windows)
+            answers.append(self._mean([part.probabilities(it) for part, it in scores]))
+        return np.stack(answers)
 
-    def _answer(self, recording: Recording, count: int | None) -> tuple[np.ndarray, int]:
-        """Calibrated probabilities (n_genres,), and the number of windows they come from."""
-        if self.members:
-            answers = [member._answer(recording, count) for member in self.members]
-            return np.mean([probabilities for probabilities, _ in answers], axis=0), answers[0][1]
-        scores = self.scores(recording, count)
-        return self.probabilities(scores), len(scores)
+    @staticmethod
+    def _mean(of_parts: Sequence[np.ndarray]) -> np.ndarray:
+        return np.mean(of_parts, axis=0)
+
+    def _hear(
+        self, recording: Recording, count: int | None
+    ) -> tuple[list[tuple["GenreClassifier", np.ndarray]], list[np.ndarray]]:
+        """Decode a recording once for all who answer.
+
+        Args:
+            recording: What to hear.
+            count: How many windows; None for as many as fit.
+
+        Returns:
+            Each classifier that answers, an ensemble's members or this one, with its
+            (n_windows, n_genres) scores before calibration; and (n_features,) of each window as
+            the space of known music takes it.
+        """
+        parts = self.members or [self]
+        heard: list[list[np.ndarray]] = [[] for _ in parts]
+        read = []
+        for window in read_excerpts(recording, self.clip, count):
+            for number, part in enumerate(parts):
+                judged, compared = part._of_window(window, recording.sample_rate)
+                heard[number].append(judged)
+                if number == 0:
+                    read.append(compared)
+        scores = [part._judge(np.stack(each)) for part, each in zip(parts, heard, strict=True)]
+        return list(zip(parts, scores, strict=True)), read
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
         """(n_windows, n_genres) scores into the clip's calibrated probabilities, (n_genres,)."""
         clip_scores, _ = windows_to_clips(scores, np.zeros(len(scores), dtype=int))
         return softmax(clip_scores, self.spec.temperature)[0]
 
-    def scores(self, recording: Recording, count: int | None) -> np.ndarray:
-        """Score the windows of a recording: (n_windows, n_genres) before calibration.
-
-        Args:
-            recording: What to score.
-            count: How many windows; None for as many as fit.
-        """
-        windows = read_excerpts(recording, self.clip, count)
+    def _of_window(self, window: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
+        """What is judged of a window, and what is compared with known music; each (n,)."""
         if self.spec.network:
-            patches = (self._patches(window, recording, self._front_end) for window in windows)
-            return np.concatenate([self._network_scores(part[None]) for part in patches])
-        features = [self._features(window, recording) for window in windows]
-        return window_scores(self._pipeline, np.concatenate(features))
+            patches = self._patches(window, rate, self._front_end)[None]
+            return self._network_scores(patches)[0], log_mel_statistics(patches)[0]
+        features = self._features(window, rate)[0]
+        return features, features
+
+    def _judge(self, heard: np.ndarray) -> np.ndarray:
+        """Windows as `_of_window` gives them -> (n_windows, n_genres) scores."""
+        return heard if self.spec.network else window_scores(self._pipeline, heard)
 
     def features(self, recording: Recording, count: int | None) -> np.ndarray:
         """The features that a classical classifier reads: (n_windows, n_features)."""
         windows = read_excerpts(recording, self.clip, count)
-        return np.concatenate([self._features(window, recording) for window in windows])
+        return np.concatenate([self._features(it, recording.sample_rate) for it in windows])
 
-    def _features(self, window: np.ndarray, recording: Recording) -> np.ndarray:
+    def _features(self, window: np.ndarray, from_rate: int) -> np.ndarray:
         spec = self._feature_set
         if spec.kind == "descriptors":
             # librosa is slow to import
             from genre_pred.audio.descriptors import waveform_to_descriptors
 
             rate = self.spec.descriptor_rate
-            waveform = excerpt_to_waveform(window, recording.sample_rate, rate, self.clip)
+            waveform = excerpt_to_waveform(window, from_rate, rate, self.clip)
             described = waveform_to_descriptors(waveform, rate, spec.origin, spec.families)
             return spec.summarise(described.to_numpy(np.float32)[None])
-        patches = self._patches(window, recording, self._front_end)[None]
+        patches = self._patches(window, from_rate, self._front_end)[None]
         if spec.kind == "mel":
             return spec.summarise(patches)
         if spec.kind == "finetuned":
@@ -217,14 +303,9 @@ class GenreClassifier:
         embeddings = patches_to_embeddings(self._network, patches, precision=self.spec.precision)
         return spec.summarise(embeddings)
 
-    def _patches(self, window: np.ndarray, recording: Recording, front_end: str) -> np.ndarray:
-        return excerpt_to_patches(
-            window,
-            recording.sample_rate,
-            FRONT_ENDS[front_end],
-            self.clip,
-            self.spec.store_dtype,
-        )
+    def _patches(self, window: np.ndarray, rate: int, front_end: str) -> np.ndarray:
+        dtype = self.spec.store_dtype
+        return excerpt_to_patches(window, rate, FRONT_ENDS[front_end], self.clip, dtype)
 
     def _network_scores(self, patches: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
@@ -276,6 +357,17 @@ class GenreClassifier:
         return [GenreClassifier(place) for place in places]
 
     @cached_property
+    def genre_sets(self) -> GenreSets | None:
+        """How it makes sets of genres; None of a classifier from before there were."""
+        return GenreSets(**self.spec.genre_sets) if self.spec.genre_sets else None
+
+    @cached_property
+    def known_music(self) -> KnownMusic | None:
+        """Its training clips, an ensemble's by its first member; None without any."""
+        path = (self.members or [self])[0].folder / KNOWN_MUSIC
+        return KnownMusic.load(path) if path.is_file() else None
+
+    @cached_property
     def trained_on(self) -> frozenset[str]:
         """Content digests of its training and validation clips."""
         return frozenset((self.folder / "trained_on.txt").read_text().split())
@@ -284,6 +376,11 @@ class GenreClassifier:
     def held_out(self) -> pd.DataFrame:
         """Its predictions of clips that it, or its fold's stand-in, has not seen."""
         return pd.read_parquet(self.folder / "held_out.parquet")
+
+    @property
+    def identity(self) -> str:
+        """Eight hex digits that tell it from classifiers that were trained otherwise."""
+        return digest(self.folder / "classifier.json")[:8]
 
     @property
     def megabytes(self) -> float:
@@ -305,6 +402,7 @@ def save_classifier(
     files: dict[str, Path],
     trained_on: Sequence[str],
     held_out: pd.DataFrame,
+    known_music: KnownMusic | None,
 ) -> None:
     """Lay a classifier's folder out.
 
@@ -314,12 +412,15 @@ def save_classifier(
         files: network.safetensors and pipeline.skops, as far as it has them.
         trained_on: Content digests of its training and validation clips.
         held_out: clip_id, content, genre, artist, split, fold and a probability per genre.
+        known_music: Its training clips; None of an ensemble, and of what cannot hear.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, path in files.items():
         shutil.copyfile(path, folder / name)
     (folder / "trained_on.txt").write_text("".join(f"{line}\n" for line in sorted(trained_on)))
     held_out.to_parquet(folder / "held_out.parquet", index=False)
+    if known_music:
+        known_music.save(folder / KNOWN_MUSIC)
     (folder / "classifier.json").write_text(json.dumps(asdict(spec), indent=2) + "\n")
 
 
@@ -337,7 +438,8 @@ class _Served:
             params: None are known.
 
         Returns:
-            genre, then one probability per genre.
+            genre, one probability per genre, genre_set (with " | " between its genres; empty
+            where nothing can be promised) and unknown.
         """
         rows = []
         for number, text in enumerate(model_input["audio"]):
@@ -346,8 +448,11 @@ class _Served:
             except binascii.Error as error:
                 raise AudioError(f"row {number}", f"its audio is not base64 ({error})") from None
             found = self.classifier.predict(io.BytesIO(sound))
-            rows.append({"genre": found.genre, **found.probabilities})
-        return pd.DataFrame(rows, columns=["genre", *self.classifier.spec.genres])
+            named = " | ".join(found.genre_set or ())
+            told = {"genre_set": named, "unknown": found.unknown}
+            rows.append({"genre": found.genre, **found.probabilities, **told})
+        columns = ["genre", *self.classifier.spec.genres, "genre_set", "unknown"]
+        return pd.DataFrame(rows, columns=columns)
 
 
 def _load_pyfunc(path: str) -> _Served:

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,18 @@ import pandas as pd
 import soundfile
 
 from genre_pred import track
+from genre_pred.audio.patches import open_patches
 from genre_pred.classifier import GenreClassifier, Spec, member_folder, save_classifier
 from genre_pred.clips import VALIDATION, genres_of, have_sound
 from genre_pred.evaluate import on_judging_split
+from genre_pred.features import log_mel_statistics, read_features
 from genre_pred.files import digest
+from genre_pred.judge.conformal import calibrate_sets
 from genre_pred.judge.metrics import score
 from genre_pred.judge.promotion import Side
+from genre_pred.known_music import KnownMusic
 from genre_pred.models import Model
+from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Params
 from genre_pred.split import artists_apart, protocol
 
@@ -61,9 +66,23 @@ def registered_name(params: Params) -> str:
 
 
 def build_classifier(
-    folder: Path, model: Model, clips: pd.DataFrame, split: pd.DataFrame, params: Params
+    folder: Path,
+    model: Model,
+    clips: pd.DataFrame,
+    split: pd.DataFrame,
+    params: Params,
+    data: Path,
 ) -> None:
-    """Lay out the complete classifier of a trained model: see `classifier`."""
+    """Lay out the complete classifier of a trained model: see `classifier`.
+
+    Args:
+        folder: Made here.
+        model: What was trained.
+        clips: The table of clips.
+        split: clip_id, split, fold.
+        params: The settings that it was trained with.
+        data: The folder data/, for what it has read of its training clips.
+    """
     assert model.predictions is not None
     genres = genres_of(clips)
     judged = on_judging_split(model.predictions)
@@ -89,16 +108,31 @@ def build_classifier(
         validation_log_loss=score(validation, clips, genres)["log_loss"],
         members=[member.name for member in model.members],
         hears=have_sound(clips),
+        genre_sets=asdict(calibrate_sets(validation, clips, genres, params.predict.coverage)),
     )
     for number, member in enumerate(model.members):
-        build_classifier(member_folder(folder, number), member, clips, split, params)
+        build_classifier(member_folder(folder, number), member, clips, split, params, data)
+    known = None
+    if spec.hears and not model.members:
+        values, index = _what_it_reads(model, data)
+        known = KnownMusic.learn(values, index, clips, split, params.predict.accept)
     save_classifier(
         folder,
         spec,
         files=dict(model.files),
         trained_on=clips.loc[clips["clip_id"].isin(learnt), "content"].tolist(),
         held_out=clips[list(FACTS)].merge(judged, on="clip_id", validate="1:1"),
+        known_music=known,
     )
+
+
+def _what_it_reads(model: Model, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
+    """(n_rows, n_features) of all clips, and clip_id, window of the rows."""
+    if model.features:
+        return read_features(model.features, data)
+    # A network's own features move with its training; what it hears is the same for all of them.
+    store = open_patches(data / "mel" / NETWORKS[str(model.network)].front_end)
+    return log_mel_statistics(store.patches), store.index
 
 
 def enter(
@@ -107,6 +141,7 @@ def enter(
     clips: pd.DataFrame,
     split: pd.DataFrame,
     params: Params,
+    data: Path,
     run_id: str,
     folder: Path,
 ) -> Entrant:
@@ -118,10 +153,11 @@ def enter(
         clips: The table of clips.
         split: clip_id, split, fold.
         params: The settings that it was trained with.
+        data: The folder data/.
         run_id: The open MLflow run.
         folder: Where the classifier is laid out.
     """
-    build_classifier(folder, model, clips, split, params)
+    build_classifier(folder, model, clips, split, params, data)
     identity = digest(folder)
     same = [v for v in track.versions(name) if v.tags.get("digest") == identity]
     if same:

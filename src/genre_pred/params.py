@@ -222,6 +222,13 @@ class Promote(Section):
     confidence: Share
 
 
+class Predict(Section):
+    """What an answer promises, and when it is called unknown."""
+
+    coverage: Share
+    accept: Share
+
+
 class Compute(Section):
     """How the work is spread, over this machine or a cluster."""
 
@@ -245,6 +252,7 @@ class Params(Section):
     finetune: Finetune
     evaluate: Evaluate
     promote: Promote
+    predict: Predict
     compute: Compute
 
     @property

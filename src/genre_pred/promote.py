@@ -62,7 +62,7 @@ def promote_workspace(
         )
     with track.lock("registry"), tempfile.TemporaryDirectory() as folder:
         entrants = [
-            enter(name, model, clips, split, params, run_id, Path(folder) / model.approach)
+            enter(name, model, clips, split, params, data, run_id, Path(folder) / model.approach)
             for model in finalists
         ]
         decision = settle(name, entrants, clips, params, contest)

@@ -69,42 +69,16 @@ def room() -> int:
     return Console().width if sys.stdout.isatty() else WIDE
 
 
+def shown(path: Path) -> str:
+    """A path on one line: what a terminal cannot print, or would obey, is escaped."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in str(path)
+    )
+
+
 def registered(model: str | None) -> str:
-    """The registered model that is meant: the one named, or that of this workspace."""
+    """The registered model that is meant: see `track.registered`."""
     from genre_pred import track
 
-    track.open_store()
-    known = track.registered_models()
-    if not known:
-        raise Fault("nothing is registered yet: run dvc repro, or genre-pred champion sync")
-    if model and model not in known:
-        raise Fault(f"no registered model {model!r}; known are {', '.join(known)}")
-    return model or _of_this_workspace(known)
-
-
-def _of_this_workspace(known: list[str]) -> str:
-    """The registered model of the collection that params.yaml names; outside, the latest."""
-    from genre_pred.params import read_params
-
-    if not Path("params.yaml").is_file():
-        return known[0]
-    name = f"genre-{read_params().data.collection}"
-    if name not in known:
-        raise Fault(
-            f"{name}, the model of this workspace's collection, is not registered; known are "
-            f"{', '.join(known)}: name one with --model"
-        )
-    return name
-
-
-def fetch(model: str | None) -> tuple[str, Path]:
-    """What NAME@ALIAS stands for, by default the champion: its name in full, and its folder."""
-    from genre_pred import track
-
-    name, _, alias = (model or "").partition("@")
-    name = registered(name or None)
-    alias = alias or track.CHAMPION
-    version = track.version_at(name, alias)
-    if version is None:
-        raise Fault(f"{name} has no {alias}")
-    return f"{name}@{alias} (version {version.version})", track.fetch_version(version)
+    return track.registered(model)

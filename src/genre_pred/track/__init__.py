@@ -1,5 +1,6 @@
 """MLflow: the runs of the stages and the registry of classifiers; the only importer of mlflow."""
 
+from genre_pred.track.named import fetch, registered
 from genre_pred.track.registry import (
     CHALLENGER,
     CHAMPION,
@@ -35,6 +36,7 @@ __all__ = [
     "StageRun",
     "crown",
     "drop_alias",
+    "fetch",
     "fetch_version",
     "history",
     "leaderboard_of",
@@ -43,6 +45,7 @@ __all__ = [
     "log_candidate",
     "open_store",
     "register",
+    "registered",
     "registered_models",
     "seen_test_set",
     "set_alias",

@@ -26,7 +26,7 @@ def log_candidate(
     Args:
         folder: The classifier's folder.
         name: Of the logged model.
-        genres: The columns of its answer behind `genre`.
+        genres: The columns of its answer between `genre` and `genre_set`, `unknown`.
         example: A short sound as base64 text; None for a classifier that cannot hear.
         code: The package's folder.
 
@@ -42,7 +42,14 @@ def log_candidate(
         code_paths=[str(code)],
         signature=ModelSignature(
             Schema([ColSpec("string", "audio")]),
-            Schema([ColSpec("string", "genre"), *(ColSpec("double", genre) for genre in genres)]),
+            Schema(
+                [
+                    ColSpec("string", "genre"),
+                    *(ColSpec("double", genre) for genre in genres),
+                    ColSpec("string", "genre_set"),
+                    ColSpec("boolean", "unknown"),
+                ]
+            ),
         ),
         input_example=None if example is None else pd.DataFrame({"audio": [example]}),
         pip_requirements=requirements(),

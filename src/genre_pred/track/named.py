@@ -1,0 +1,56 @@
+"""Which registered model is meant by a name, or by none."""
+
+from pathlib import Path
+
+from genre_pred.faults import Fault
+from genre_pred.params import read_params
+from genre_pred.track.registry import CHAMPION, fetch_version, registered_models, version_at
+from genre_pred.track.store import open_store
+
+
+def registered(model: str | None) -> str:
+    """The registered model that is meant: the one named, or that of this workspace.
+
+    Raises:
+        Fault: If there is none of that name, or none at all.
+    """
+    open_store()
+    known = registered_models()
+    if not known:
+        raise Fault("nothing is registered yet: run dvc repro, or genre-pred champion sync")
+    if model and model not in known:
+        raise Fault(f"no registered model {model!r}; known are {', '.join(known)}")
+    return model or _of_this_workspace(known)
+
+
+def _of_this_workspace(known: list[str]) -> str:
+    """The registered model of the collection that params.yaml names; outside, the latest."""
+    if not Path("params.yaml").is_file():
+        return known[0]
+    name = f"genre-{read_params().data.collection}"
+    if name not in known:
+        raise Fault(
+            f"{name}, the model of this workspace's collection, is not registered; known are "
+            f"{', '.join(known)}: name one with --model"
+        )
+    return name
+
+
+def fetch(model: str | None) -> tuple[str, Path]:
+    """What NAME@ALIAS stands for, by default the champion.
+
+    Args:
+        model: NAME@ALIAS or NAME; None for the model of this workspace.
+
+    Returns:
+        Its name in full, and its classifier's folder.
+
+    Raises:
+        Fault: If nothing is registered so.
+    """
+    name, _, alias = (model or "").partition("@")
+    name, alias = registered(name or None), alias or CHAMPION
+    version = version_at(name, alias)
+    if version is None:
+        raise Fault(f"{name} has no {alias}")
+    return f"{name}@{alias} (version {version.version})", fetch_version(version)
