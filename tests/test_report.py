@@ -310,7 +310,7 @@ def test_published_figures_stand_beside_their_models_or_apart(tmp_path, params):
 
 def test_costs_and_lineage_are_those_of_the_runs(told, params, monkeypatch):
     folder, verdict = told
-    board = verdict.board.assign(train_seconds=90.0, clips_per_second=12.5)
+    board = verdict.board.assign(train_seconds=90.0, clip_seconds=0.08)
     monkeypatch.setattr("genre_pred.track.leaderboard_of", lambda run_id: board)
     maker = Maker(
         stage="evaluate", digest="d" * 32, run_id="r" * 32, execution="ortho-leas",

@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from genre_pred import track
 from genre_pred.clips import CLIPS, TEST, TRAIN, VALIDATION, genres_of, have_sound, read_table
 from genre_pred.evaluate import REPRODUCTION, judging_split, on_judging_split
 from genre_pred.files import digest
-from genre_pred.judge.findings import Collection, Findings, Lineage, Look
+from genre_pred.judge.conformal import calibrate_sets, coverage_on
+from genre_pred.judge.findings import Collection, Coverage, Findings, Lineage, Look
 from genre_pred.judge.licences import SCRATCH, licences_of
 from genre_pred.judge.metrics import confusion, reliability
 from genre_pred.judge.mistakes import hardest_clips, most_confused
@@ -53,7 +55,7 @@ def read_findings(
         metrics=metrics,
         promotion=promotion,
         looks=_looks(best, board, clips, reports / "genres.csv"),
-        coverage=None,
+        coverage=_coverage(best, board, clips, params),
         histories={
             path.parent.name: _history(path)
             for path in sorted((models / "finetune").glob("*/history.csv"))
@@ -150,16 +152,52 @@ def _looks(
     return looks
 
 
+def _coverage(
+    best: Mapping[str, Model], board: pd.DataFrame, clips: pd.DataFrame, params: Params
+) -> Coverage | None:
+    """How often the sets of the champion, or else of the best model, hold the true genre."""
+    if not best:
+        return None
+    models, genres = {model.name: model for model in best.values()}, genres_of(clips)
+    champion = [name for name in board.loc[board["role"] == "champion", "model"] if name in models]
+    model = models[champion[0]] if champion else next(iter(best.values()))
+    assert model.predictions is not None
+    table = model.predictions
+    sets = calibrate_sets(
+        table[table["split"] == VALIDATION], clips, genres, params.predict.coverage
+    )
+    judged = table[table["split"] == TEST]
+    unknown, note = float("nan"), ""
+    if sets.why_not:
+        note = f"Here it gives none: {sets.why_not}."
+    elif judged.empty:
+        note = "It was not tried: no clips are left that the sets were not made on."
+    if note:
+        return Coverage(model.name, sets.coverage, unknown, unknown, unknown, unknown, 0, note)
+    found = coverage_on(
+        sets,
+        judged,
+        clips,
+        genres,
+        confidence=params.evaluate.confidence,
+        n_resamples=params.evaluate.n_resamples,
+        rng=np.random.default_rng(params.evaluate.seed),
+    )
+    return Coverage(
+        model.name, sets.coverage, found.share, found.low, found.high, found.mean_size, found.clips
+    )
+
+
 def _costs(
     board: pd.DataFrame, names: Sequence[str], makers: Mapping[str, track.Maker]
 ) -> pd.DataFrame:
     """What the best of each approach cost, as the run that scored them has logged it."""
     own = board.loc[board["model"].isin(names), ["model", "megabytes"]]
     priced = track.leaderboard_of(makers[BOARD].run_id) if BOARD in makers else None
-    columns = ["model", "train_seconds", "clips_per_second"]
+    columns = ["model", "train_seconds", "clip_seconds"]
     if priced is None:
         priced = pd.DataFrame(columns=columns)
-    return own.merge(priced[columns], on="model", how="left")
+    return own.merge(priced.reindex(columns=columns), on="model", how="left")
 
 
 def _lineage(data: Path, makers: Mapping[str, track.Maker], run: track.StageRun) -> Lineage:

@@ -116,7 +116,7 @@ class Findings:
         looks: The best of each approach; the one that matters most first.
         coverage: Of the champion's prediction sets; None where it gives none.
         histories: Network -> epoch, split, accuracy, loss.
-        costs: model, train_seconds, megabytes, clips_per_second; NaN where it is unknown.
+        costs: model, train_seconds, megabytes, clip_seconds; NaN where it is unknown.
         lineage: Where all this comes from.
         licences: As `licences.licences_of` returns it.
     """
