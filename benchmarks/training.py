@@ -54,7 +54,6 @@ def _step(
     net: GenreNet
     shape, start = patches.shape[1:], songs.params.weights
     net, _ = build_network("vggish", shape, reference.GENRES, settings, start)
-    net = net.to(memory_format=torch.channels_last)
     frozen = run_frozen_part(net, patches, settings, songs.folder / f"{trainable}.npy")
     targets = np.arange(len(patches)) % reference.GENRES
     examples = Examples(frozen, songs.clips["clip_id"].to_numpy(dtype=object), targets)

@@ -21,4 +21,5 @@ def only_to_run(net: nn.Module, precision: str) -> nn.Module:
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             layer.to(DTYPES[precision])
-    return net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    return net.eval()
