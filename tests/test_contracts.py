@@ -14,6 +14,7 @@ STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 UNTRACKED = {PACKAGE / "params.py", *(PACKAGE / "track").iterdir()}
 LAYERS = [
     {"cli"},
+    {"app"},
     {"promote"},
     {"champion", "trial"},
     {"entrants"},
