@@ -5,7 +5,8 @@ from html import escape
 
 from genre_pred.prediction import Neighbour, Prediction
 
-ROWS = 5  # genres in the timeline
+ROWS, RAREST = 5, 0.05  # at most so many genres in the timeline, none rarer in every window
+_ENDS = (min, max)
 TICK_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
 
 
@@ -37,7 +38,7 @@ def genres_heard(found: Prediction) -> str:
 
 def _set(found: Prediction) -> str:
     if found.genre_set is None:
-        return f'<p class="gp-quiet">A set of genres: {escape(found.why_no_set)}.</p>'
+        return f'<p class="gp-quiet">No set of genres is given: {escape(found.why_no_set)}.</p>'
     named = ", ".join(f"<strong>{escape(genre)}</strong>" for genre in found.genre_set)
     return f"<p>In {found.coverage:.0%} of songs like these, the genre is among: {named}</p>"
 
@@ -59,11 +60,12 @@ def time_line(found: Prediction, seconds: float, picture: str, heights: Mapping[
         f'<div class="gp-scale" aria-hidden="true">{ticks}</div>'
         f'<img class="gp-mel" src="{picture}" alt="Mel spectrogram of the whole recording">'
     ]
-    shown = sorted(
-        found.probabilities,
-        key=lambda genre: -max(stretch.probabilities[genre] for stretch in found.timeline),
-    )[:ROWS]
-    for genre in shown:
+    span = {
+        genre: [pick(stretch.probabilities[genre] for stretch in found.timeline) for pick in _ENDS]
+        for genre in found.probabilities
+    }
+    ordered = sorted(span, key=lambda genre: -span[genre][1])
+    for genre in [it for it in ordered if it == ordered[0] or span[it][1] >= RAREST][:ROWS]:
         bars = "".join(
             f'<rect x="{stretch.start / seconds:.5f}" y="{1 - share:.4f}" height="{share:.4f}" '
             f'width="{(stretch.end - stretch.start) / seconds:.5f}">'
@@ -72,9 +74,7 @@ def time_line(found: Prediction, seconds: float, picture: str, heights: Mapping[
             for stretch in found.timeline
             for share in (stretch.probabilities[genre],)
         )
-        least, most = (
-            pick(stretch.probabilities[genre] for stretch in found.timeline) for pick in (min, max)
-        )
+        least, most = span[genre]
         told = f"{genre}: {least:.0%} to {most:.0%} over {len(found.timeline)} windows"
         rows.append(
             f'<div class="gp-name">{escape(genre)}</div><svg class="gp-strip" role="img" '
@@ -86,11 +86,10 @@ def time_line(found: Prediction, seconds: float, picture: str, heights: Mapping[
         for time in range(0, int(seconds) + 1, step)
     )
     rows.append(f'<div></div><div class="gp-times" aria-hidden="true">{times}</div>')
-    heard = sum(stretch.end - stretch.start for stretch in found.timeline)
     windows = "1 window" if found.windows == 1 else f"{found.windows} windows"
-    caption = f"Above what was heard, below how probable each genre is in it: {windows}"
-    if heard < 0.995 * seconds:
-        caption += f", {_clock(heard)} of {_clock(seconds)}; the rest was not listened to"
+    caption = f"Above the sound, below how probable each genre is in it: {windows}"
+    if sum(stretch.end - stretch.start for stretch in found.timeline) < 0.999 * seconds:
+        caption += "; what is left blank was not listened to"
     return (
         f'<figure class="gp-figure"><div class="gp-time">{"".join(rows)}</div>'
         f"<figcaption>{caption}.</figcaption></figure>"

@@ -26,6 +26,7 @@ UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 ENCRYPTED = 0x1  # a flag of the zip format
 _BLOCK = 1 << 20
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
+UNKNOWN = "unknown: unlike the training music"
 FACTS = ["file", "genre", "probability", "genre_set", "unknown", "error"]
 
 
@@ -150,14 +151,14 @@ def as_table(rows: Sequence[dict[str, object]], genres: Sequence[str]) -> pd.Dat
 
 
 def as_shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns that fit a screen: file, genre, %, likely, remark."""
-    unknown = table["unknown"].eq(True)
-    return pd.DataFrame(
+    """The columns that fit a screen: file, genre, %, likely (where there are sets), remark."""
+    shown = pd.DataFrame(
         {
             "file": table["file"],
-            "genre": table["genre"].astype(object).where(table["genre"].notna(), "-"),
+            "genre": table["genre"].fillna("-"),
             "%": (100 * table["probability"].astype(float)).round(1),
-            "likely": table["genre_set"].astype(object).where(table["genre_set"].notna(), ""),
-            "remark": table["error"].mask(unknown, "unknown: unlike the training music"),
+            "likely": table["genre_set"].fillna(""),
+            "remark": table["error"].mask(table["unknown"].eq(True), UNKNOWN),
         }
     )
+    return shown if shown["likely"].any() else shown.drop(columns="likely")

@@ -20,7 +20,6 @@ from genre_pred.audio.decode import AudioError, measure
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
-from genre_pred.sources.folder import SOUND
 
 STYLE = Path(__file__).with_name("style.css")
 # Fonts of the reader's own machine: others would be asked of the network.
@@ -71,7 +70,7 @@ def serving(
                 enable_monitoring=False,
                 footer_links=[],
                 max_file_size=MOST_MEGABYTES * 10**6,
-                theme=gr.themes.Default(font=FONTS, font_mono=MONOSPACED),
+                theme=gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONOSPACED),
                 css_paths=STYLE,
             )
         except OSError as error:
@@ -141,7 +140,6 @@ def _batch_tab(classifier: GenreClassifier) -> None:
     files = gr.File(
         label="Songs, or zips of songs",
         file_count="multiple",
-        file_types=[*sorted(SOUND), ".zip"],
         height=160,
         elem_id="gp-files",
     )

@@ -19,7 +19,8 @@ from genre_pred.judge.standings import published_elsewhere, standings
 from genre_pred.params import read_params
 
 CONFIDENCE, N_RESAMPLES, SEED = 0.95, 2000, 0  # outside a workspace, which has its own
-LEFT_OUT = ("artists", "test seen", "run")  # the caption has them, or `genre-pred leaderboard`
+# The caption has them, a footnote, or `genre-pred leaderboard`.
+LEFT_OUT = ("artists", "test seen", "run", "note")
 PROMOTION = Path("reports/promotion.json")
 
 
@@ -43,7 +44,7 @@ def accuracy_told(classifier: GenreClassifier) -> str:
     side = "test" if (held_out["split"] == "test").all() else "validation"
     over = "artists" if by_artist else "clips"
     return (
-        f"{side} accuracy {100 * hits.mean():.1f} % [{100 * low:.1f}, {100 * high:.1f}] "
+        f"{side} accuracy {100 * hits.mean():.1f}% [{100 * low:.1f}, {100 * high:.1f}] "
         f"on {len(held_out)} clips ({confidence:.0%} interval over {over})"
     )
 
@@ -81,18 +82,21 @@ def contest(model: str) -> str:
     header = ["", "version", "model", "accuracy", "protocol"]
     table = _table(f"{name}: champion and challenger", header, rows)
     events = track.history(name)
-    since = f"<p>Champion since {escape(events[-1]['when'])}: {escape(events[-1]['why'])}</p>"
-    return "".join([table, since if events else "", _last_promotion(name)])
+    if not events:
+        return table
+    crowned = f"<p>Champion since {escape(events[-1]['when'])}: {escape(events[-1]['why'])}</p>"
+    return "".join([table, crowned, _last_promotion(name, events[-1]["why"])])
 
 
-def _last_promotion(name: str) -> str:
+def _last_promotion(name: str, said: str) -> str:
     if not PROMOTION.is_file():
         return ""
     told = json.loads(PROMOTION.read_text())
     if told["registered_model"] != name:
         return ""
-    words = [told["reason"], told.get("overtaken_by", "")]
-    return f"<p>The last run: {escape(' '.join(filter(None, words)))}</p>"
+    words = [told["reason"] if told["reason"] != said else "", told.get("overtaken_by", "")]
+    sentence = " ".join(filter(None, words))
+    return f"<p>The last run: {escape(sentence)}</p>" if sentence else ""
 
 
 def leaderboards(collection: str) -> str:
@@ -122,20 +126,40 @@ def leaderboards(collection: str) -> str:
 def _board(caption: str, board: pd.DataFrame, columns: Mapping[str, Cell]) -> str:
     told = {name: cell for name, cell in columns.items() if name not in LEFT_OUT}
     cells = [[cell(row) for cell in told.values()] for _, row in board.iterrows()]
-    # A column that says nothing of any model, as the published figures of one's own music.
+    # A column may say nothing of any model, as the published figures of one's own music.
     said = [number for number in range(len(told)) if {row[number] for row in cells} - {"", "-"}]
-    header = [[*told][number] for number in said]
-    return _table(caption, header, [[row[number] for number in said] for row in cells])
-
-
-def _table(caption: str, header: list[str], rows: list[list[str]]) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    notes = [columns["note"](row) for _, row in board.iterrows()]
+    known = [*dict.fromkeys(filter(None, notes))]
+    table = _table(
+        caption,
+        [[*told][number] for number in said],
+        [[row[number] for number in said] for row in cells],
+        [known.index(note) + 1 if note else 0 for note in notes],
     )
-    # It scrolls within itself on a narrow screen, also by keyboard.
+    items = "".join(f"<li>{escape(note)}</li>" for note in known)
+    return f'{table}<ol class="gp-notes gp-quiet">{items}</ol>' if known else table
+
+
+def _table(
+    caption: str, header: list[str], rows: list[list[str]], notes: list[int] | None = None
+) -> str:
+    """A table that scrolls within itself on a narrow screen, also by keyboard.
+
+    Args:
+        caption: Above it.
+        header: Of the columns.
+        rows: Their cells.
+        notes: The number of each row's footnote, 0 without; None wraps long cells instead.
+    """
+    body = []
+    for row, note in zip(rows, notes or [0] * len(rows), strict=True):
+        first, *others = (escape(cell) for cell in row)
+        mark = f"<sup>{note}</sup>" if note else ""
+        body.append(f"<td>{first}{mark}</td>{''.join(f'<td>{cell}</td>' for cell in others)}")
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
     return (
-        f'<div class="gp-scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="gp-scroll{"" if notes else " gp-wrap"}" tabindex="0" role="region" '
+        f'aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table></div>"
     )
