@@ -32,7 +32,11 @@ def app(model: str | None, host: str, port: int | None, no_browser: bool) -> Non
         click.echo(f"{address} asks {classifier.title}; Ctrl+C ends it")
         if host not in ("127.0.0.1", "localhost", "::1"):
             click.echo("without a password: whoever reaches this machine may ask it", err=True)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            click.echo()
+        _wait()
+
+
+def _wait() -> None:
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        click.echo()
