@@ -151,14 +151,18 @@ def as_table(rows: Sequence[dict[str, object]], genres: Sequence[str]) -> pd.Dat
 
 
 def as_shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns that fit a screen: file, genre, %, likely (where there are sets), remark."""
+    """What fits a screen, as text: file, genre, %, likely (where there are sets), remark."""
     shown = pd.DataFrame(
         {
             "file": table["file"],
             "genre": table["genre"].fillna("-"),
-            "%": (100 * table["probability"].astype(float)).round(1),
+            "%": [_percent(share) for share in table["probability"].astype(float)],
             "likely": table["genre_set"].fillna(""),
             "remark": table["error"].mask(table["unknown"].eq(True), UNKNOWN),
         }
     )
     return shown if shown["likely"].any() else shown.drop(columns="likely")
+
+
+def _percent(share: float) -> str:
+    return "" if pd.isna(share) else f"{100 * share:.1f}"

@@ -16,6 +16,7 @@ from genre_pred.app.batch import answer, as_shown, as_table, songs_of
 from genre_pred.app.limits import KEPT_SECONDS, MOST_MEGABYTES, MOST_SECONDS, MOST_WAITING
 from genre_pred.app.listening import excerpt_to_play
 from genre_pred.app.spectrogram import draw_spectrogram, heights
+from genre_pred.app.tables import SORTING, table
 from genre_pred.audio.decode import AudioError, measure
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classifier import GenreClassifier
@@ -72,6 +73,7 @@ def serving(
                 max_file_size=MOST_MEGABYTES * 10**6,
                 theme=gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONOSPACED),
                 css_paths=STYLE,
+                head=SORTING,
             )
         except OSError as error:
             taken = "none from 7860 on is free" if port is None else f"{port} is taken"
@@ -145,52 +147,37 @@ def _batch_tab(classifier: GenreClassifier) -> None:
     )
     gr.HTML(f'<p class="gp-quiet">{TAKES}</p>')
     start = gr.Button("Name their genres", variant="primary")
-    words = gr.HTML(elem_id="gp-batch")
-    table = gr.Dataframe(
-        label="Answers; a click on a column's name sorts",
-        interactive=False,
-        visible=False,
-        wrap=True,
-        elem_id="gp-table",
-    )
+    answers = gr.HTML(elem_id="gp-batch")
     download = gr.DownloadButton("Download as CSV", visible=False)
-    start.click(
-        _answering(classifier),
-        files,
-        [words, table, download],
-        api_visibility="private",
-    )
+    start.click(_answering(classifier), files, [answers, download], api_visibility="private")
 
 
-def _answering(classifier: GenreClassifier) -> Callable[..., tuple[str, dict, dict]]:
+def _answering(classifier: GenreClassifier) -> Callable[..., tuple[str, dict]]:
     def hear_all(
         files: Sequence[str] | None,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> tuple[str, dict, dict]:
+        progress: gr.Progress = gr.Progress(),  # noqa: B008, which is how Gradio knows it
+    ) -> tuple[str, dict]:
         if not files:
-            nothing = gr.update(visible=False)
-            return trouble("Choose files first."), nothing, nothing
+            return trouble("Choose files first."), gr.update(visible=False)
         rows: list[dict[str, object]] = []
         for song in songs_of([Path(file) for file in files]):
             progress(None, desc=f"{len(rows) + 1}: {song.name}")
             rows.append(answer(classifier, song))
         told = as_table(rows, classifier.spec.genres)
-        csv = _written(told)
-        heard = int(told["genre"].notna().sum())
-        words = f"{heard} of {len(told)} could be heard."
+        shown = as_shown(told)
+        words = f"{told['genre'].notna().sum()} of {len(told)} could be heard"
         return (
-            f'<p role="status">{words}</p>',
-            gr.update(value=as_shown(told), visible=True),
-            gr.update(value=str(csv), visible=True),
+            table(words, [*shown], shown.to_numpy().tolist(), wrap=True),
+            gr.update(value=str(_written(told)), visible=True),
         )
 
     return hear_all
 
 
-def _written(table: pd.DataFrame) -> Path:
+def _written(told: pd.DataFrame) -> Path:
     folder = tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"])
     path = Path(folder) / "genres.csv"
-    table.to_csv(path, index=False)
+    told.to_csv(path, index=False)
     return path
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from genre_pred import track
 from genre_pred.app.answer import trouble
+from genre_pred.app.tables import table
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
 from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, Cell
@@ -79,13 +80,13 @@ def contest(model: str) -> str:
         classifier = GenreClassifier(track.fetch_version(version))
         spec, number = classifier.spec, str(version.version)
         rows.append([alias, number, spec.model, accuracy_told(classifier), spec.protocol])
-    header = ["", "version", "model", "accuracy", "protocol"]
-    table = _table(f"{name}: champion and challenger", header, rows)
+    header = ["alias", "version", "model", "accuracy", "protocol"]
+    sides = table(f"{name}: champion and challenger", header, rows, wrap=True)
     events = track.history(name)
     if not events:
-        return table
+        return sides
     crowned = f"<p>Champion since {escape(events[-1]['when'])}: {escape(events[-1]['why'])}</p>"
-    return "".join([table, crowned, _last_promotion(name, events[-1]["why"])])
+    return "".join([sides, crowned, _last_promotion(name, events[-1]["why"])])
 
 
 def _last_promotion(name: str, said: str) -> str:
@@ -130,36 +131,11 @@ def _board(caption: str, board: pd.DataFrame, columns: Mapping[str, Cell]) -> st
     said = [number for number in range(len(told)) if {row[number] for row in cells} - {"", "-"}]
     notes = [columns["note"](row) for _, row in board.iterrows()]
     known = [*dict.fromkeys(filter(None, notes))]
-    table = _table(
+    shown = table(
         caption,
         [[*told][number] for number in said],
         [[row[number] for number in said] for row in cells],
-        [known.index(note) + 1 if note else 0 for note in notes],
+        notes=[known.index(note) + 1 if note else 0 for note in notes],
     )
     items = "".join(f"<li>{escape(note)}</li>" for note in known)
-    return f'{table}<ol class="gp-notes gp-quiet">{items}</ol>' if known else table
-
-
-def _table(
-    caption: str, header: list[str], rows: list[list[str]], notes: list[int] | None = None
-) -> str:
-    """A table that scrolls within itself on a narrow screen, also by keyboard.
-
-    Args:
-        caption: Above it.
-        header: Of the columns.
-        rows: Their cells.
-        notes: The number of each row's footnote, 0 without; None wraps long cells instead.
-    """
-    body = []
-    for row, note in zip(rows, notes or [0] * len(rows), strict=True):
-        first, *others = (escape(cell) for cell in row)
-        mark = f"<sup>{note}</sup>" if note else ""
-        body.append(f"<td>{first}{mark}</td>{''.join(f'<td>{cell}</td>' for cell in others)}")
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
-    return (
-        f'<div class="gp-scroll{"" if notes else " gp-wrap"}" tabindex="0" role="region" '
-        f'aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table></div>"
-    )
+    return f'{shown}<ol class="gp-notes gp-quiet">{items}</ol>' if known else shown
