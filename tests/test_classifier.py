@@ -199,6 +199,10 @@ def test_a_served_ensemble_gives_the_mean_that_was_judged(workspace, tmp_path):
     np.testing.assert_allclose(classifier.predict_clips(clips), stored, atol=1e-6)
     assert classifier.spec.members == ["vggish_stats/svc_rbf", "finetune/vggish"]
     assert classifier.megabytes == pytest.approx(ensemble.megabytes)
+    one, ensembled = (
+        it.predict(Path(clips["path"][0])) for it in (classifier.members[0], classifier)
+    )
+    assert (ensembled.novelty, ensembled.nearest) == (one.novelty, one.nearest)
 
 
 @pytest.mark.parametrize("features", SMALL["classical"]["features"])
@@ -275,3 +279,64 @@ def test_a_longer_recording_is_heard_in_as_many_windows_as_fit(workspace, tmp_pa
     found = classifier.predict(tmp_path / "long.wav")
     assert found.windows == 5
     assert found.genre == "Low"
+
+
+def test_an_answer_tells_where_what_is_heard_and_what_it_resembles(workspace, tmp_path):
+    classifier = served(workspace, "mfcc/svc_rbf", tmp_path / "classifier")
+    long = np.concatenate([tone("Low", 1, 22050, 6), tone("High", 2, 22050, 5)])
+    soundfile.write(tmp_path / "long.wav", long, 22050)
+    found = classifier.predict(str(tmp_path / "long.wav"))
+    assert [round(it.start, 2) for it in found.timeline] == [0.17, 2.33, 4.5, 6.67, 8.83]
+    assert all(it.end - it.start == pytest.approx(2) for it in found.timeline)
+    logs = np.log([list(it.probabilities.values()) for it in found.timeline]).mean(axis=0)
+    answer = np.exp(logs) / np.exp(logs).sum()
+    np.testing.assert_allclose(list(found.probabilities.values()), answer, atol=1e-9)
+    assert len(found.nearest) == 3
+    learnt = workspace.split.loc[workspace.split["split"] == "train", "clip_id"]
+    assert {it.clip_id for it in found.nearest} <= set(learnt)
+    assert found.genre_set is None
+    assert found.why_no_set == "too few to promise: 3 calibration clips of at least 100"
+    with (tmp_path / "long.wav").open("rb") as file:
+        assert classifier.predict(file) == found
+
+
+def test_what_it_has_learnt_from_is_known_and_other_sound_is_not(workspace, tmp_path):
+    for name in ("mfcc/svc_rbf", "finetune/s4_cnn", "vggish_stats/svc_rbf"):
+        classifier = served(workspace, name, tmp_path / name.replace("/", "_"))
+        own = classifier.predict(Path(workspace.clips["path"][0]))
+        assert not own.unknown
+        assert 0 <= own.novelty <= own.threshold
+        soundfile.write(tmp_path / "silence.wav", np.zeros(22050 * 3), 22050)
+        assert classifier.predict(tmp_path / "silence.wav").unknown
+
+
+def test_enough_calibration_clips_give_a_set(workspace, tmp_path):
+    folder = tmp_path / "classifier"
+    served(workspace, "mfcc/svc_rbf", folder)
+    told = json.loads((folder / "classifier.json").read_text())
+    told["genre_sets"] = {"coverage": 0.9, "clips": 120, "rarest": 0.0}
+    (folder / "classifier.json").write_text(json.dumps(told))
+    found = GenreClassifier(folder).predict(Path(workspace.clips["path"][0]))
+    assert found.genre_set == tuple(genre for genre, _ in found.best(3))
+    assert (found.coverage, found.why_no_set) == (0.9, "")
+    sound = base64.b64encode(Path(workspace.clips["path"][0]).read_bytes()).decode()
+    answer = _load_pyfunc(str(folder)).predict(pd.DataFrame({"audio": [sound]}))
+    assert answer["genre_set"].tolist() == [" | ".join(found.genre_set)]
+    assert answer["unknown"].tolist() == [False]
+    for genre, share in found.probabilities.items():
+        assert answer[genre][0] == pytest.approx(share, abs=1e-6)
+
+
+def test_one_from_before_there_were_sets_still_answers_and_says_so(workspace, tmp_path):
+    folder = tmp_path / "classifier"
+    now = served(workspace, "mfcc/svc_rbf", folder).predict(Path(workspace.clips["path"][0]))
+    told = json.loads((folder / "classifier.json").read_text())
+    del told["genre_sets"]
+    (folder / "classifier.json").write_text(json.dumps(told))
+    (folder / "known_music.npz").unlink()
+    found = GenreClassifier(folder).predict(Path(workspace.clips["path"][0]))
+    assert found.probabilities == now.probabilities
+    assert found.genre_set is None
+    assert "before" in found.why_no_set
+    assert (found.unknown, found.novelty, found.nearest) == (False, None, ())
+    assert "training music" in found.why_no_novelty

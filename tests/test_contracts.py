@@ -16,7 +16,7 @@ LAYERS = [
     {"cli"},
     {"app"},
     {"promote"},
-    {"champion", "trial"},
+    {"champion", "trial", "answers", "hearing"},
     {"entrants"},
     {"classifier", "draw"},
     {"evaluate", "leakage"},

@@ -329,3 +329,27 @@ def test_a_real_fma_track() -> None:
     assert (found.sample_rate, found.channels, found.n_samples) == (44_100, 2, 88_200)
     by_sndfile = soundfile.read(path, dtype="float32")[0].mean(axis=1)
     np.testing.assert_allclose(read_samples(path)[0], by_sndfile, atol=1e-6)
+
+
+def test_damaged_mp3s_are_heard_or_refused_and_nothing_is_printed(tmp_path, stereo, capfd):
+    path = tmp_path / "damaged.mp3"
+    soundfile.write(path, stereo[: 2 * RATE], RATE)
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    heard = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        damaged = whole.copy()
+        damaged[rng.integers(0, len(damaged), 200)] = rng.integers(0, 256, 200)
+        damaged[rng.integers(0, 400, 20)] = rng.integers(0, 256, 20)  # the first headers
+        path.write_bytes(damaged.tobytes())
+        try:
+            found = measure(path)
+        except AudioError as error:
+            assert error.reason
+        else:
+            heard += 1
+            samples, _ = read_samples(path)
+            assert len(samples) == found.n_samples
+            assert np.isfinite(samples).all()
+    assert heard > 0
+    assert capfd.readouterr() == ("", "")

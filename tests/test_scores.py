@@ -1,8 +1,11 @@
-"""A clip's score is the mean of its windows' log-probabilities."""
+"""A clip's score is its windows' mean; a temperature must help clips that it was not chosen on."""
 
 import numpy as np
+import pandas as pd
+import pytest
 
-from genre_pred.scores import windows_to_clips
+from genre_pred.judge.calibration import fit_temperature, softmax
+from genre_pred.scores import calibrate, windows_to_clips
 
 
 def test_windows_are_averaged_as_log_probabilities():
@@ -25,3 +28,43 @@ def test_a_window_s_level_does_not_weigh():
     scores = np.array([[0.0, 1.0], [500.0, 499.0]])
     found, _ = windows_to_clips(scores, np.array(["a", "a"], object))
     np.testing.assert_allclose(found[0, 0], found[0, 1])
+
+
+def scored(temperature, n=400, split="validation"):
+    """Scores whose softmax at the temperature is how the targets are drawn, of 40 artists."""
+    rng = np.random.default_rng(0)
+    scores = 3 * rng.normal(size=(n, 5))
+    chances = softmax(scores, temperature).cumsum(axis=1)
+    targets = (rng.random((n, 1)) > chances).sum(axis=1)
+    rows = {"clip_id": np.arange(n).astype(str), "artist": (np.arange(n) % 40).astype(str)}
+    return scores, targets, pd.DataFrame(rows).assign(split=split, fold=-1)
+
+
+def test_a_temperature_is_kept_where_it_lowers_the_log_loss_of_others():
+    scores, targets, rows = scored(2.5)
+    probabilities, temperature = calibrate(scores, targets, rows)
+    assert temperature == fit_temperature(scores, targets)
+    assert not np.allclose(probabilities, softmax(scores))
+    scores, targets, rows = scored(2.5)
+    _, of_folds = calibrate(scores, targets, rows.assign(fold=np.arange(400) % 4))
+    assert of_folds == temperature
+
+
+@pytest.mark.parametrize("fold", [-1, 0])
+def test_without_a_gain_for_others_there_is_no_temperature(fold):
+    # Six clips, of which the wrong one is another in each part: each part misleads the other.
+    scores = 2 * np.eye(3)[[0, 1, 2, 0, 1, 2]]
+    targets = np.array([0, 1, 2, 1, 2, 0])
+    rows = pd.DataFrame({"clip_id": list("abcdef"), "artist": list("aaabbb")})
+    parts = [0, 0, 0, 1, 1, 1] if fold == 0 else [-1] * 6
+    probabilities, temperature = calibrate(
+        scores, targets, rows.assign(split="validation", fold=parts)
+    )
+    assert temperature == 1.0
+    np.testing.assert_array_equal(probabilities, softmax(scores))
+
+
+def test_one_artist_alone_shows_nothing():
+    scores, targets, rows = scored(2.5, 20)
+    _, temperature = calibrate(scores, targets, rows.assign(artist="one"))
+    assert temperature == 1.0

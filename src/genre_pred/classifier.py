@@ -45,6 +45,7 @@ from genre_pred.classical import window_scores
 from genre_pred.embed import BACKBONES, patches_to_embeddings
 from genre_pred.faults import Fault
 from genre_pred.features import FeatureSet, log_mel_statistics, named_features
+from genre_pred.files import digest
 from genre_pred.judge.calibration import softmax
 from genre_pred.judge.conformal import GenreSets
 from genre_pred.known_music import KnownMusic
@@ -372,6 +373,11 @@ class GenreClassifier:
     def held_out(self) -> pd.DataFrame:
         """Its predictions of clips that it, or its fold's stand-in, has not seen."""
         return pd.read_parquet(self.folder / "held_out.parquet")
+
+    @property
+    def identity(self) -> str:
+        """Eight hex digits that tell it from classifiers that were trained otherwise."""
+        return digest(self.folder / "classifier.json")[:8]
 
     @property
     def megabytes(self) -> float:

@@ -9,7 +9,7 @@ sound of another kind shows.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Self
 
@@ -86,8 +86,10 @@ class KnownMusic:
             n_components = min(MOST_COMPONENTS, len(learnt) - 1, values.shape[1])
             pca = PCA(n_components, random_state=0).fit(scaler.transform(values[learnt]))
             space = cls(
-                *(_text(rows[name].iloc[learnt]) for name in ("clip_id", "genre", "path")),
-                points=np.empty((0, 0), np.float32),
+                clip_id=rows["clip_id"].to_numpy(dtype=str)[learnt],
+                genre=rows["genre"].to_numpy(dtype=str)[learnt],
+                path=rows["path"].to_numpy(dtype=str)[learnt],
+                points=np.empty((0, 0), np.float32),  # which it takes the rest to find
                 mean=scaler.mean_.astype(np.float32),
                 scale=scaler.scale_.astype(np.float32),
                 components=pca.components_.astype(np.float32),
@@ -104,8 +106,7 @@ class KnownMusic:
                 told = _novelty(space.place(values[validating]), points)
         by_clip = pd.Series(told).groupby(rows["clip_id"].to_numpy(dtype=object)[validating])
         threshold = np.sort(by_clip.mean())[math.ceil(accept * by_clip.ngroups) - 1]
-        known = {each.name: getattr(space, each.name) for each in fields(cls)}
-        return cls(**known | {"points": points, "threshold": np.array(float(threshold))})
+        return replace(space, points=points, threshold=np.array(float(threshold)))
 
     def place(self, values: np.ndarray) -> np.ndarray:
         """Bring features into the space: (n, n_features) -> (n, n_components + 1) float32."""
@@ -151,10 +152,6 @@ class KnownMusic:
         """Read it; nothing is unpickled."""
         with np.load(path, allow_pickle=False) as arrays:
             return cls(**{each.name: arrays[each.name] for each in fields(cls)})
-
-
-def _text(column: pd.Series) -> np.ndarray:
-    return column.to_numpy(dtype=str)
 
 
 def _novelty(points: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -5,11 +5,7 @@ import pandas as pd
 from scipy.special import log_softmax
 
 from genre_pred.clips import VALIDATION
-from genre_pred.judge.calibration import (
-    cross_fitted_probabilities,
-    fit_temperature,
-    softmax,
-)
+from genre_pred.judge.calibration import cross_fitted_probabilities, scores_of, softmax
 
 PARTS = 5  # of the validation clips, each calibrated on the others
 
@@ -36,6 +32,8 @@ def calibrate(
 
     With folds, each fold's temperature is chosen on the others. Without, that of the test clips
     is chosen on validation, and that of the validation clips on other artists' validation clips.
+    Where temperatures so chosen do not lower the log-loss of the clips that had no part in the
+    choice, there is none: it stays 1.
 
     Args:
         scores: (n_clips, n_genres).
@@ -47,14 +45,30 @@ def calibrate(
     """
     folds = predicted["fold"].to_numpy()
     if (folds >= 0).all():
-        return cross_fitted_probabilities(scores, targets, folds)
+        return _cross_fitted_where_it_helps(scores, targets, folds)
     validation = predicted["split"].to_numpy(dtype=object) == VALIDATION
-    temperature = fit_temperature(scores[validation], targets[validation])
-    probabilities = softmax(scores, temperature)
     artists = predicted["artist"].astype("string").fillna(predicted["clip_id"].astype("string"))
     _, parts = np.unique(artists[validation].to_numpy(dtype=object), return_inverse=True)
-    if parts.max() > 0:
-        probabilities[validation], _ = cross_fitted_probabilities(
-            scores[validation], targets[validation], parts % PARTS
-        )
+    of_validation, temperature = _cross_fitted_where_it_helps(
+        scores[validation], targets[validation], parts % PARTS
+    )
+    probabilities = softmax(scores, temperature)
+    probabilities[validation] = of_validation
     return probabilities, temperature
+
+
+def _cross_fitted_where_it_helps(
+    scores: np.ndarray, targets: np.ndarray, parts: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """As `cross_fitted_probabilities`, or as they are where that is no worse."""
+    plain = softmax(scores)
+    if len(np.unique(parts)) < 2:  # nothing shows that a temperature would help others
+        return plain, 1.0
+    probabilities, temperature = cross_fitted_probabilities(scores, targets, parts)
+    if _log_loss(probabilities, targets) < _log_loss(plain, targets):
+        return probabilities, temperature
+    return plain, 1.0
+
+
+def _log_loss(probabilities: np.ndarray, targets: np.ndarray) -> float:
+    return float(-scores_of(probabilities)[np.arange(len(targets)), targets].mean())

@@ -4,49 +4,137 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
-from genre_pred.cli.terminal import show, table
+from genre_pred.cli.terminal import show, shown, table
+
+if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
+    from genre_pred.classifier import GenreClassifier
+    from genre_pred.params import Compute
+    from genre_pred.prediction import Prediction
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--model", help="NAME@ALIAS of the registry; else the champion of data.name.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def predict(files: tuple[Path, ...], model: str | None, as_json: bool) -> None:
-    """Name the genre of sound files; exit code 1 if any could not be answered."""
-    from genre_pred.audio.decode import AudioError
-    from genre_pred.classifier import GenreClassifier
+@click.option(
+    "--csv",
+    "csv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write rows here as they come, instead of a table; songs that it holds are skipped.",
+)
+@click.option("--top", type=click.IntRange(1), help="How many genres of each song; 3 in a table.")
+def predict(
+    paths: tuple[Path, ...], model: str | None, as_json: bool, csv: Path | None, top: int | None
+) -> None:
+    """Name the genre of sound files, and of all below folders.
 
+    Exit code 1 if any could not be answered; the others are answered all the same.
+    """
+    from genre_pred.classifier import GenreClassifier
+    from genre_pred.hearing import hear, songs_in
+
+    if as_json and csv:
+        raise click.UsageError("--json prints and --csv writes: choose one of them")
     classifier = GenreClassifier.load(model)
-    answers, failed = [], []
-    for file in files:
-        try:
-            answers.append((file, classifier.predict(file)))
-        except AudioError as error:
-            failed.append(error)
-    if as_json:
-        told = [{"file": str(file), **asdict(found)} for file, found in answers]
-        told += [{"file": failure.path, "error": failure.reason} for failure in failed]
-        click.echo(json.dumps({"model": classifier.title, "files": told}, indent=2))
-    elif answers:
-        rows = table("genre", "probability", "next", "windows", "file")
-        for file, found in answers:
-            first, *others = sorted(found.probabilities.items(), key=lambda pair: -pair[1])
-            following = ", ".join(f"{genre} {share:.0%}" for genre, share in others[:2])
-            windows = str(found.windows)
-            row = (found.genre, f"{first[1]:.0%}", following, windows, str(file))
-            rows.add_row(*map(Text, row))
-        show(rows)
-        click.echo(f"by {classifier.title}: {classifier.spec.model}")
-        if classifier.spec.note:
-            click.echo(classifier.spec.note)
+    songs, failed = songs_in(paths)
+    if csv:
+        failed += _into_csv(csv, songs, classifier)
+    else:
+        heard = list(hear(songs, classifier, _spread()))
+        answers = [(song, found) for song, found in heard if not isinstance(found, str)]
+        failed += [(song, found) for song, found in heard if isinstance(found, str)]
+        if as_json:
+            _print_json(answers, failed, classifier, top)
+        elif answers:
+            _print_table(answers, classifier, top or 3)
+    for song, reason in failed:
+        click.echo(f"error: {shown(song)}: {reason}", err=True)
     if failed:
-        for failure in failed:
-            click.echo(f"error: {failure}", err=True)
         sys.exit(1)
+
+
+def _spread() -> "Compute":
+    """How the work is spread: as params.yaml says where there is one, else over all cores."""
+    from genre_pred.params import Compute, read_params
+
+    if Path("params.yaml").is_file():
+        return read_params().compute
+    return Compute.model_validate(dict.fromkeys(Compute.model_fields))
+
+
+def _into_csv(
+    csv: Path, songs: list[Path], classifier: "GenreClassifier"
+) -> list[tuple[Path, str]]:
+    from genre_pred.answers import AnswerFile
+    from genre_pred.hearing import hear
+
+    answers = AnswerFile(csv, classifier)
+    fresh = [song for song in songs if not answers.holds(song)]
+    failed = []
+    with answers.adding(fresh):
+        for song, found in hear(fresh, classifier, _spread()):
+            answers.add(song, found)
+            if isinstance(found, str):
+                failed.append((song, found))
+    told = f"{shown(csv)}: {len(fresh) - len(failed)} added"
+    held = len(songs) - len(fresh)
+    click.echo(told + (f", {held} held already" if held else ""))
+    _print_who(classifier)
+    return failed
+
+
+def _print_json(
+    answers: list[tuple[Path, "Prediction"]],
+    failed: list[tuple[Path, str]],
+    classifier: "GenreClassifier",
+    top: int | None,
+) -> None:
+    told = []
+    for song, found in answers:
+        row = {"file": str(song), **asdict(found)}
+        if top:
+            row["probabilities"] = dict(found.best(top))
+        told.append(row)
+    told += [{"file": str(song), "error": reason} for song, reason in failed]
+    click.echo(json.dumps({"model": classifier.title, "files": told}, indent=2))
+
+
+def _print_table(
+    answers: list[tuple[Path, "Prediction"]], classifier: "GenreClassifier", top: int
+) -> None:
+    sets = any(found.genre_set for _, found in answers)
+    columns = ["genre", "probability", *["next"] * (top > 1), *["one of"] * sets, "windows", "file"]
+    rows = table(*columns)
+    for song, found in answers:
+        first, *others = found.best(top)
+        row = [found.genre + " (unknown)" * found.unknown, f"{first[1]:.0%}"]
+        if top > 1:
+            row.append(", ".join(f"{genre} {share:.0%}" for genre, share in others))
+        if sets:
+            row.append(", ".join(found.genre_set or ()))
+        rows.add_row(*map(Text, [*row, str(found.windows), shown(song)]))
+    show(rows)
+    first_answer = answers[0][1]
+    if first_answer.coverage:
+        click.echo(f"one of: holds the genre of {first_answer.coverage:.0%} of such songs")
+    else:
+        click.echo(f"no sets of genres: {first_answer.why_no_set}")
+    if first_answer.why_no_novelty:
+        click.echo(f"unknown music is not told: {first_answer.why_no_novelty}")
+    elif any(found.unknown for _, found in answers):
+        click.echo("unknown: unlike the music that it has learnt from")
+    _print_who(classifier)
+
+
+def _print_who(classifier: "GenreClassifier") -> None:
+    click.echo(f"by {classifier.title}: {classifier.spec.model}")
+    if classifier.spec.note:
+        click.echo(classifier.spec.note)
 
 
 @click.command()

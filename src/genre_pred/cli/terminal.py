@@ -1,5 +1,6 @@
 """What all commands share: faults told in a sentence, tables, the model that is meant."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,6 +32,14 @@ def table(*columns: str) -> Table:
 def show(table: Table) -> None:
     """Print a table as wide as it is: a path can be copied whole from any terminal or pipe."""
     Console(width=100_000).print(table)
+
+
+def shown(path: Path) -> str:
+    """A path on one line: what a terminal cannot print, or would obey, is escaped."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in str(path)
+    )
 
 
 def registered(model: str | None) -> str:

@@ -73,7 +73,19 @@ def files_under(root: Path) -> list[Path]:
     """
     if not root.is_dir():
         raise SourceError(f"{root} is not a folder: set data.path to where your collection lies")
-    files, seen = [], set()
+    files = visible_files(root)
+    dangling = [file for file in files if not file.exists()]
+    if dangling:
+        raise SourceError(f"{dangling[0]} is a link to nothing: remove it or mend it")
+    if not files:
+        raise SourceError(f"{root} is empty: put the collection there, or set data.path")
+    return files
+
+
+def visible_files(root: Path) -> list[Path]:
+    """Every file and dangling link under a folder, sorted, none whose name begins with a dot."""
+    files: list[Path] = []
+    seen: set[Path] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         here = Path(folder)
         seen.add(here.resolve())  # a link to a folder above would never end
@@ -83,11 +95,6 @@ def files_under(root: Path) -> list[Path]:
             if not name.startswith(".") and (here / name).resolve() not in seen
         ]
         files += [here / name for name in names if not name.startswith(".")]
-    dangling = [file for file in files if not file.exists()]
-    if dangling:
-        raise SourceError(f"{dangling[0]} is a link to nothing: remove it or mend it")
-    if not files:
-        raise SourceError(f"{root} is empty: put the collection there, or set data.path")
     return sorted(files)
 
 

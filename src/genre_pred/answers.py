@@ -1,0 +1,115 @@
+"""Answers as a CSV file that grows row by row, and knows what it holds after a kill."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from genre_pred.classifier import GenreClassifier
+from genre_pred.faults import Fault
+from genre_pred.files import told_when_full, written_whole
+from genre_pred.prediction import Prediction
+
+FACTS = ("path", "bytes", "modified", "model", "error")
+ANSWER = ("answer", "probability", "set", "unknown", "novelty", "windows")
+BETWEEN = " | "  # genres of a set: a genre's name may well hold a comma
+
+
+class AnswerFile:
+    """A CSV file of answers by one classifier, one row a song.
+
+    A song is known again by its path, size and time of change. Rows that tell of an error, or of
+    a file that has changed since, do not count as held: such songs are heard again.
+
+    Columns are path, bytes, modified (ns since 1970), model, error (why there is no answer),
+    answer, probability, set, unknown, novelty, windows, then one probability per genre.
+
+    Args:
+        path: The file; made where there is none.
+        classifier: Who answers.
+
+    Raises:
+        Fault: If the file holds something else, or another classifier's answers.
+    """
+
+    def __init__(self, path: Path, classifier: GenreClassifier) -> None:
+        self._path, self._genres = path, classifier.spec.genres
+        self._model = f"{classifier.title or classifier.spec.model} [{classifier.identity}]"
+        self._columns = [*FACTS, *ANSWER, *(f"p({genre})" for genre in self._genres)]
+        self._rows: dict[str, list[str]] = {}
+        if path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            with _opened(self._path, "r") as file:
+                text = file.read()
+            header, *rows = csv.reader(io.StringIO(text, newline="")) if text else [self._columns]
+        except (OSError, csv.Error) as error:
+            raise Fault(f"{self._path} cannot be read as a CSV file: {error}") from error
+        if header[: len(FACTS)] != list(FACTS):
+            raise Fault(f"{self._path} holds something else than answers: name another file")
+        by = {row[FACTS.index("model")] for row in rows if len(row) > len(FACTS)}
+        others = {_identity_in(name) for name in by} - {_identity_in(self._model)}
+        if header != self._columns or others:
+            theirs = sorted(by)[0] if by else "a model with other genres"
+            raise Fault(
+                f"{self._path} holds answers by {theirs}, not by {self._model}: name another file"
+            )
+        if rows and not text.endswith("\n"):
+            rows.pop()  # of a run that was killed while it wrote
+        self._rows = {row[0]: row for row in rows if len(row) == len(self._columns)}
+
+    def holds(self, song: Path) -> bool:
+        """Whether the file has the answer for a song as it is now."""
+        row = self._rows.get(str(song))
+        return row is not None and row[1:3] == _state(song) and not row[FACTS.index("error")]
+
+    @contextmanager
+    def adding(self, songs: Sequence[Path]) -> Iterator[None]:
+        """Open the file for the answers of songs; the rows that they have had go."""
+        again = {str(song) for song in songs}
+        kept = [row for path, row in self._rows.items() if path not in again]
+        with told_when_full(self._path.parent, self._path.name):
+            with written_whole(self._path) as temporary, _opened(temporary, "w") as file:
+                csv.writer(file, lineterminator="\n").writerows([self._columns, *kept])
+            with _opened(self._path, "a") as file:
+                self._writer, self._file = csv.writer(file, lineterminator="\n"), file
+                yield
+
+    def add(self, song: Path, found: Prediction | str) -> None:
+        """Write a song's row, for good: a kill afterwards loses nothing of it."""
+        facts = [str(song), *_state(song), self._model]
+        row: list[object]
+        if isinstance(found, str):
+            row = [*facts, found, *[""] * (len(self._columns) - len(FACTS))]
+        else:
+            named = BETWEEN.join(found.genre_set or ())
+            novelty = "" if found.novelty is None else f"{found.novelty:.6g}"
+            sure = found.probabilities[found.genre]
+            unknown = "" if found.novelty is None else str(found.unknown).lower()
+            row = [*facts, "", found.genre, sure, named, unknown, novelty, found.windows]
+            row += [found.probabilities[genre] for genre in self._genres]
+        self._writer.writerow(row)
+        self._file.flush()
+
+
+def _identity_in(model: str) -> str:
+    """The part of a model's name in a row that says which classifier it is, whatever its alias."""
+    return model.rpartition("[")[2]
+
+
+def _opened(path: Path, mode: str) -> IO[str]:
+    # surrogateescape: a file's name need not be UTF-8
+    return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _state(song: Path) -> list[str]:
+    """A file's size and time of change, by which it is known again; blank where there is none."""
+    try:
+        found = song.stat()
+    except OSError:
+        return ["", ""]
+    return [str(found.st_size), str(found.st_mtime_ns)]

@@ -1,0 +1,68 @@
+"""Many songs in one run: found in files and folders, heard on every core."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+
+from genre_pred.audio.decode import AudioError
+from genre_pred.classifier import GenreClassifier
+from genre_pred.compute import clip_map
+from genre_pred.params import Compute
+from genre_pred.prediction import Prediction
+from genre_pred.sources.folder import SOUND
+from genre_pred.sources.listing import visible_files
+
+FEW = 2  # songs that are heard in this process: starting others would take longer
+
+Heard = tuple[Path, Prediction | str]  # with the reason where it could not be heard
+
+
+def songs_in(paths: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """Find the songs that are meant by files and folders.
+
+    Args:
+        paths: A file is taken whatever its name; of a folder, everything below it that has the
+            name of a sound file.
+
+    Returns:
+        The files, each once; and folders without any, with that as the reason.
+    """
+    songs: dict[Path, None] = {}  # keeps the order
+    without = []
+    for path in paths:
+        if not path.is_dir():
+            songs[path] = None
+            continue
+        found = [file for file in visible_files(path) if file.suffix.lower() in SOUND]
+        songs |= dict.fromkeys(found)
+        if not found:
+            without.append((path, "holds no sound file"))
+    return list(songs), without
+
+
+def hear(songs: Sequence[Path], classifier: GenreClassifier, settings: Compute) -> Iterator[Heard]:
+    """Let a classifier answer every song, in their order.
+
+    Args:
+        songs: Files.
+        classifier: Who answers; every process loads it once.
+        settings: How many processes.
+
+    Yields:
+        Each song with its answer, or the reason why there is none.
+    """
+    each: Callable = map if len(songs) <= FEW else clip_map(settings, "hearing", "song")
+    answer = partial(_answer_or_reason, folder=classifier.folder)
+    yield from zip(songs, each(answer, songs), strict=True)
+
+
+def _answer_or_reason(song: Path, folder: Path) -> Prediction | str:
+    try:
+        return _classifier(folder).predict(song)
+    except AudioError as error:
+        return error.reason
+
+
+@lru_cache(maxsize=1)
+def _classifier(folder: Path) -> GenreClassifier:
+    return GenreClassifier(folder)

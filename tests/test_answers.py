@@ -1,0 +1,102 @@
+"""A CSV file of answers that grows, survives a kill and belongs to one classifier."""
+
+import csv
+from types import SimpleNamespace
+
+import pytest
+
+from genre_pred.answers import AnswerFile
+from genre_pred.faults import Fault
+from genre_pred.prediction import Prediction
+
+FOUND = Prediction(
+    "jazz", {"Folk, World": 0.25, "jazz": 0.75}, 3, "c0", ("jazz", "Folk, World"), 0.9,
+    unknown=True, novelty=2.5, threshold=2.0,
+)  # fmt: skip
+
+
+def classifier(title="genre-x@champion (version 1)", identity="0a0a0a0a", genres=None):
+    spec = SimpleNamespace(genres=genres or ["Folk, World", "jazz"], model="mfcc/svc_rbf")
+    return SimpleNamespace(spec=spec, title=title, identity=identity)
+
+
+@pytest.fixture
+def songs(tmp_path):
+    names = ["one.mp3", 'two\nlines, "quoted".mp3', "\udcff.mp3", "音楽 .mp3"]
+    made = [tmp_path / name for name in names]
+    for number, song in enumerate(made):
+        song.write_bytes(b"x" * (number + 1))
+    return made
+
+
+def written(path, songs, found=FOUND):
+    answers = AnswerFile(path, classifier())
+    with answers.adding(songs):
+        for song in songs:
+            answers.add(song, found)
+
+
+def held(path, songs):
+    answers = AnswerFile(path, classifier())
+    return [answers.holds(song) for song in songs]
+
+
+def test_it_knows_what_it_holds_whatever_the_names(tmp_path, songs):
+    table = tmp_path / "answers.csv"
+    written(table, songs[:2])
+    assert held(table, songs) == [True, True, False, False]
+    written(table, songs[2:])
+    assert held(table, songs) == [True] * 4
+    with table.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [str(song) for song in songs]
+    assert rows[0] | {"modified": ""} == {
+        "path": str(songs[0]), "bytes": "1", "modified": "", "error": "",
+        "model": "genre-x@champion (version 1) [0a0a0a0a]", "answer": "jazz",
+        "probability": "0.75", "set": "jazz | Folk, World", "unknown": "true",
+        "novelty": "2.5", "windows": "3", "p(Folk, World)": "0.25", "p(jazz)": "0.75",
+    }  # fmt: skip
+
+
+def test_a_changed_file_and_an_error_are_heard_again_and_stand_once(tmp_path, songs):
+    table = tmp_path / "answers.csv"
+    written(table, songs[:1])
+    written(table, songs[1:2], "is not a sound file")
+    songs[0].write_bytes(b"changed")
+    assert held(table, songs[:2]) == [False, False]
+    written(table, songs[:2])
+    assert held(table, songs[:2]) == [True, True]
+    with table.open(newline="") as file:
+        assert len(list(csv.reader(file))) == 3
+
+
+@pytest.mark.parametrize("lost", range(1, 160, 7))
+def test_after_a_kill_in_the_middle_of_a_row_the_whole_ones_count(tmp_path, songs, lost):
+    table = tmp_path / "answers.csv"
+    written(table, songs[:1])
+    first = len(table.read_bytes())
+    written(table, songs[1:2])
+    content = table.read_bytes()
+    table.write_bytes(content[: max(first, len(content) - lost)])
+    assert held(table, songs[:2]) == [True, False]
+    written(table, songs[1:2])
+    assert table.read_bytes() == content
+
+
+def test_another_models_file_and_another_kind_of_file_are_refused(tmp_path, songs):
+    table = tmp_path / "answers.csv"
+    written(table, songs[:1])
+    with pytest.raises(Fault, match=r"holds answers by genre-x@champion \(version 1\) .* not by"):
+        AnswerFile(table, classifier("genre-x@champion (version 2)", "0b0b0b0b"))
+    with pytest.raises(Fault, match="holds answers by"):
+        AnswerFile(table, classifier(genres=["blues", "jazz"]))
+    AnswerFile(table, classifier("genre-x@challenger (version 1)"))  # the same by another alias
+    table.write_text("path,genre\na,b\n")
+    with pytest.raises(Fault, match="holds something else"):
+        AnswerFile(table, classifier())
+
+
+def test_an_empty_file_is_begun_anew(tmp_path, songs):
+    (tmp_path / "answers.csv").touch()
+    written(tmp_path / "answers.csv", songs)
+    assert held(tmp_path / "answers.csv", songs) == [True] * 4

@@ -1,0 +1,62 @@
+"""Which songs files and folders stand for, and one bad file among good ones."""
+
+import os
+
+import pytest
+
+from genre_pred import hearing
+from genre_pred.audio.decode import AudioError, measure
+from genre_pred.cli.terminal import shown
+from genre_pred.hearing import hear, songs_in
+from genre_pred.params import Compute
+from genre_pred.prediction import Prediction
+
+
+def test_folders_are_searched_and_files_taken_as_they_are(tmp_path):
+    for name in ("a/b/c.mp3", "a/cover.jpg", "a/.hidden.mp3", "a/Z.FLAC", "plain.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "gone.wav").symlink_to("nowhere")
+    (tmp_path / "a" / "b" / "loop").symlink_to(tmp_path / "a")
+    (tmp_path / "empty").mkdir()
+    asked = [tmp_path / name for name in ("a", "plain.txt", "empty", "a/Z.FLAC", "nosuch")]
+    songs, without = songs_in(asked)
+    names = ["a/Z.FLAC", "a/b/c.mp3", "a/gone.wav", "plain.txt", "nosuch"]
+    assert [song.relative_to(tmp_path).as_posix() for song in songs] == names
+    assert without == [(tmp_path / "empty", "holds no sound file")]
+
+
+class Listener:
+    folder = None
+
+    def predict(self, song):
+        if song.suffix != ".mp3":
+            raise AudioError(str(song), "is no music")
+        return Prediction("jazz", {"jazz": 1.0}, 1, song.name)
+
+
+def test_a_bad_song_has_its_reason_and_the_rest_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
+    songs = [tmp_path / name for name in ("1.mp3", "2.txt", "3.mp3")]
+    found = list(hear(songs, Listener(), Compute.model_validate({"workers": 1})))
+    assert [song for song, _ in found] == songs
+    assert found[1][1] == "is no music"
+    assert found[2][1].content == "3.mp3"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("two\nlines\x1b[31m.mp3", r"two\nlines\x1b[31m.mp3"),
+        ("\udcff.mp3", r"\udcff.mp3"),
+        ("Ørsted [b] 音楽.mp3", "Ørsted [b] 音楽.mp3"),
+    ],
+)
+def test_a_name_stays_on_its_line(name, said):
+    assert shown(name) == said
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp3")
+    with pytest.raises(AudioError, match="no regular file"):
+        measure(tmp_path / "pipe.mp3")
