@@ -15,6 +15,7 @@ SETTINGS = ("params", "classifier_params", "section", "names")
 UNTRACKED = {*(PACKAGE / f"{name}.py" for name in SETTINGS), *(PACKAGE / "track").iterdir()}
 LAYERS = [
     {"cli"},
+    {"app"},
     {"promote"},
     {"champion", "trial", "answers", "hearing"},
     {"entrants"},

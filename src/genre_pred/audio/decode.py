@@ -7,6 +7,7 @@ MP3 or Ogg to the exact sample, so reading always starts at the beginning, excep
 """
 
 import hashlib
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -79,22 +80,26 @@ class _Block:
     mono: np.ndarray  # (n,) float32
 
 
-def measure(source: AudioSource) -> Measured:
+def measure(source: AudioSource, most_seconds: float = math.inf) -> Measured:
     """Decode the whole of a source once and measure it.
 
     Args:
         source: Path, or seekable binary stream, of any length.
+        most_seconds: What is longer is given up as soon as that is known.
 
     Returns:
         The measurements.
 
     Raises:
-        AudioError: If it cannot be opened or decoded, is empty, or holds no audio or NaN.
+        AudioError: If it cannot be opened or decoded, is empty, too long, or holds no audio or NaN.
     """
     digest, n_samples, energy, peak = hashlib.sha256(), 0, 0.0, 0.0
     for block in _blocks(source, 0):
         digest.update(block.mono.astype("<f4", copy=False).tobytes())
         n_samples += len(block.mono)
+        if n_samples > most_seconds * block.sample_rate:
+            name = str(source) if isinstance(source, Path) else "the sound given"
+            raise AudioError(name, f"too long: more than {most_seconds / 60:g} minutes")
         energy += float(np.square(block.mono, dtype=np.float64).sum())
         peak = max(peak, float(np.abs(block.mono).max()))
     power = energy / n_samples
