@@ -7,6 +7,7 @@ import signal
 import socket
 import urllib.request
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -341,6 +342,13 @@ def test_songs_beyond_the_limit_are_not_heard(songs, monkeypatch):
     first, second = songs_of([songs["wav"], songs["mp3"]])
     assert first.reason == ""
     assert second.reason == "not heard: 1 songs are the most at once"
+
+
+def test_a_classifier_that_cannot_hear_says_so_everywhere(classifier, songs):
+    deaf = GenreClassifier(classifier.folder)
+    deaf.spec = replace(classifier.spec, hears=False)
+    assert "cannot hear sound" in answer(deaf, next(songs_of([songs["wav"]])))["error"]
+    assert "cannot hear sound" in page.hear(deaf, str(songs["wav"]))[0]
 
 
 def made_up(**more) -> Prediction:

@@ -19,6 +19,7 @@ from genre_pred.app.limits import (
 )
 from genre_pred.audio.decode import AudioError, measure
 from genre_pred.classifier import GenreClassifier
+from genre_pred.faults import Fault
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 # LZMA is not among them: its archive says how much memory unpacking takes, up to 4 GB.
@@ -136,6 +137,8 @@ def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
         found = classifier.predict(song.sound)
     except AudioError as error:
         return row | {"error": error.reason}
+    except Fault as fault:
+        return row | {"error": str(fault)}
     return row | {
         "genre": found.genre,
         "probability": found.probabilities[found.genre],
