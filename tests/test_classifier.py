@@ -1,7 +1,6 @@
 """The served classifier against the pipeline that trained it, on a small collection of tones."""
 
 import base64
-import io
 import json
 import pickle
 from pathlib import Path
@@ -17,7 +16,7 @@ from genre_pred.audio.decode import AudioError
 from genre_pred.audio.excerpts import Recording
 from genre_pred.audio.patches import open_patches
 from genre_pred.classical import jobs, train
-from genre_pred.classifier import GenreClassifier, _load_pyfunc
+from genre_pred.classifier import GenreClassifier
 from genre_pred.clean import clean_tracks
 from genre_pred.clips import genres_of, write_table
 from genre_pred.describe import describe_clips
@@ -30,6 +29,7 @@ from genre_pred.models import Model, ensemble_of, read_models
 from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Params, read_params
 from genre_pred.pipelines import save_pipeline
+from genre_pred.served import Served
 from genre_pred.split import rounds, split_clips
 
 ROOT = Path(__file__).parents[1]
@@ -253,21 +253,6 @@ def test_it_remembers_whom_it_learnt_from_and_what_it_held_out(workspace, tmp_pa
     assert classifier.trained_on == set(workspace.clips["content"]) - held_out
 
 
-def test_served_by_mlflow_it_takes_base64_and_nothing_else(workspace, tmp_path):
-    served(workspace, "mfcc/svc_rbf", tmp_path / "classifier")
-    model = _load_pyfunc(str(tmp_path / "classifier"))
-    sound = io.BytesIO()
-    soundfile.write(sound, tone("Low", 99, 22050, 3), 22050, format="WAV")
-    text = base64.b64encode(sound.getvalue()).decode()
-    answer = model.predict(pd.DataFrame({"audio": [text]}))
-    assert list(answer) == ["genre", *GENRES, "genre_set", "unknown"]
-    assert answer[list(GENRES)].sum(axis=1).tolist() == pytest.approx([1])
-    with pytest.raises(AudioError, match="row 0: its audio is not base64"):
-        model.predict(pd.DataFrame({"audio": ["/etc/passwd"]}))
-    with pytest.raises(AudioError, match="the sound given: "):
-        model.predict(pd.DataFrame({"audio": [base64.b64encode(b"no sound").decode()]}))
-
-
 def test_a_sound_that_is_too_short_or_broken_is_an_audio_error(workspace, tmp_path):
     classifier = served(workspace, "mfcc/svc_rbf", tmp_path / "classifier")
     soundfile.write(tmp_path / "short.wav", tone("Low", 1, 22050, 0.2), 22050)
@@ -326,7 +311,7 @@ def test_enough_calibration_clips_give_a_set(workspace, tmp_path):
     assert found.genre_set == tuple(genre for genre, _ in found.best(3))
     assert (found.coverage, found.why_no_set) == (0.9, "")
     sound = base64.b64encode(Path(workspace.clips["path"][0]).read_bytes()).decode()
-    answer = _load_pyfunc(str(folder)).predict(pd.DataFrame({"audio": [sound]}))
+    answer = Served(GenreClassifier(folder)).predict(pd.DataFrame({"audio": [sound]}))
     assert answer["genre_set"].tolist() == [" | ".join(found.genre_set)]
     assert answer["unknown"].tolist() == [False]
     for genre, share in found.probabilities.items():

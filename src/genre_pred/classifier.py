@@ -15,10 +15,8 @@ A classifier is a folder that carries everything it needs and nothing that runs 
 Prediction walks the same functions as training, with the same rounding to the store's dtype.
 """
 
-import base64
-import binascii
-import io
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -133,12 +131,12 @@ class GenreClassifier:
         Raises:
             Fault: If nothing is registered so.
         """
-        from genre_pred import track  # a served classifier has no need of it
+        from genre_pred import track  # MLflow is slow to import
 
         title, folder = track.fetch(model)
         return cls(folder, title)
 
-    def predict(self, source: str | Path | BinaryIO) -> Prediction:
+    def predict(self, source: str | Path | BinaryIO, max_seconds: float = math.inf) -> Prediction:
         """Name the genre of a recording of seconds to hours.
 
         Windows of `clip_seconds` are scored one by one, as many as fit without overlap, and their
@@ -146,18 +144,16 @@ class GenreClassifier:
 
         Args:
             source: A file's path, or an open binary file that can seek.
+            max_seconds: What is longer is refused.
 
         Raises:
-            AudioError: If it cannot be decoded, or is shorter than `min_seconds`.
+            AudioError: If it cannot be decoded, or is shorter than `min_seconds` or longer than
+                `max_seconds`.
             Fault: If this classifier cannot hear.
         """
-        if not self.spec.hears:
-            raise Fault(
-                f"{self.spec.model} was trained on what others computed of {self.spec.collection}: "
-                "it has its scores, but cannot hear sound"
-            )
+        self.check_hears()
         source = Path(source) if isinstance(source, str) else source
-        found = measure(source)
+        found = measure(source, max_seconds)
         if found.seconds < self.clip.min_seconds:
             raise AudioError(
                 str(source) if isinstance(source, Path) else "the sound given",
@@ -176,6 +172,18 @@ class GenreClassifier:
             **self._novelty(read),
             timeline=self._timeline(recording, by_window),
         )
+
+    def check_hears(self) -> None:
+        """Make sure that it can hear sound.
+
+        Raises:
+            Fault: If it was trained on what others computed.
+        """
+        if not self.spec.hears:
+            raise Fault(
+                f"{self.spec.model} was trained on what others computed of {self.spec.collection}: "
+                "it has its scores, but cannot hear sound"
+            )
 
     def _named(self, probabilities: np.ndarray) -> dict[str, float]:
         return dict(zip(self.spec.genres, probabilities.tolist(), strict=True))
@@ -422,38 +430,3 @@ def save_classifier(
     if known_music:
         known_music.save(folder / KNOWN_MUSIC)
     (folder / "classifier.json").write_text(json.dumps(asdict(spec), indent=2) + "\n")
-
-
-class _Served:
-    """The classifier behind MLflow's pyfunc: base64 audio in, genre and probabilities out."""
-
-    def __init__(self, classifier: GenreClassifier) -> None:
-        self.classifier = classifier
-
-    def predict(self, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
-        """Name the genre of each row.
-
-        Args:
-            model_input: One column `audio`: the bytes of a sound file as base64 text.
-            params: None are known.
-
-        Returns:
-            genre, one probability per genre, genre_set (with " | " between its genres; empty
-            where nothing can be promised) and unknown.
-        """
-        rows = []
-        for number, text in enumerate(model_input["audio"]):
-            try:
-                sound = base64.b64decode(text, validate=True)
-            except binascii.Error as error:
-                raise AudioError(f"row {number}", f"its audio is not base64 ({error})") from None
-            found = self.classifier.predict(io.BytesIO(sound))
-            named = " | ".join(found.genre_set or ())
-            told = {"genre_set": named, "unknown": found.unknown}
-            rows.append({"genre": found.genre, **found.probabilities, **told})
-        columns = ["genre", *self.classifier.spec.genres, "genre_set", "unknown"]
-        return pd.DataFrame(rows, columns=columns)
-
-
-def _load_pyfunc(path: str) -> _Served:
-    return _Served(GenreClassifier(Path(path)))

@@ -80,26 +80,26 @@ class _Block:
     mono: np.ndarray  # (n,) float32
 
 
-def measure(source: AudioSource, most_seconds: float = math.inf) -> Measured:
+def measure(source: AudioSource, max_seconds: float = math.inf) -> Measured:
     """Decode the whole of a source once and measure it.
 
     Args:
-        source: Path, or seekable binary stream, of any length.
-        most_seconds: What is longer is given up as soon as that is known.
+        source: Path, or seekable binary stream.
+        max_seconds: Where decoding stops and gives up: a small file can hold days of silence.
 
     Returns:
         The measurements.
 
     Raises:
-        AudioError: If it cannot be opened or decoded, is empty, too long, or holds no audio or NaN.
+        AudioError: If it cannot be opened or decoded, is empty or too long, or holds no audio or
+            NaN.
     """
     digest, n_samples, energy, peak = hashlib.sha256(), 0, 0.0, 0.0
     for block in _blocks(source, 0):
         digest.update(block.mono.astype("<f4", copy=False).tobytes())
         n_samples += len(block.mono)
-        if n_samples > most_seconds * block.sample_rate:
-            name = str(source) if isinstance(source, Path) else "the sound given"
-            raise AudioError(name, f"too long: more than {most_seconds / 60:g} minutes")
+        if n_samples > max_seconds * block.sample_rate:
+            raise AudioError(_name(source), f"too long: more than {max_seconds:g} s")
         energy += float(np.square(block.mono, dtype=np.float64).sum())
         peak = max(peak, float(np.abs(block.mono).max()))
     power = energy / n_samples
@@ -204,8 +204,12 @@ def _opened(source: AudioSource) -> Iterator[tuple[BinaryIO, str]]:
             yield stream, str(source)
     else:
         source.seek(0)
-        name = getattr(source, "name", None)
-        yield source, name if isinstance(name, str) else "the sound given"
+        yield source, _name(source)
+
+
+def _name(source: AudioSource) -> str:
+    name = source if isinstance(source, Path) else getattr(source, "name", None)
+    return str(name) if isinstance(name, str | Path) else "the sound given"
 
 
 def _sndfile_or_ffmpeg(stream: BinaryIO, path: str, magic: bytes, start: int) -> Iterator[_Block]:

@@ -25,6 +25,7 @@ from genre_pred.track.runs import (
     seen_test_set,
     stage,
 )
+from genre_pred.track.scoring import Refused, scoring_app
 from genre_pred.track.store import lock, open_store
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "CHAMPION",
     "IDENTITY",
     "Maker",
+    "Refused",
     "StageRun",
     "crown",
     "drop_alias",
@@ -47,6 +49,7 @@ __all__ = [
     "register",
     "registered",
     "registered_models",
+    "scoring_app",
     "seen_test_set",
     "set_alias",
     "stage",

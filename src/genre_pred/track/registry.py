@@ -13,8 +13,8 @@ from mlflow.types import ColSpec, Schema
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 SERVED_WITH = (
-    "av joblib librosa numpy pandas pyarrow pydantic ruamel.yaml safetensors scikit-learn "
-    "scipy skops soundfile soxr torch torchvision tqdm xgboost-cpu xgboost"
+    "av filelock joblib librosa numpy pandas psutil pyarrow pydantic ruamel.yaml safetensors "
+    "scikit-learn scipy skops soundfile soxr torch torchvision tqdm xgboost-cpu xgboost"
 ).split()
 
 
@@ -37,7 +37,7 @@ def log_candidate(
 
     logged = mlflow.pyfunc.log_model(
         name=name,
-        loader_module="genre_pred.classifier",
+        loader_module="genre_pred.served",
         data_path=str(folder),
         code_paths=[str(code)],
         signature=ModelSignature(

@@ -1,0 +1,81 @@
+"""A classifier as MLflow's servers call it: base64 audio in, genre and probabilities out."""
+
+import base64
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from genre_pred.audio.decode import AudioError
+from genre_pred.classifier import GenreClassifier
+from genre_pred.faults import Fault
+from genre_pred.track.scoring import Refused
+
+
+class Served:
+    """The classifier behind MLflow's pyfunc.
+
+    Args:
+        classifier: Who answers.
+        max_rows: Of a table; None for any number.
+        max_seconds: Of a sound.
+    """
+
+    def __init__(
+        self,
+        classifier: GenreClassifier,
+        max_rows: int | None = None,
+        max_seconds: float = math.inf,
+    ) -> None:
+        self.classifier, self.max_rows, self.max_seconds = classifier, max_rows, max_seconds
+
+    def predict(self, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
+        """Name the genre of each row.
+
+        Args:
+            model_input: One column `audio`: the bytes of a sound file as base64 text.
+            params: None are known.
+
+        Returns:
+            genre, one probability per genre, genre_set (with " | " between its genres; empty
+            where nothing can be promised) and unknown.
+
+        Raises:
+            Refused: If there are no rows or too many, or the sound of one cannot be heard.
+        """
+        if not len(model_input):
+            raise Refused("there are no rows: each row's audio is a sound file as base64 text")
+        if self.max_rows is not None and len(model_input) > self.max_rows:
+            raise Refused(f"there are {len(model_input)} rows: at most {self.max_rows} at a time")
+        rows = []
+        for number, text in enumerate(model_input["audio"]):
+            try:
+                rows.append(self._row(text))
+            except AudioError as error:
+                raise Refused(f"row {number}: {error.reason}") from None
+            except Fault as fault:
+                raise Refused(str(fault)) from None
+        columns = ["genre", *self.classifier.spec.genres, "genre_set", "unknown"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _row(self, text: object) -> dict[str, Any]:
+        if not isinstance(text, str):
+            raise AudioError("", "its audio is no text")
+        try:
+            sound = base64.b64decode(text, validate=True)
+        except ValueError:  # binascii.Error, or letters beyond ASCII
+            raise AudioError("", "its audio is not base64 text") from None
+        found = self.classifier.predict(io.BytesIO(sound), self.max_seconds)
+        named = " | ".join(found.genre_set or ())
+        return {
+            "genre": found.genre,
+            **found.probabilities,
+            "genre_set": named,
+            "unknown": found.unknown,
+        }
+
+
+def _load_pyfunc(path: str) -> Served:
+    return Served(GenreClassifier(Path(path)))
