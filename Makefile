@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test check ui clean
+.PHONY: help setup repro test check bench ui app clean
 
 help:  ## List the commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,7 +16,7 @@ help:  ## List the commands.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,$(strip $(XGBOOST))]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[app,dev,$(strip $(XGBOOST))]'
 	touch $@
 
 setup: $(VENV)/installed  ## Make .venv with the pinned packages.
@@ -31,10 +31,17 @@ check: setup  ## Lint and types.
 	mypy
 
 test: check  ## Lint, types and tests.
-	pytest
+	pytest -rs
+
+bench: setup  ## Time each costly step against what people use; QUICK=1 takes two minutes.
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	PYTHONPATH=src python -m benchmarks $(if $(QUICK),--quick)
 
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000.
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+
+app: setup  ## Open the page that hears songs.
+	genre-pred app
 
 clean:  ## Remove what the pipeline made; the cache and MLflow's runs stay.
 	rm -rf data models reports/plots

@@ -35,14 +35,15 @@ def main() -> None:
             genres=genres_of(clips),
         )
         rows = []
-        each = clip_map(params.compute, "classical_train", "model")
-        for trained in each(fit, jobs(settings, DATA)):
+        each = clip_map(params.compute, "classical_train", "model", block=1)
+        for trained in each(fit, jobs(settings, DATA, clips["clip_id"].tolist())):
             model = MODELS / trained.features / trained.classifier
             if trained.pipeline is not None:
                 save_pipeline(trained.pipeline, model.with_suffix(".skops"))
                 write_table(trained.predictions, model.with_suffix(".parquet"))
                 run.pipeline(trained.model, trained.pipeline, TRUSTED)
                 run.metrics({f"seconds.{trained.model}": trained.seconds})
+                run.metrics({f"clip_seconds.{trained.model}": trained.clip_seconds})
             rows.append(trained.summary())
         write_table(pd.DataFrame(rows), MODELS / "models.csv")
         run.files([MODELS / "models.csv"])

@@ -5,7 +5,7 @@ from pathlib import Path
 from genre_pred import track
 from genre_pred.clips import CLIPS as COLUMNS
 from genre_pred.clips import have_sound, read_table, write_contents, write_table
-from genre_pred.compute import clip_map
+from genre_pred.compute import TimedMap, clip_map
 from genre_pred.computed import take_descriptors
 from genre_pred.describe import describe_clips
 from genre_pred.faults import run_stage
@@ -22,8 +22,9 @@ def main() -> None:
     with track.stage("descriptors", params, sections, [CLIPS, COMPUTED], [DESCRIPTORS]) as run:
         clips = read_table(CLIPS, COLUMNS)
         if have_sound(clips):
-            each = clip_map(params.compute, "descriptors")
+            each = TimedMap(clip_map(params.compute, "descriptors"))
             tables = describe_clips(clips, params.clip, params.descriptors, each)
+            run.metrics({"clip_seconds": each.seconds})
         else:
             tables = take_descriptors(COMPUTED)
         write_contents(DESCRIPTORS, tables)

@@ -5,6 +5,7 @@ from pathlib import Path
 from genre_pred import track
 from genre_pred.compute import clip_map
 from genre_pred.faults import run_stage
+from genre_pred.nets.weight_files import bring_weights
 from genre_pred.params import read_params
 from genre_pred.sources import SOURCES
 
@@ -13,6 +14,9 @@ RAW = Path("data/raw")
 
 def main() -> None:
     params = read_params()
+    # Not needed yet, but better missed now than after hours. They are no input: no output depends
+    # on them here, so that other weights do not lay the collection out again.
+    bring_weights(params.starts)
     with track.stage("download", params, ["data", "demo"], [], [RAW]) as run:
         RAW.mkdir(parents=True, exist_ok=True)
         source = SOURCES[params.data.source]

@@ -9,7 +9,7 @@ from genre_pred import track
 from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.audio.patches import open_patches, stored_patches
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import VALIDATION, genres_of, have_sound, read_table, write_table
+from genre_pred.clips import VALIDATION, genres_of, read_table, write_table
 from genre_pred.draw import draw_classes, draw_histories, draw_spectrograms, draw_verdict
 from genre_pred.evaluate import genre_table, judge_models, judging_set, with_prices
 from genre_pred.faults import run_stage
@@ -64,8 +64,7 @@ def main() -> None:
             run.tags({"test_set": judged_on, "test_seen_by": seen_by})
             test_seen = len(track.seen_test_set(judged_on))
             run.metrics({"test_seen": test_seen})
-        n_clips = len(clips) if have_sound(clips) else 0
-        priced = with_prices(verdict, n_clips, run.ancestry())
+        priced = with_prices(verdict, run.ancestry())
         priced = priced.assign(test_seen=test_seen, collection=params.data.collection)
         run.table(priced, track.BOARD)
         run.verdict(verdict.metrics)

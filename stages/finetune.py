@@ -9,14 +9,14 @@ import numpy as np
 from filelock import FileLock
 
 from genre_pred import track
-from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.audio.patches import open_patches
+from genre_pred.audio.patches import open_patches, stored_patches
 from genre_pred.cache import work_folder
 from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import have_sound, read_table, write_contents, write_table
-from genre_pred.faults import Fault, check_known, run_stage
+from genre_pred.clips import read_table, write_contents, write_table
+from genre_pred.compute.pool import one_thread
+from genre_pred.faults import Fault, run_stage
 from genre_pred.files import written_whole
-from genre_pred.finetune import NETWORKS, finetune, front_end_of, write_finetuned
+from genre_pred.finetune import finetune, front_end_of, seconds_per_clip, write_finetuned
 from genre_pred.params import read_params
 from genre_pred.split import inner_round, rounds, taking_part
 
@@ -28,7 +28,6 @@ MODELS, FINETUNED = Path("models/finetune"), Path("data/finetuned")
 def main() -> None:
     params = read_params()
     settings = params.finetune
-    check_known(settings.networks, NETWORKS, "finetune.networks")
     start = params.weights
     asked = {"finetune": settings.model_dump(), "split": params.split.model_dump()}
     asked["weights"] = start.model_dump()
@@ -36,20 +35,18 @@ def main() -> None:
     with track.stage("finetune", params, sections, READS, writes) as run:
         clips, split = read_table(READS[0], COLUMNS), read_table(READS[1])
         trainings = rounds(split, clips, params.split)
-        if settings.embed and trainings[0].fold >= 0:
-            raise Fault("finetune.embed: with folds each has a network of its own; set it to false")
         if trainings[0].fold >= 0:  # what is kept in the end learns from all clips
             trainings.append(inner_round(taking_part(clips, split), params.split, -1, []))
         write_contents(MODELS, settings.networks)
         represented = []
         for name in settings.networks:
             front_end = front_end_of(name, settings)
-            if (front_end in FRONT_ENDS) != have_sound(clips):
+            if not stored_patches(DATA / "mel", [front_end]):
                 there = ", ".join(path.stem for path in sorted((DATA / "mel").glob("*.npy")))
                 raise Fault(
-                    f"finetune.networks names {name}, which needs the {front_end} of sound or "
-                    f"pictures; this collection has {there or 'none'}: take it out "
-                    "(finetune.networks=[] trains none), or set finetune.pictures"
+                    f"finetune.networks names {name}, which needs {front_end}; this collection has "
+                    f"{there or 'none'}: set finetune.pictures, or take it out "
+                    "(finetune.networks=[] trains none)"
                 )
             work = work_folder("finetune", asked | {"network": name}, READS)
             store = open_patches(DATA / "mel" / front_end)
@@ -70,6 +67,9 @@ def main() -> None:
                 shutil.rmtree(work)
             run.network(name, MODELS / name)
             run.metrics({f"best_epoch.{name}": trained.best_epoch})
+            with one_thread():
+                seconds = seconds_per_clip(trained.net, store)
+            run.metrics({f"clip_seconds.finetune/{name}": seconds})
         write_contents(FINETUNED, represented)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from genre_pred import track
 from genre_pred.clips import CLIPS as COLUMNS
 from genre_pred.clips import have_sound, read_table, write_contents
-from genre_pred.compute import clip_map
+from genre_pred.compute import TimedMap, clip_map
 from genre_pred.computed import take_patches
 from genre_pred.faults import run_stage
 from genre_pred.mel import store_patches
@@ -21,8 +21,9 @@ def main() -> None:
     with track.stage("mel", params, ["clip", "mel"], [CLIPS, COMPUTED], [MEL]) as run:
         clips = read_table(CLIPS, COLUMNS)
         if have_sound(clips):
-            each = clip_map(params.compute, "mel")
+            each = TimedMap(clip_map(params.compute, "mel"))
             stored = store_patches(clips, params.clip, params.mel, MEL, each)
+            run.metrics({"clip_seconds": each.seconds})
         else:
             stored = take_patches(COMPUTED, MEL, params.mel.dtype)
         write_contents(MEL, stored)

@@ -20,7 +20,7 @@ from genre_pred.classifier import GenreClassifier
 from genre_pred.clean import clean_tracks
 from genre_pred.clips import genres_of, write_table
 from genre_pred.describe import describe_clips
-from genre_pred.embed import load_backbone, patches_to_embeddings
+from genre_pred.embed import load_backbone, store_embeddings
 from genre_pred.entrants import build_classifier
 from genre_pred.features import read_features
 from genre_pred.finetune import finetune, write_finetuned
@@ -29,7 +29,7 @@ from genre_pred.models import Model, ensemble_of, read_models
 from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Params, read_params
 from genre_pred.pipelines import save_pipeline
-from genre_pred.served import _load_pyfunc
+from genre_pred.served import Served
 from genre_pred.split import rounds, split_clips
 
 ROOT = Path(__file__).parents[1]
@@ -80,17 +80,23 @@ class Workspace:
         store = open_patches(self.data / "mel" / "vggish")
         folder = self.data / "embeddings"
         folder.mkdir()
-        embeddings = patches_to_embeddings(net, store.patches)
-        np.save(folder / "vggish.npy", embeddings)
-        write_table(store.index, folder / "vggish.parquet")
         save_file(net.state_dict(), folder / "vggish.safetensors")
+        store_embeddings(
+            "vggish",
+            folder / "vggish.safetensors",
+            self.data / "mel" / "vggish.npy",
+            self.params.embed.precision,
+            folder / "vggish.npy",
+            map,
+        )
+        write_table(store.index, folder / "vggish.parquet")
         (folder / "vggish.json").write_text(json.dumps({"weights": weights, "note": ""}))
 
     def _train(self) -> None:
         turns = rounds(self.split, self.clips, self.params.split)
         genres = genres_of(self.clips)
         rows = []
-        for job in jobs(self.params.classical, self.data):
+        for job in jobs(self.params.classical, self.data, self.clips["clip_id"].tolist()):
             done = train(job, self.params.classical, self.clips, self.split, turns, genres)
             path = self.models / "classical" / done.features / done.classifier
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -305,7 +311,7 @@ def test_enough_calibration_clips_give_a_set(workspace, tmp_path):
     assert found.genre_set == tuple(genre for genre, _ in found.best(3))
     assert (found.coverage, found.why_no_set) == (0.9, "")
     sound = base64.b64encode(Path(workspace.clips["path"][0]).read_bytes()).decode()
-    answer = _load_pyfunc(str(folder)).predict(pd.DataFrame({"audio": [sound]}))
+    answer = Served(GenreClassifier(folder)).predict(pd.DataFrame({"audio": [sound]}))
     assert answer["genre_set"].tolist() == [" | ".join(found.genre_set)]
     assert answer["unknown"].tolist() == [False]
     for genre, share in found.probabilities.items():

@@ -1,13 +1,17 @@
 """One map over clips: the same results from one process and from two."""
 
 import os
+import signal
+import time
+from functools import partial
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from genre_pred.audio.decode import AudioError
-from genre_pred.compute import clip_map
+from genre_pred.compute import TimedMap, clip_map
+from genre_pred.faults import Fault
 from genre_pred.params import Compute
 
 WORKERS = [1, 2]
@@ -28,8 +32,22 @@ def threads_here(_):
     return max(pool["num_threads"] for pool in threadpool_info()), os.getpid()
 
 
-def the_map(workers):
-    return clip_map(Compute(workers=workers), "testing")
+def die(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave_a_trace(folder, number):
+    (folder / str(number)).touch()
+    return number
+
+
+def wait_a_moment(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+def the_map(workers, block=8):
+    return clip_map(Compute(workers=workers, scheduler=None), "testing", block=block)
 
 
 @pytest.mark.parametrize("workers", WORKERS)
@@ -64,3 +82,41 @@ def test_without_a_number_all_cores_work(monkeypatch):
     monkeypatch.setattr("genre_pred.compute.cpu_count", lambda: asked.append(True) or 1)
     assert list(the_map(None)(square, [3])) == [9]
     assert asked == [True]
+
+
+def test_a_killed_worker_is_a_fault_and_the_next_map_works_again():
+    with pytest.raises(Fault, match=r"from outside {SIGKILL.*}: .* compute\.workers, now 2"):
+        list(the_map(2)(die, [1, 2]))
+    assert list(the_map(2)(square, [1, 2])) == [1, 4]
+
+
+def test_what_nobody_takes_is_not_done(tmp_path):
+    # Two workers, 3 blocks of 2 each: so many wait at most, and the block that is being taken.
+    results = the_map(2, block=2)(partial(leave_a_trace, tmp_path), range(100))
+    assert next(results) == 0
+    time.sleep(1)
+    assert len(list(tmp_path.iterdir())) == 12
+    results.close()
+    time.sleep(0.2)
+    assert len(list(tmp_path.iterdir())) == 12
+
+
+def test_torch_has_one_thread_and_then_its_own_number_again():
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    assert list(the_map(1)(lambda _: torch.get_num_threads(), [1])) == [1]
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
+
+
+def test_a_timed_map_tells_what_an_item_takes_a_worker_but_for_the_first_ones(tmp_path):
+    timed = TimedMap(the_map(2, block=1))
+    assert list(timed(wait_a_moment, [1.0, *[0.02] * 9])) == [1.0, *[0.02] * 9]
+    assert 0.02 <= timed.seconds < 0.5
+
+
+def test_without_items_there_is_no_time():
+    timed = TimedMap(map)
+    assert list(timed(square, [])) == []
+    assert np.isnan(timed.seconds)

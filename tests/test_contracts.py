@@ -11,24 +11,28 @@ SRC = ROOT / "src"
 PACKAGE = SRC / "genre_pred"
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 # Settings are tracked through `params:`; what is remembered of a run changes no output.
-UNTRACKED = {PACKAGE / "params.py", *(PACKAGE / "track").iterdir()}
+SETTINGS = ("params", "classifier_params", "section", "names")
+UNTRACKED = {*(PACKAGE / f"{name}.py" for name in SETTINGS), *(PACKAGE / "track").iterdir()}
 LAYERS = [
     {"cli"},
+    {"app"},
     {"promote"},
     {"champion", "trial", "answers", "hearing", "server"},
     {"entrants", "served"},
-    {"classifier", "draw"},
+    {"classifier", "draw", "report"},
     {"evaluate", "leakage"},
     {"models"},
     {"classical", "embed", "finetune", "mel", "describe", "clean", "computed"},
     {"training"},
     {"scores", "fitting", "augment"},
-    {"nets", "features", "pipelines", "classifiers", "known_music"},
+    {"nets", "features", "pipelines", "classifiers", "kernel_svc", "known_music"},
     {"audio"},
     {"clips", "params", "prediction"},
+    {"classifier_params"},
+    {"section", "names"},
 ]
 ASIDE = {"sources", "split", "judge", "compute", "track", "recipes"}
-BELOW_ALL = {"files", "faults", "cache", "fetch", "progress"}
+BELOW_ALL = {"arrays", "files", "faults", "cache", "fetch", "progress"}
 
 
 def imported(path: Path) -> set[Path]:

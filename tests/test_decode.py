@@ -255,7 +255,7 @@ def test_empty_missing_and_folders(tmp_path: Path) -> None:
         measure(tmp_path / "empty.mp3")
     with pytest.raises(AudioError, match=r"cannot be read \(No such file"):
         measure(tmp_path / "missing.mp3")
-    with pytest.raises(AudioError, match=r"cannot be read \(Is a directory"):
+    with pytest.raises(AudioError, match=r"is no regular file"):
         measure(tmp_path)
 
 

@@ -77,12 +77,6 @@ def test_each_window_has_its_row(clips):
     assert not table.iloc[0, 2:].equals(table.iloc[1, 2:])
 
 
-def test_an_unknown_set_is_a_fault(clips):
-    asked = Descriptors(sets=("chroma",), sample_rate=RATE)
-    with pytest.raises(Fault, match=r"descriptors\.sets names 'chroma'; known are .*mfcc"):
-        describe_clips(clips, clip_of(1.0), asked, map)
-
-
 def test_without_a_set_nothing_is_decoded(clips):
     def refuse(*_):
         raise AssertionError

@@ -274,11 +274,12 @@ def test_reproductions_have_looked_at_the_test_clips_too():
     assert set(scored) == {m.name for m in told.tested}
 
 
-def test_a_price_is_that_of_the_stages_between_the_files_and_the_model():
+def test_a_price_is_that_of_all_steps_between_a_file_and_the_answer():
     settings = SETTINGS.model_copy(update={"ensemble": ("embedding", "finetune")})
     weights = {"network.safetensors": Path("models/finetune/net/network.safetensors")}
+    backbone = {"network.safetensors": Path("data/embeddings/mn04.safetensors")}
     models = [
-        replace(model("mn04/svc", "embedding", 30), features="mn04"),
+        replace(model("mn04/svc", "embedding", 30), features="mn04", files=backbone),
         replace(model("finetune/net", "finetune", 33), network="net"),
         replace(
             model("net_finetuned/svc", "finetune", 30), features="net_finetuned", files=weights
@@ -288,19 +289,26 @@ def test_a_price_is_that_of_the_stages_between_the_files_and_the_model():
         model("majority", "floor", 20),
     ]
     made = {
-        "data/mel": {"seconds": 10.0},
-        "data/embeddings": {"seconds": 30.0},
-        "models/classical": {"seconds.mn04/svc": 2.0, "seconds.net_finetuned/svc": 3.0},
-        "models/finetune": {"seconds.finetune/net": 50.0},
+        "data/mel": {"clip_seconds": 1.0},
+        "data/embeddings": {"clip_seconds.mn04": 4.0, "clip_seconds.mn10": 99.0},
+        "models/classical": {
+            "seconds.mn04/svc": 2.0,
+            "seconds.net_finetuned/svc": 3.0,
+            "clip_seconds.mn04/svc": 0.5,
+            "clip_seconds.net_finetuned/svc": 0.25,
+            "clip_seconds.mfcc/svc": 0.25,  # but nothing is known of the descriptors
+            "clip_seconds.log_mel/svc": 0.5,
+        },
+        "models/finetune": {"seconds.finetune/net": 50.0, "clip_seconds.finetune/net": 2.0},
     }
     verdict = judge(models, settings)
-    board = with_prices(verdict, 80, made).set_index("model")
-    assert board["clips_per_second"].dropna().to_dict() == {
-        "ensemble": 2.0,
-        "mn04/svc": 2.0,
-        "finetune/net": 8.0,
-        "net_finetuned/svc": 8.0,
-        "log_mel/svc": 8.0,
+    board = with_prices(verdict, made).set_index("model")
+    assert board["clip_seconds"].dropna().to_dict() == {
+        "ensemble": 1 + 4.5 + 2,  # its members hear the same patches
+        "mn04/svc": 1 + 4.5,
+        "finetune/net": 1 + 2,
+        "net_finetuned/svc": 1 + 2.25,
+        "log_mel/svc": 1 + 0.5,
     }
     assert board["train_seconds"].dropna().to_dict() == {
         "ensemble": 52.0,
@@ -308,6 +316,5 @@ def test_a_price_is_that_of_the_stages_between_the_files_and_the_model():
         "finetune/net": 50.0,
         "net_finetuned/svc": 53.0,
     }
-    silent = with_prices(verdict, 0, made)
-    assert silent["clips_per_second"].isna().all()
-    assert with_prices(verdict, 80, {})["train_seconds"].isna().all()
+    unknown = with_prices(verdict, {})
+    assert unknown[["train_seconds", "clip_seconds"]].isna().all(axis=None)

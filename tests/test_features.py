@@ -157,5 +157,7 @@ def test_what_others_computed_is_read_under_its_name_and_by_pca(data):
         spec = feature_set(name, data)
         assert (spec.kind, spec.approach, spec.pca) == ("descriptors", approach, pca)
         assert read_features(name, data)[0].tolist() == [[1.0, 2.0]]
-    with pytest.raises(Fault, match="names 'ours'; known are .*theirs.*vggish"):
+    with pytest.raises(
+        Fault, match="names 'ours'; known are .*theirs_pca.*vggish.*NETWORK_finetuned"
+    ):
         feature_set("ours", data)

@@ -1,32 +1,23 @@
 """The training loop on a network that is too small to be slow."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_training import SETTINGS, START
 from torch import nn
 
 from genre_pred import finetune as module
 from genre_pred.audio.patches import PatchStore
 from genre_pred.faults import Fault
-from genre_pred.finetune import build_network, finetune, run_frozen_part
+from genre_pred.finetune import build_network, finetune, run_frozen_part, seconds_per_clip
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS, Network
 from genre_pred.nets.patch_net import PatchNet
 from genre_pred.nets.vggish import VGGish
-from genre_pred.params import Finetune, read_params
+from genre_pred.params import Finetune
 from genre_pred.split import Round
 from genre_pred.training import Examples, clip_logits, train_network
-
-PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
-SETTINGS = PARAMS.finetune.model_copy(update={
-    "networks": ("small",),
-    "trainable": "fc", "hidden": 8, "optimizer": "adam", "learning_rate": 3e-3,
-    "weight_decay": 0.0, "batch_size": 4, "epochs": 6, "patience": 10, "spec_augment": 0.0,
-    "precision": "float32", "device": "cpu", "seed": 1,
-})  # fmt: skip
 
 
 class SmallVGGish(nn.Module):
@@ -83,7 +74,6 @@ def examples_of(store: PatchStore, clips: pd.DataFrame) -> Examples:
 
 
 IDS = [str(i) for i in range(16)]
-START = PARAMS.weights.model_copy(update={"seed": 3})
 
 
 def net_of(settings: Finetune = SETTINGS) -> GenreNet:
@@ -258,3 +248,10 @@ def test_with_folds_every_clip_is_predicted_once_by_a_network_that_has_not_seen_
         assert not seen & set(turn.predicted)
     assert learnt[-1] == set(IDS)
     assert done.predictions[["a", "b"]].sum(axis=1).to_numpy() == pytest.approx(np.ones(16))
+
+
+def test_the_time_of_a_clip_is_that_of_all_its_windows(monkeypatch):
+    store, _ = collection(n_clips=4, windows=3)
+    clock = iter([50.0, 58.0])  # after the first, and after eight more
+    monkeypatch.setattr("genre_pred.finetune.time.perf_counter", lambda: next(clock))
+    assert seconds_per_clip(net_of(), store) == 3.0

@@ -122,7 +122,9 @@ def test_a_search_finds_the_value_that_tells_the_genres_apart(fit, clips):
     search = {"svc_rbf": {"gamma": (1e-6, 1.0, 1e6), "C": (1.0,)}}
     pipeline = fit("svc_rbf", planted(clips), search=search)
     assert pipeline["classify"].gamma == 1.0
-    assert pipeline["classify"].shape_fit_[0] == len(clips)  # fitted on all of them in the end
+    assert pipeline["classify"].machine_.shape_fit_[0] == len(
+        clips
+    )  # fitted on all of them in the end
     assert pipeline.score(planted(clips), clips["genre"] == "jazz") == 1
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from genre_pred.clean import clean_tracks
-from genre_pred.clips import TRACKS
+from genre_pred.clips import APART_BY, TRACKS
 from genre_pred.faults import Fault
 from genre_pred.params import Clean
 from genre_pred.sources import SOURCES, gtzan
@@ -91,7 +91,7 @@ def test_every_layout_is_understood(tmp_path, write_gtzan, ask, layout):
     write_gtzan(tmp_path / "copy" / layout)
     n_files, tracks = bring(tmp_path, ask(tmp_path / "copy", "folds"))
     assert n_files == len(tracks) == 30
-    assert list(tracks) == list(TRACKS)
+    assert list(tracks) == [*TRACKS, APART_BY]
     assert tracks["clip_id"].tolist()[:4] == [
         "blues.00000",
         "blues.00001",
@@ -113,6 +113,7 @@ def test_the_publisher_s_split_is_the_fault_filtered_one(tmp_path, write_gtzan, 
     assert len(listed) == sum(name.endswith("0") for name in FAULT_FILTERED)
     assert len(tracks) == 100
     assert set(tracks.loc[~named, "split"]) == {"left out"}
+    assert set(tracks["apart_by"]) == {"fault-filtered"}
 
 
 def test_au_files_and_apple_s_ghosts(tmp_path, write_gtzan):

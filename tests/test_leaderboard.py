@@ -151,7 +151,7 @@ def test_order_of_rows_and_models_changes_nothing(board):
         (["x", "y"], True, "grouped"),
         (["x", "y"], False, "not grouped, optimistic"),
         (["x", None], True, "partly unknown, optimistic"),
-        ([None, None], True, "unknown, optimistic"),
+        ([None, None], True, "apart by the publisher's lists"),
         ([None, None], False, "unknown, optimistic"),
     ],
 )
@@ -186,8 +186,8 @@ def test_markdown_is_a_table_with_its_protocol(board):
     assert "12 s" in lines[2]
     assert "80.0" in lines[3]
     assert lines[-1].startswith(
-        "Protocol: grouped split; artists grouped; 20 validation clips, "
-        "20 test clips that 3 candidates have seen."
+        "Protocol: grouped split; 20 validation clips, 20 test clips seen by 3 models; "
+        "intervals over artists."
     )
 
 

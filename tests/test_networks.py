@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_training import SETTINGS, START
 from torch.nn import functional as F
 
 from genre_pred.audio.front_ends import FRONT_ENDS
@@ -14,19 +15,10 @@ from genre_pred.nets.published import IMAGENET, WEIGHTS
 from genre_pred.nets.small_cnns import S4Cnn
 from genre_pred.nets.torch_libraries import torchvision_models
 from genre_pred.nets.weights import load_weights
-from genre_pred.params import read_params
 
 # One of each kind, the others run the same code for longer; VGGish is in test_finetune.py.
 RUN = ["mn04", "resnet18", "squeezenet", "alexnet", "vgg16", "cnn_mel", "s4_cnn"]
 LIGHT = ["mn04", "resnet18", "squeezenet", "cnn_mel", "s4_cnn"]
-PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
-SETTINGS = PARAMS.finetune.model_copy(update={
-    "networks": ("any",),
-    "trainable": "all", "hidden": 8, "optimizer": "adam", "learning_rate": 1e-3,
-    "weight_decay": 0.0, "batch_size": 4, "epochs": 1, "patience": 1, "spec_augment": 0.0,
-    "precision": "float32", "device": "cpu", "seed": 1,
-})  # fmt: skip
-RANDOM = PARAMS.weights.model_copy(update={"seed": 3})
 
 
 def clips_for(name: str, n: int, seconds: float = 2.0) -> torch.Tensor:
@@ -40,7 +32,7 @@ def clips_for(name: str, n: int, seconds: float = 2.0) -> torch.Tensor:
 
 def built(name: str, n_genres: int) -> GenreNet:
     shape = clips_for(name, 1).shape[1:]
-    net, _ = build_network(name, shape, n_genres, SETTINGS, RANDOM)
+    net, _ = build_network(name, shape, n_genres, SETTINGS, START)
     return net.eval()
 
 

@@ -79,7 +79,6 @@ def test_a_search_takes_whatever_its_settings_take(read_with):
         ({"finetune.epochs": 0}, "finetune.epochs", "0"),
         ({"finetune.epochs": None}, "finetune.epochs", "None"),
         ({"mel.front_ends": "vggish"}, "mel.front_ends", "'vggish'"),
-        ({"classical.features": []}, "classical.features", "[]"),
         ({"classical.svc_rbf.C": -2.5}, "classical.svc_rbf.C", "-2.5"),
         ({"classical.svc_rbf.C": float("nan")}, "classical.svc_rbf.C", "nan"),
         ({"classical.svc_rbf.C": float("inf")}, "classical.svc_rbf.C", "inf"),
@@ -126,6 +125,35 @@ def test_a_search_takes_whatever_its_settings_take(read_with):
         ({"promote.approaches": ["finetune", "finetune"]}, "promote.approaches", "only once"),
         ({"promote.approaches": ["luck"]}, "promote.approaches.0", "'luck'"),
         ({"compute.workers": 0}, "compute.workers", "0"),
+        (
+            {"mel.front_ends": ["vgish"]},
+            "mel.front_ends is ['vgish']",
+            "names 'vgish'; known are vggish, efficientat, mel128",
+        ),
+        (
+            {"descriptors.sets": ["mfc"]},
+            "descriptors.sets",
+            "names 'mfc'; known are mfcc, fma, gtzan",
+        ),
+        ({"embed.backbones": ["mn4"]}, "embed.backbones", "names 'mn4'; known are mn40, mn04"),
+        ({"embed.backbones": ["cnn_mel"]}, "embed.backbones", "names 'cnn_mel'; known are mn"),
+        (
+            {"finetune.networks": ["resnet"]},
+            "finetune.networks",
+            "names 'resnet'; known are resnet18",
+        ),
+        (
+            {"classical.classifiers": ["svc_rfb"]},
+            "classical.classifiers is ['svc_rfb']",
+            "names 'svc_rfb'; known are svc_rbf",
+        ),
+        (
+            {"classical.features": ["mfccs"]},
+            "classical.features",
+            "names 'mfccs'; known are mfcc, ",
+        ),
+        ({"classical.features": ["vgish_finetuned"]}, "features", ", NETWORK_finetuned"),
+        ({"compute.scheduler": "host:8786"}, "compute.scheduler", "tcp://"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_key_and_value(read_with, changes, key, said):
@@ -133,6 +161,84 @@ def test_what_is_wrong_is_named_with_its_key_and_value(read_with, changes, key, 
         read_with(changes)
     lines = [line for line in str(caught.value).splitlines() if key in line]
     assert any(said in line for line in lines), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"embed.backbones": ["mn04"], "classical.features": ["mfcc"]},
+            ["embed.backbones names 'mn04': add 'efficientat' to mel.front_ends"],
+        ),
+        ({"finetune.networks": ["mn04"]}, ["names 'mn04': add 'efficientat' to mel.front_ends"]),
+        ({"finetune.networks": ["s4_cnn"]}, ["names 's4_cnn': add 'mel128' to mel.front_ends"]),
+        (
+            {"finetune.networks": ["s4_cnn"], "finetune.pictures": "images"},
+            ["finetune.pictures is 'images' and data.source 'demo': set finetune.pictures to 'mel"],
+        ),
+        ({"data.source": "precomputed"}, ["finetune.networks names 'vggish', which needs sound"]),
+        (
+            {"data.source": "precomputed", "finetune.networks": ["s4_cnn"]},
+            ["set finetune.pictures to 'spectrograms' or 'images'"],
+        ),
+        ({"classical.features": ["mn04"]}, ["features names 'mn04': add 'mn04' to embed.backb"]),
+        ({"classical.features": ["fma_zcr"]}, ["'fma_zcr': add 'fma' to descriptors.sets"]),
+        (
+            {"mel.front_ends": [], "embed.backbones": [], "finetune.networks": []},
+            ["names 'vggish': add", "'vggish_pca': add", "'vggish_stats': add", "'log_mel_stats'"],
+        ),
+        ({"classical.features": ["spectrograms"]}, ["spectrograms of data.source 'precomputed'"]),
+        ({"classical.features": ["vggish_finetuned_pca"]}, ["set finetune.embed to true"]),
+        (
+            {"classical.features": ["mn04_finetuned"]},
+            ["add 'mn04' to finetune.networks", "set finetune.embed to true"],
+        ),
+        (
+            {"classical.features": ["vggish_finetuned"], "split.method": "folds"},
+            ["with folds each fold has a network of its own: take it out"],
+        ),
+        ({"finetune.embed": True, "split.method": "folds"}, ["set finetune.embed to false"]),
+    ],
+)
+def test_what_a_name_needs_of_other_sections_is_told_in_a_line_each(read_with, changes, said):
+    with pytest.raises(ParamsError) as caught:
+        read_with(changes)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(said), lines
+    for line, words in zip(lines, said, strict=True):
+        assert words in line
+        assert "params.yaml: " in line
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "data.source": "precomputed",
+            "classical.features": ["theirs", "theirs_pca"],
+            "finetune.networks": [],
+        },
+        {
+            "data.source": "precomputed",
+            "finetune.networks": ["cnn_mel"],
+            "finetune.pictures": "images",
+        },
+        {"classical.features": ["vggish_finetuned"], "finetune.embed": True},
+    ],
+)
+def test_what_is_brought_or_made_on_the_way_is_known(read_with, changes):
+    read = read_with(changes).model_dump(mode="json")
+    for key, value in changes.items():
+        section, name = key.split(".")
+        assert read[section][name] == value
+
+
+def test_weights_are_asked_of_the_networks_that_will_run(read_with):
+    asked = {"finetune.networks": ["s4_cnn", "resnet18"], "weights.resnet18": "imagenet"}
+    asked["mel.front_ends"] = ["vggish", "mel128"]
+    assert read_with(asked).starts == {"vggish": "random", "resnet18": "imagenet"}
+    without_sound = {"data.source": "precomputed", "finetune.pictures": "images"}
+    assert read_with(asked | without_sound).starts == {"resnet18": "imagenet"}
 
 
 def test_a_rule_between_two_settings_does_not_list_the_whole_section(read_with):

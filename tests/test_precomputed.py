@@ -532,6 +532,25 @@ def test_gtzan_s_table_of_another_kind_is_a_sentence(tmp_path, change, said):
         contents.digests()
 
 
+def test_a_table_is_read_once(tmp_path, monkeypatch):
+    write_gtzan(tmp_path, gtzan_table())
+    contents, reads = opened(tmp_path), []
+    table = contents.tables["gtzan"]
+    monkeypatch.setitem(contents.tables, "gtzan", lambda ids: reads.append(1) or table(ids))
+    clean_precomputed(contents)
+    contents.features(["rock.00070"])
+    assert len(reads) == 1
+
+
+def test_one_value_is_told_without_more_of_them(tmp_path):
+    write_gtzan(tmp_path, gtzan_table().assign(f3=lambda t: t["f3"].mask(t.index == 3)))
+    with pytest.raises(SourceError, match=r"is nan, no finite number$"):
+        opened(tmp_path).digests()
+    write_gtzan(tmp_path, gtzan_table().assign(f3=lambda t: t["f3"].mask(t.index > 27)))
+    with pytest.raises(SourceError, match=r"no finite number \(and 1 more\)$"):
+        opened(tmp_path).digests()
+
+
 def test_a_file_of_neither_kind_is_a_sentence(tmp_path):
     path = tmp_path / "some.npy"
     np.save(path, VALUES)

@@ -135,6 +135,8 @@ def test_a_worse_challenger_loses(hits):
 def test_unknown_artists_are_told(hits):
     decision = decide(truth_of(96, known=False), hits, ~hits, grouped=False)
     assert decision.protocol == "bootstrap over 96 clips; artists unknown, optimistic"
+    decision = decide(truth_of(96, known=False), hits, ~hits, grouped=True)
+    assert decision.protocol == "bootstrap over 96 clips; artists apart by the publisher's lists"
 
 
 def test_validation_clips_that_stand_in_are_told(hits):

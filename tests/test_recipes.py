@@ -14,10 +14,20 @@ from genre_pred.features import named_features
 from genre_pred.finetune import NETWORKS, front_end_of
 from genre_pred.judge.published import published_on
 from genre_pred.params import Params, read_params
-from genre_pred.recipes import describe, experiment, read_recipe, recipe_names, with_changes
+from genre_pred.recipes import (
+    describe,
+    experiment,
+    of_matter,
+    params_with,
+    read_recipe,
+    recipe_names,
+    what_is_missing,
+    with_changes,
+)
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "recipes"
+OWN = ROOT / "params.yaml"
 NAMES = recipe_names(RECIPES)
 OF_THE_FIELD = [name for name in NAMES if name.startswith(("s1-", "s2-", "s3-", "s4"))]
 
@@ -184,3 +194,92 @@ def test_a_command_takes_further_settings_that_it_does_not_say_itself():
         "dvc exp run -S classical.knn.n_neighbors=9 -S 'classical.classifiers=[knn]'"
     )
     assert with_changes(command, {}) == command
+
+
+def test_a_change_takes_the_place_of_the_recipe_s_own_setting():
+    settings = {"split.n_folds": 10, "classical.search": {"knn": {"n_neighbors": [1]}}}
+    words = experiment("x", settings, ["split.n_folds=3", "classical.search.knn.n_neighbors=[5]"])
+    assert words == [
+        "dvc", "exp", "run", "--message", "x", "-S", "++classical.search={knn:{n_neighbors:[1]}}",
+        "-S", "split.n_folds=3", "-S", "classical.search.knn.n_neighbors=[5]",
+    ]  # fmt: skip
+    assert experiment("x", {"a.b": 1}, ["~a.b"])[5:] == ["-S", "~a.b"]
+
+
+def test_changes_are_tried_on_params_yaml_without_touching_it():
+    before = OWN.read_bytes()
+    changes = ["split.n_folds=3", "+classical.search.svc_rbf.C=[1,10]", "data.name='it, too'"]
+    read = params_with({"split.n_folds": 10, "clip.clip_seconds": 9.0}, changes, OWN)
+    assert (read.split.n_folds, read.clip.clip_seconds, read.data.name) == (3, 9.0, "it, too")
+    assert read.classical.search == {"svc_rbf": {"C": (1, 10)}}
+    assert OWN.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("split.n_fold=3", "split has no 'n_fold'; known are n_folds, method"),
+        ("splt.n_folds=3", "params.yaml has no 'splt'; known are split, "),
+        ("split.seed.x=3", "split.seed has no 'x'; known are none"),
+        ("~split.sede", "split has no 'sede'; known are seed"),
+        ("split.n_folds=1", "with these settings: split.n_folds is 1: Input should be greater"),
+        ("+split.n_folds=3", "adds what is there already: leave out the +"),
+        ("+split.sede=3", "split.sede is not a setting"),
+        ("classical.features=mfcc,fma", "gives several values: a list stands in brackets"),
+        ("classical.features=[mfc]", "names 'mfc'; known are mfcc"),
+        ("classical.search.knn.n_neighbors=[5]", "begin with +, as +classical.search.knn.n_ne"),
+        ("classical.search={knn:{n_neighbors:[5]}}", "begins with ++, as ++classical.search={knn"),
+        ("nonsense", "nonsense is not KEY=VALUE"),
+        ("data.path=/my 'music", "is not KEY=VALUE"),
+    ],
+)
+def test_a_change_that_nothing_takes_is_told_in_a_sentence(change, said):
+    with pytest.raises(Fault) as caught:
+        params_with({"clip.clip_seconds": 9.0}, [change], OWN)
+    told = str(caught.value)
+    assert said in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_says_what_must_lie_at_its_data_path_where_nothing_can_be_fetched(name, params_of):
+    told = what_is_missing(name, ROOT / "music", RECIPES)
+    fetched = params_of(name).data.source == "fma_small"
+    assert fetched is (told is None)
+    assert fetched or told.startswith(f"recipe {name} needs -S data.path=PATH: ")
+    assert "data.path:" not in describe(name, RECIPES)
+
+
+def test_what_is_missing_is_told_until_something_lies_there(tmp_path):
+    place = tmp_path / "music"
+    assert "is not there" in what_is_missing("s4", place, RECIPES)
+    assert "is not there" in what_is_missing("s1-finetune", place, RECIPES)
+    place.mkdir()
+    (place / "README.md").touch()
+    assert "is empty" in what_is_missing("s4", place, RECIPES)
+    assert what_is_missing("s1-finetune", place, RECIPES) is None
+    (place / "jazz").mkdir()
+    assert what_is_missing("s4", place, RECIPES) is None
+    assert what_is_missing("s3-features", place / "README.md", RECIPES) is None
+
+
+def test_a_command_carries_only_what_its_model_reads():
+    changed = {
+        "clip.clip_seconds": 9.0,
+        "classical.features": ["mfcc"],
+        "classical.knn.n_neighbors": 9,
+        "classical.svc_rbf.C": 3,
+        "finetune.networks": [],
+        "finetune.epochs": 2,
+        "promote.confidence": 0.9,
+    }
+    always = {"clip.clip_seconds", "classical.features", "finetune.networks"}
+    told = {
+        ("mfcc/knn", "descriptors"): {"classical.knn.n_neighbors"},
+        ("finetune/vggish", "finetune"): {"finetune.epochs"},
+        ("vggish_finetuned/knn", "finetune"): {"finetune.epochs", "classical.knn.n_neighbors"},
+        ("majority", "floor"): set(),
+        ("ensemble", "ensemble"): {*changed} - always - {"promote.confidence"},
+    }
+    for (model, approach), further in told.items():
+        assert {*of_matter(model, approach, changed)} == always | further

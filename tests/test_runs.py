@@ -52,7 +52,7 @@ def board_of(*models, **changes):
                for name in ("accuracy", "low", "high", "macro_f1", "log_loss")]  # fmt: skip
     told = {"approach": "embedding", "clips": 8, "test_clips": 8, "test_seen": 1,
             "protocol": "publisher", "artists": "grouped", "train_seconds": 2.0,
-            "clips_per_second": 3.0, "megabytes": 1.0, "note": None, "collection": "demo",
+            "clip_seconds": 0.3, "megabytes": 1.0, "note": None, "collection": "demo",
             "command": "dvc exp run -S 'classical.classifiers=[knn]'"}  # fmt: skip
     rows = [dict.fromkeys(columns, 0.5) | {"model": model} | told | changes for model in models]
     return pd.DataFrame(rows)
@@ -66,6 +66,23 @@ def test_what_made_an_input_is_found_by_its_bytes_through_all_stages(params):
     assert set(found) == {"data/mel", "data/embeddings"}
     assert found["data/mel"]["patches"] == 10 and found["data/embeddings"]["size"] == 128
     assert found["data/mel"]["seconds"] > 0
+
+
+def test_a_run_names_the_runs_that_made_its_inputs_and_where_it_stands(params):
+    write(MEL, "patches"), write(EMBEDDINGS, "embeddings")
+    run_stage(params, "mel", writes=[MEL])
+    run_stage(params, "embed", reads=[MEL], writes=[EMBEDDINGS], metrics={"size": 128})
+    changed = SETTINGS.read_text().replace("n_folds: 5 ", "n_folds: 7 ")
+    Path("params.yaml").write_text(changed)
+    with track.stage("report", params, ["evaluate"], [EMBEDDINGS], []) as run:
+        makers, (commit, differs) = run.makers(), run.origin()
+    assert set(makers) == {"data/mel", "data/embeddings"}
+    made = makers["data/embeddings"]
+    assert (made.stage, made.metrics["size"], made.commit) == ("embed", 128, commit)
+    assert made.digest.endswith(".dir") and made.execution == commit[:8]
+    assert made.url.startswith("http://127.0.0.1:5000/#/experiments/")
+    assert made.url.endswith(f"/runs/{made.run_id}")
+    assert differs == {"split.n_folds": 7}
 
 
 def test_the_newest_run_that_made_the_same_bytes_tells_of_them(params):
@@ -88,7 +105,7 @@ def test_a_failed_run_tells_nothing(params):
 def test_leaderboards_are_those_of_finished_evaluations_newest_first(params, monkeypatch, capsys):
     run_stage(params, "evaluate")  # of old: it has logged no table
     run_stage(params, "mel", board=board_of("not of evaluate"))
-    tags = {"test_set": "t", "validation_set": "v"}
+    tags = {"test_set": "t", "validation_set": "v", "test_seen_by": "one"}
     run_stage(params, "evaluate", board=board_of("a", "b"), tags=tags)
     monkeypatch.setenv("DVC_EXP_NAME", "ortho-leas")
     run_stage(params, "evaluate", board=board_of("c"))
@@ -145,7 +162,7 @@ def test_the_leaderboard_shows_all_runs_and_what_to_type(params):
     run_stage(params, "evaluate", board=board_of("vggish/knn", validation_accuracy=0.6))
     code, output = shown("--commands")
     assert code == 0
-    assert "demo: publisher; artists grouped; 8 validation clips, 8 test clips" in output
+    assert "demo: publisher; 8 validation clips, 8 test clips seen by 1 model" in output
     assert "60.0 [50.0, 50.0]" in output
     words = "dvc exp run -S classical.knn.n_neighbors=9 -S 'classical.classifiers=[knn]'"
     assert words in output.splitlines()
@@ -153,12 +170,59 @@ def test_the_leaderboard_shows_all_runs_and_what_to_type(params):
     assert shown("--top", "1")[1].count("vggish/knn") == 1
     markdown = shown("--markdown")[1]
     assert "## demo" in markdown and "```sh\ndvc exp run" in markdown
+    assert shown("--approach", "nothing")[0] == 1
     code, output = shown("--collection", "nothing")
     assert code == 1 and "there are runs on demo" in output
 
 
 def test_published_figures_are_quoted_below_their_collection(params):
     run_stage(params, "evaluate", board=board_of("vggish/knn", collection="fma-small"))
-    assert "S1 Genre_Pred; publisher's split, test" in shown()[1]
     table, below = shown()[1].split("Quoted, not measured here")
-    assert "vggish/knn" in table and "BYOL-A" in below and "vggish/knn" not in below
+    assert "vggish/knn" in table and "BYOL-A" in below and "vggish/knn" in below
+    table, below = shown("--wide")[1].split("Quoted, not measured here")
+    assert (
+        "S1 Genre_Pred; publisher's split, test" in table
+        and "BYOL-A" in below
+        and "vggish/knn" not in below
+    )
+    assert "Quoted" not in shown("--approach", "floor")[1]
+
+
+def test_an_approach_and_a_number_narrow_what_is_quoted_too(params):
+    run_stage(params, "evaluate", board=board_of("vggish/knn", collection="fma-small"))
+    quoted = shown("--approach", "finetune")[1]
+    assert "finetune/vggish" in quoted and "BYOL-A" not in quoted and "vggish/knn" not in quoted
+    below = shown("--top", "2")[1].split("Quoted, not measured here")[1]
+    assert "BYOL-A" in below and "vggish_pca/svc_rbf" in below and "vggish/svc_rbf" not in below
+    code, output = shown("--approach", "nosuch")
+    assert code == 1 and "there are descriptors, embedding, finetune" in output
+
+
+def test_a_test_set_tells_by_how_many_it_was_seen_till_now(params):
+    for n, seen_by in enumerate(("one two", "two three")):
+        board = board_of("vggish/knn", validation_accuracy=0.5 + n / 10, test_seen=2)
+        tags = {"test_set": "t", "test_seen_by": seen_by}
+        run_stage(params, "evaluate", board=board, tags=tags)
+    assert [*track.leaderboards()["test_seen"]] == [3, 3]
+    assert shown()[1].count("seen by 3 models") == 1
+
+
+def test_the_table_goes_whole_to_a_file_and_in_full_to_csv(params, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    run_stage(params, "evaluate", board=board_of("vggish/knn", note="untrained " * 20))
+    output = shown("--csv", str(tmp_path / "all.csv"))[1]
+    assert "vggish/knn  50.0¹ [50.0, 50.0]" in output and "untrained " * 20 in f"{output} "
+    table = pd.read_csv(tmp_path / "all.csv")
+    assert (table["model"][0], table["collection"][0]) == ("vggish/knn", "demo")
+    assert {"command", "published", "run", "note"} <= {*table}
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_a_row_is_no_wider_than_the_terminal(params, monkeypatch, columns):
+    model = "fma_mfcc_contrast_chroma_centroid_tonnetz/logistic_regression"
+    monkeypatch.setattr("genre_pred.cli.terminal.room", lambda: columns)
+    board = board_of(model, "finetune/vggish", collection="fma-small", note="long " * 50)
+    run_stage(params, "evaluate", board=board)
+    output = shown()[1]
+    assert max(map(len, output.splitlines())) <= columns
+    assert "logistic_regression" in output and "50.0–50.0" in output

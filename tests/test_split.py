@@ -339,3 +339,16 @@ def test_a_publisher_s_split_may_hold_artists_apart_or_not(make_clips):
     clips.loc[0, "split"] = "test"
     words = "publisher, artists shared, optimistic"
     assert protocol(clips, split_clips(clips, asked), asked) == words
+
+
+def test_a_publisher_s_lists_may_hold_artists_apart_without_naming_them(make_clips):
+    clips = published(make_clips).assign(artist=pd.NA, apart_by="fault-filtered")
+    clips.loc[0, "split"] = "left out"
+    asked = settings("publisher")
+    split = split_clips(clips, asked)
+    words = "publisher, fault-filtered (artists apart by its lists)"
+    assert artists_apart(clips, split) and protocol(clips, split, asked) == words
+    for method in ("stratified", "folds"):  # the lists say nothing of these
+        other = split_clips(clips, settings(method))
+        assert not artists_apart(clips, other)
+        assert "artists unknown, optimistic" in protocol(clips, other, settings(method))

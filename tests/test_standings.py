@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.judge.markdown import OF_ALL_RUNS, table_of
+from genre_pred.judge.markdown import ESSENTIAL, OF_ALL_RUNS, table_of, with_marks
 from genre_pred.judge.published import published_on
 from genre_pred.judge.standings import narrowed, published_elsewhere, standings
 
@@ -34,7 +34,7 @@ def row(model, validation=0.5, test=None, **changes):
         "test_clips": 0 if test is None else 790,
         "test_seen": 3,
         "train_seconds": 75.0,
-        "clips_per_second": 12.34,
+        "clip_seconds": 0.081,
         "megabytes": 4.0,
         "note": None,
         "command": f"dvc exp run -S {model}",
@@ -50,7 +50,8 @@ def test_the_best_validation_stands_first_and_what_could_not_be_trained_last():
     (found,) = lay(failed, row("a", 0.5), row("b", 0.7, 0.6))
     assert [*found.board["model"]] == ["b", "a", "c"]
     assert found.words == (
-        "publisher, artists apart; artists grouped; 800 validation clips, 790 test clips"
+        "publisher, artists apart; 800 validation clips, 790 test clips seen by 3 models; "
+        "intervals over artists"
     )
 
 
@@ -71,10 +72,15 @@ def test_what_was_run_again_stands_once_as_the_newest_run_has_it():
     assert [*found.board["run"]] == ["later"]
 
 
-def test_other_figures_or_another_command_keep_their_row():
-    rows = [row("a"), row("a", 0.6, run="C=10"), row("a", run="same", command="dvc exp run -S x")]
-    (found,) = lay(*rows)
-    assert sorted(found.board["run"]) == ["C=10", "first", "same"]
+def test_other_figures_keep_their_row_but_not_the_same_ones_by_another_command():
+    other = row("a", run="knn=9", command="dvc exp run -S x", started=2, validation_low=0.1)
+    (found,) = lay(row("a"), row("a", 0.6, run="C=10"), other)
+    assert [*found.board["run"]] == ["C=10", "knn=9"]
+
+
+def test_what_could_not_be_trained_stands_once_too():
+    (found,) = lay(row("a", np.nan, note="n/a: few"), row("a", np.nan, note="n/a: fewer", run="b"))
+    assert [*found.board["run"]] == ["first"]
 
 
 def test_what_was_not_chosen_elsewhere_stands_once_with_its_test_score():
@@ -105,15 +111,48 @@ def test_of_two_published_figures_the_better_stands_beside_the_model_the_other_b
     assert [*published_elsewhere(found, published["fma-small"])["by"]] == ["another"]
 
 
-def test_a_standing_is_narrowed_to_an_approach_and_so_many_rows():
+def test_a_table_is_narrowed_to_an_approach_and_so_many_rows():
     floor = row("floor", 0.9, approach="floor")
     (found,) = lay(row("a", 0.5), row("b", 0.6), floor)
-    assert [*narrowed(found, "embedding", 1).board["model"]] == ["b"]
-    assert [*narrowed(found, None, None).board["model"]] == ["floor", "b", "a"]
-    assert narrowed(found, "embedding", None).commands == [
-        "dvc exp run -S b",
-        "dvc exp run -S a",
-    ]
+    assert [*narrowed(found.board, "embedding", 1)["model"]] == ["b"]
+    assert [*narrowed(found.board, None, None)["model"]] == ["floor", "b", "a"]
+    quoted = PUBLISHED["fma-small"]
+    assert [*narrowed(quoted, "descriptors", 1)["accuracy"]] == [49.0]
+    assert narrowed(quoted, "floor", None).empty
+
+
+@pytest.mark.parametrize(
+    ("protocol", "artists", "words"),
+    [
+        (
+            "stratified, artists unknown, optimistic",
+            "unknown, optimistic",
+            "stratified, artists unknown, optimistic; 800 validation clips; intervals over clips",
+        ),
+        (
+            "5 folds, artists unknown, optimistic; no test clips: chosen and scored on the same "
+            "clips, optimistic",
+            "partly unknown, optimistic",
+            "5 folds, artists unknown; no test clips: chosen and scored on the same clips, "
+            "optimistic; 800 validation clips; intervals over artists, or clips where they are "
+            "unknown",
+        ),
+        (
+            "publisher, fault-filtered (artists apart by its lists)",
+            "apart by the publisher's lists",
+            "publisher, fault-filtered (artists apart by its lists); 800 validation clips; "
+            "intervals over clips",
+        ),
+        (
+            "stratified, artists shared, optimistic",
+            "not grouped, optimistic",
+            "stratified, artists shared, optimistic; 800 validation clips; intervals over artists",
+        ),
+    ],
+)
+def test_the_heading_says_each_thing_once(protocol, artists, words):
+    (found,) = lay(row("a", protocol=protocol, artists=artists))
+    assert found.words == words
 
 
 def test_as_markdown_a_row_tells_score_clips_price_and_source():
@@ -124,7 +163,29 @@ def test_as_markdown_a_row_tells_score_clips_price_and_source():
     assert told["validation %"] == "50.0 [50.0, 50.0]" and told["test %"] == "45.0 [45.0, 45.0]"
     assert (told["macro F1 %"], told["log-loss"], told["clips"]) == ("40.0", "1.250", "800 + 790")
     assert (told["training"], told["clips/s"], told["size MB"]) == ("1.2 min", "12.3", "4.0")
-    assert (told["published %"], told["test seen"], told["run"]) == ("54.8", "3", "first")
+    assert (told["published %"], told["run"]) == ("54.8", "first")
     assert told["by"] == "S1 Genre_Pred; publisher's split, test"
     assert "untrained \\| weights" in first
     assert " 800 |" in second and "54.8" not in second
+
+
+def test_notes_are_footnotes_that_the_validation_score_points_to():
+    notes = ["untrained weights", None, "mean of a + b; untrained weights", "n/a: too few clips"]
+    scores = [0.9, 0.8, 0.7, np.nan]
+    rows = [
+        row(f"m{n}", s, note=note) for n, (s, note) in enumerate(zip(scores, notes, strict=True))
+    ]
+    (found,) = lay(*rows)
+    board, footnotes = with_marks(found.board)
+    assert footnotes == ["¹ untrained weights", "² mean of a + b", "³ n/a: too few clips"]
+    shown = [ESSENTIAL["validation %"](told).split(" [")[0] for _, told in board.iterrows()]
+    assert shown == ["90.0¹", "80.0", "70.0¹,²", "n/a³"]
+    assert ESSENTIAL["test %"](board.iloc[0]) == "-"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.081, "12.3"), (0.002, "500"), (4.0, "0.2"), (np.nan, "-")]
+)
+def test_clips_per_second_are_told_where_they_are_known(seconds, words):
+    assert ESSENTIAL["clips/s"](pd.Series(row("a", clip_seconds=seconds))) == words
+    assert ESSENTIAL["clips/s"](pd.Series(row("a")).drop("clip_seconds")) == "-"

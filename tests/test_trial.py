@@ -9,7 +9,7 @@ from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import Prediction
 from genre_pred.faults import Fault
 from genre_pred.params import Evaluate
-from genre_pred.trial import hear_folder, sounds_in
+from genre_pred.trial import genre_called, hear_folder, sounds_in
 
 SETTINGS = Evaluate(reproductions=(), ensemble=(), confidence=0.9, n_resamples=200, seed=1)
 
@@ -51,6 +51,7 @@ def test_songs_in_folders_of_known_genres_are_scored_and_the_rest_answered(folde
     assert pd.isna(songs.loc["polka/p.ogg", "genre"])
     assert songs.loc["jazz/broken.mp3", "reason"] == "the file is empty"
     assert len(songs) == 6
+    assert tried.no_genres == ["polka"]
 
 
 def test_where_artists_are_known_the_interval_goes_over_them(folder):
@@ -78,3 +79,29 @@ def test_a_folder_without_sound_is_told(tmp_path):
     (tmp_path / "notes.txt").write_text("la la la")
     with pytest.raises(Fault, match="holds no sound file"):
         sounds_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "genre"),
+    [
+        ("Rock", "Rock"),
+        ("rock", "Rock"),
+        ("hip hop", "Hip-Hop"),
+        ("HIP_HOP!", "Hip-Hop"),
+        ("cafe\u0301", "Caf\u00e9"),
+        ("hop", None),
+        ("--", None),
+        ("R&B", "R&B"),
+        ("r.b", None),  # R&B or R-B
+        ("R-B", "R-B"),
+    ],
+)
+def test_a_folder_is_a_genre_whatever_its_case_and_punctuation(folder, genre):
+    assert genre_called(folder, ["Rock", "Hip-Hop", "Caf\u00e9", "R&B", "R-B", "-"]) == genre
+
+
+def test_folders_written_otherwise_are_scored_too(folder):
+    (folder / "jazz").rename(folder / "JAZZ!")
+    tried = hear_folder(Listener(), folder, sounds_in(folder), SETTINGS)
+    assert tried.labelled == 3
+    assert tried.songs.set_index("clip_id").loc["JAZZ!/deep/j.mp3", "genre"] == "jazz"

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,11 @@ import torch
 from torch import nn
 
 from genre_pred.fetch import FetchError
-from genre_pred.nets import weights
+from genre_pred.nets import weight_files, weights
 from genre_pred.nets.published import IMAGENET, WEIGHTS, Weights, published_weights
-from genre_pred.nets.weights import WeightsError, check_vggish, load_weights, note_on
+from genre_pred.nets.torch_libraries import torchvision_models
+from genre_pred.nets.weight_files import WeightsError, bring_weights
+from genre_pred.nets.weights import check_vggish, load_weights, note_on
 
 
 def small_net() -> nn.Sequential:
@@ -144,7 +148,7 @@ def test_weights_without_a_published_hash_say_that_they_are_unchecked(
     cache.mkdir()
     published = Weights("http://127.0.0.1:9/net.pth", None, None)
     monkeypatch.setitem(WEIGHTS, "small", {"audioset": published})
-    monkeypatch.setattr(weights, "fetch", lambda url, target, **_: target)
+    monkeypatch.setattr(weight_files, "fetch", lambda url, target, **_: target)
     torch.save(state, cache / "net.pth")
     net = small_net()
     line = load_weights(net, "small", "audioset", 0)
@@ -174,7 +178,7 @@ def test_a_wrong_download_without_a_published_hash_is_not_kept(
         return target
 
     monkeypatch.setitem(WEIGHTS, "small", {"audioset": Weights("http://x.org/net.pth", None, None)})
-    monkeypatch.setattr(weights, "fetch", bring)
+    monkeypatch.setattr(weight_files, "fetch", bring)
     net = small_net()
     with pytest.raises(
         WeightsError, match=r"http://x\.org/net\.pth, and was removed: the next run"
@@ -214,20 +218,12 @@ def test_results_of_random_weights_say_so_as_far_as_it_matters() -> None:
 
 
 def test_addresses_and_hashes_of_imagenets_weights_are_torchvisions() -> None:
-    names = {name: published_weights(name)["imagenet"] for name in IMAGENET}
-    assert names["resnet18"].url == "https://download.pytorch.org/models/resnet18-f37072fd.pth"
-    assert names["resnet18"].sha256_prefix == "f37072fd"
-    assert names["resnet18"].bytes == pytest.approx(46_830_571, rel=1e-4)
-    prefix = {name: found.sha256_prefix for name, found in names.items()}
-    assert prefix == {
-        "resnet18": "f37072fd",
-        "alexnet": "7be5be79",
-        "vgg11_bn": "6002323d",
-        "squeezenet": "b8a52dc0",
-        "densenet121": "a639ec97",
-        "inception_v3": "0cc3c7bd",
-        "vgg16": "397923af",
-    }
+    for name, ours in IMAGENET.items():
+        theirs = torchvision_models().get_model_weights(ours.model).IMAGENET1K_V1
+        found = published_weights(name)["imagenet"]
+        assert found.url == theirs.url
+        assert found.bytes == pytest.approx(theirs.meta["_file_size"] * 2**20, rel=1e-6)
+        assert f"-{found.sha256_prefix}.pth" in theirs.url
 
 
 def test_an_imagenet_file_loads_without_its_classifier_and_with_older_names(
@@ -261,7 +257,7 @@ def test_without_a_network_the_error_names_every_way_on(
     def refuse(url: str, target: Path, **_: object) -> Path:
         raise FetchError(f"{url}: no network")
 
-    monkeypatch.setattr(weights, "fetch", refuse)
+    monkeypatch.setattr(weight_files, "fetch", refuse)
     with pytest.raises(WeightsError) as caught:
         load_weights(small_net(), "vggish", "audioset", 0)
     said = str(caught.value)
@@ -270,6 +266,29 @@ def test_without_a_network_the_error_names_every_way_on(
     assert "288 MB" in said
     assert "weights.vggish" in said
     assert "random" in said
+
+
+def test_weights_that_cannot_be_had_are_told_before_they_are_needed(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = []
+
+    def bring(url: str, target: Path, **_: object) -> Path:
+        fetched.append(target)
+        return target
+
+    monkeypatch.setattr(weight_files, "fetch", bring)
+    own = tmp_path / "own.pth"
+    own.touch()
+    bring_weights({"vggish": "random", "mn04": "audioset", "mn10": str(own), "vgg16": "imagenet"})
+    assert fetched == [cache / "mn04_as_mAP_432.pt", cache / "vgg16-397923af.pth"]
+    with pytest.raises(WeightsError, match="'audio' is no file of weights; mn04 also knows random"):
+        bring_weights({"mn04": "audio"})
+
+
+def test_the_first_stage_does_without_torch() -> None:
+    script = "import sys; import genre_pred.nets.weight_files; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 class Fake(nn.Module):

@@ -19,6 +19,11 @@ def user_cache() -> Path:
     return Path(os.environ.get("GENRE_PRED_CACHE") or platformdirs.user_cache_dir("genre-pred"))
 
 
+def code() -> list[str]:
+    """The digests of this package's modules, as they lie on disk now."""
+    return [digest(file) for file in sorted(PACKAGE.rglob("*.py"))]
+
+
 def work_folder(stage: str, settings: Mapping[str, Any], reads: Sequence[Path]) -> Path:
     """A folder for a stage's unfinished work, found again only by the very same work.
 
@@ -30,8 +35,7 @@ def work_folder(stage: str, settings: Mapping[str, Any], reads: Sequence[Path]) 
     Returns:
         A folder named by the digest of settings, inputs and this package's code; made.
     """
-    code = [digest(file) for file in sorted(PACKAGE.rglob("*.py"))]
-    told = [settings, [digest(path) for path in reads], code]
+    told = [settings, [digest(path) for path in reads], code()]
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
     folder = user_cache() / stage / key
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,7 @@ import pandas as pd
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 
-from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import predictions_table
-from genre_pred.faults import check_known
 from genre_pred.features import Approach, FeatureSet, feature_set, flatten, read_features
 from genre_pred.fitting import NotApplicable, chosen_settings, convergence_noted, fit_pipeline
 from genre_pred.judge.calibration import scores_of
@@ -22,6 +20,7 @@ from genre_pred.split import Round
 
 NOTHING = "nothing"  # what the majority class reads of a clip
 FLOOR: Approach = "floor"
+TIMED_CLIPS = 64
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class Trained:
 
     Attributes:
         seconds: Of all its fitting and predicting, wall time.
+        clip_seconds: Of predicting a clip from its features, among a few others.
         chosen: The settings that a search chose; empty without one.
         note: What a reader must know, as that it did not converge; mostly empty.
         reason: Why the data cannot carry it; empty where they do.
@@ -61,6 +61,7 @@ class Trained:
     pipeline: Pipeline | None = None
     temperature: float = float("nan")
     predictions: pd.DataFrame | None = None
+    clip_seconds: float = float("nan")
     chosen: str = ""
     note: str = ""
     reason: str = ""
@@ -86,28 +87,28 @@ class Trained:
         }
 
 
-def jobs(settings: Classical, data: Path) -> list[Job]:
+def jobs(settings: Classical, data: Path, clip_ids: Sequence[str]) -> list[Job]:
     """Every classifier on every feature set asked for, and the majority class as a floor.
 
     Args:
         settings: The section `classical`.
         data: The folder that holds mel/, descriptors/ and embeddings/.
+        clip_ids: All clips.
 
     Raises:
-        Fault: If a name is unknown, or a feature set was not computed.
+        Fault: If a feature set is unknown, or was not computed.
     """
-    check_known(settings.classifiers, CLASSIFIERS, "classical.classifiers")
     made = []
     for name in settings.features:
         spec = feature_set(name, data)
         values, index = read_features(name, data)
-        clip_ids = index["clip_id"].to_numpy(dtype=object)
+        of_rows = index["clip_id"].to_numpy(dtype=object)
         made += [
-            Job(name, spec, classifier, values, clip_ids) for classifier in settings.classifiers
+            Job(name, spec, classifier, values, of_rows) for classifier in settings.classifiers
         ]
     nothing = FeatureSet("mel", NOTHING, flatten, FLOOR, scale=False)
-    every = made[0].clip_ids
-    return [*made, Job(NOTHING, nothing, "majority", np.zeros((len(every), 1), np.float32), every)]
+    zeros, every = np.zeros((len(clip_ids), 1), np.float32), np.array(clip_ids, dtype=object)
+    return [*made, Job(NOTHING, nothing, "majority", zeros, every)]
 
 
 def train(
@@ -147,14 +148,17 @@ def train(
     where = facts.loc[predicted].reset_index()
     probabilities, temperature = calibrate(scores, targets.loc[predicted].to_numpy(), where)
     table = predictions_table(predicted, probabilities, genres, where["split"], where["fold"])
+    seconds, few = time.perf_counter() - started, predicted[:TIMED_CLIPS]
+    clip_scores(pipeline, job, few)
     return Trained(
         job.features,
         job.spec,
         job.classifier,
-        time.perf_counter() - started,
+        seconds,
         pipeline,
         temperature,
         table,
+        (time.perf_counter() - started - seconds) / len(few),
         chosen_settings(pipeline, job.classifier, settings),
         " ".join(notes),
     )

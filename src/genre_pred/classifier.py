@@ -16,6 +16,7 @@ Prediction walks the same functions as training, with the same rounding to the s
 """
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -48,6 +49,7 @@ from genre_pred.judge.conformal import GenreSets
 from genre_pred.known_music import KnownMusic
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS
+from genre_pred.nets.precision import only_to_run
 from genre_pred.params import Clip
 from genre_pred.pipelines import load_pipeline
 from genre_pred.prediction import Prediction, Stretch
@@ -134,9 +136,7 @@ class GenreClassifier:
         title, folder = track.fetch(model)
         return cls(folder, title)
 
-    def predict(
-        self, source: str | Path | BinaryIO, max_seconds: float | None = None
-    ) -> Prediction:
+    def predict(self, source: str | Path | BinaryIO, max_seconds: float = math.inf) -> Prediction:
         """Name the genre of a recording of seconds to hours.
 
         Windows of `clip_seconds` are scored one by one, as many as fit without overlap, and their
@@ -144,7 +144,7 @@ class GenreClassifier:
 
         Args:
             source: A file's path, or an open binary file that can seek.
-            max_seconds: What is longer is refused; None for any length.
+            max_seconds: What is longer is refused.
 
         Raises:
             AudioError: If it cannot be decoded, or is shorter than `min_seconds` or longer than
@@ -346,6 +346,7 @@ class GenreClassifier:
     @cached_property
     def _network(self) -> nn.Module:
         net: nn.Module
+        precision = "float32"
         if self._trained_network:
             front_end = FRONT_ENDS[self._front_end]
             shape = (*front_end.patch_shape(self.clip.clip_seconds), front_end.n_mels)
@@ -353,8 +354,9 @@ class GenreClassifier:
             net = build(shape, self.spec.hidden, len(self.spec.genres))
         else:
             net = BACKBONES[self._feature_set.origin].build()
+            precision = self.spec.precision
         net.load_state_dict(load_file(self.folder / "network.safetensors"))
-        return net.eval()
+        return only_to_run(net, precision)
 
     @cached_property
     def members(self) -> list["GenreClassifier"]:

@@ -15,23 +15,23 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from genre_pred.kernel_svc import KernelSVC
 from genre_pred.params import Classical
 
 
-# break_ties makes the prediction the largest score also where two genres win as many duels.
 def _svc_rbf(settings: Classical) -> ClassifierMixin:
-    return SVC(**settings.svc_rbf.model_dump(), break_ties=True)
+    return KernelSVC(**settings.svc_rbf.model_dump())
 
 
 def _svc_poly(settings: Classical) -> ClassifierMixin:
-    return SVC(**settings.svc_poly.model_dump(), kernel="poly", break_ties=True)
+    return KernelSVC("poly", **settings.svc_poly.model_dump())
 
 
 def _svc_linear(settings: Classical) -> ClassifierMixin:
-    return SVC(**settings.svc_linear.model_dump(), kernel="linear", break_ties=True)
+    return KernelSVC("linear", **settings.svc_linear.model_dump())
 
 
 def _linear_svc(settings: Classical) -> ClassifierMixin:

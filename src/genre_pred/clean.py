@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from genre_pred.audio.decode import AudioError, Measured, measure
-from genre_pred.clips import CLIPS, twins_told
+from genre_pred.clips import as_clips, twins_told
 from genre_pred.faults import Fault
 from genre_pred.params import Clean, Clip
 
@@ -60,7 +60,7 @@ def clean_tracks(
         content=[found.content for found in kept],
     )
     columns = ["clip_id", "path", "reason"]
-    return clips[list(CLIPS)].reset_index(drop=True), rejected[columns].reset_index(drop=True)
+    return as_clips(clips), rejected[columns].reset_index(drop=True)
 
 
 def measure_or_reason(path: str) -> Measured | str:

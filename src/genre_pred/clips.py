@@ -11,8 +11,9 @@
 `clip_id` is the only join key. `artist` is NA where unknown, `split` NA where the publisher says
 nothing. The table split holds those who take part. `fold` is -1 where there are no folds; with
 folds, `split` is validation throughout, because each clip is predicted by a model that has not
-seen it. `content` is a digest of the decoded sound; where there is only what others computed, of
-that, and n_samples is 0.
+seen it. Where a publisher's lists keep artists apart without naming them, tracks and clips have
+one column more: `apart_by`, what these lists are called. `content` is a digest of the decoded
+sound; where there is only what others computed, of that, and n_samples is 0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,7 @@ from genre_pred.files import written_whole
 
 TRACKS = ("clip_id", "path", "genre", "artist", "split")
 CLIPS = (*TRACKS, "sample_rate", "n_samples", "rms_db", "content")
+APART_BY = "apart_by"
 SPLIT = ("clip_id", "split", "fold")
 INDEX = ("clip_id", "window")
 PREDICTIONS = ("clip_id", "split", "fold")
@@ -71,6 +73,11 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
 def have_sound(clips: pd.DataFrame) -> bool:
     """Whether the clips are sound; of precomputed collections there are only numbers."""
     return bool((clips["n_samples"] > 0).all())
+
+
+def as_clips(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep the columns of clips, with apart_by where the source tells it, and number the rows."""
+    return table[[name for name in (*CLIPS, APART_BY) if name in table]].reset_index(drop=True)
 
 
 def twins_told(tracks: pd.DataFrame, content: pd.Series, *, once: bool) -> list[str | None]:

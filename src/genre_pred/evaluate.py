@@ -81,12 +81,12 @@ def judge_models(
     best = {
         approach: named[best_of(eligible, approach)] for approach in sorted(set(scored["approach"]))
     }
-    tested = [m for m in models if m.name in repeated and m.predictions is not None]
+    reproductions = [m for m in models if m.name in repeated and m.predictions is not None]
     members = [best[approach] for approach in settings.ensemble if approach in best]
     if len(members) > 1:
         best[ENSEMBLE] = ensemble_of(members)
         models = [*models, best[ENSEMBLE]]
-    tested = [*best.values(), *tested]
+    tested = [*best.values(), *reproductions]
     board = leaderboard(
         *_entries(models),
         truth,
@@ -124,57 +124,64 @@ def _entries(models: Sequence[Model]) -> tuple[list[Entry], dict[str, pd.DataFra
     return entries, {m.name: m.predictions for m in models if m.predictions is not None}
 
 
-def with_prices(
-    verdict: Verdict, n_clips: int, made: Mapping[str, Mapping[str, float]]
-) -> pd.DataFrame:
+def with_prices(verdict: Verdict, made: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     """The leaderboard with what each model costs, so far as it is known.
 
     Args:
         verdict: Who was judged.
-        n_clips: Of the collection's clips that were turned from sound into features; 0 for what
-            others computed.
         made: By path, the metrics of the run that made it: see `track.StageRun.ancestry`.
 
     Returns:
-        The board with train_seconds (an average takes what all its members take) and
-        clips_per_second: of the way from files to what the model reads, for all front ends and
-        backbones that were asked for together; NaN where it is unknown, or no clip is read.
+        The board with train_seconds (an average takes what all its members take) and clip_seconds:
+        of a clip from its file to its genre, on one core of those runs' machine, once loaded;
+        with all front ends, or all sets of descriptors, that were asked for. NaN where it is
+        unknown, or no sound is read.
     """
     models = {model.name: model for model in verdict.models}
-    prices = [
-        (_train_seconds(models[name], made), _clips_per_second(models[name], n_clips, made))
-        for name in verdict.board["model"]
-    ]
-    seconds, speed = zip(*prices, strict=True)
-    return verdict.board.assign(train_seconds=seconds, clips_per_second=speed)
+    named = [models[name] for name in verdict.board["model"]]
+    return verdict.board.assign(
+        train_seconds=[_train_seconds(model, made) for model in named],
+        clip_seconds=[_clip_seconds(model, made) for model in named],
+    )
 
 
 def _train_seconds(model: Model, made: Mapping[str, Mapping[str, float]]) -> float:
     if model.members:
         return sum(_train_seconds(member, made) for member in model.members)
-    network = f"finetune/{model.network}"
-    if model.approach == "finetune" and not model.network:  # a classifier on what one has learnt
-        network = f"finetune/{model.files['network.safetensors'].parent.name}"
     own = made.get("models/classical", {}).get(f"seconds.{model.name}", float("nan"))
-    below = made.get("models/finetune", {}).get(f"seconds.{network}", float("nan"))
     if model.approach != "finetune":
         return own
+    below = made.get("models/finetune", {}).get(f"seconds.{_network(model)}", float("nan"))
     return below if model.network else own + below
 
 
-def _clips_per_second(model: Model, n_clips: int, made: Mapping[str, Mapping[str, float]]) -> float:
-    paths = {path for each in model.members or [model] for path in _made_from_sound(each)}
-    seconds = sum(made.get(path, {}).get("seconds", float("nan")) for path in paths)
-    return n_clips / seconds if n_clips and paths else float("nan")
+def _clip_seconds(model: Model, made: Mapping[str, Mapping[str, float]]) -> float:
+    steps = {step for each in model.members or [model] for step in _steps(each)}
+    told = [made.get(path, {}).get(metric, float("nan")) for path, metric in steps]
+    return sum(told) if steps else float("nan")
 
 
-def _made_from_sound(model: Model) -> list[str]:
-    """The outputs of the stages between the files and what a model reads."""
+def _steps(model: Model) -> list[tuple[str, str]]:
+    """What is done between a file and a model's answer: who made it, and the metric of its time."""
     if not (model.features or model.network):
         return []  # the majority class
+    heard, classified = ("data/mel", "clip_seconds"), f"clip_seconds.{model.name}"
+    if model.approach == "finetune":
+        below = [heard, ("models/finetune", f"clip_seconds.{_network(model)}")]
+        return below if model.network else [*below, ("models/classical", classified)]
     if model.approach == "descriptors":
-        return ["data/descriptors"]
-    return ["data/mel", "data/embeddings"] if model.approach == "embedding" else ["data/mel"]
+        below = [("data/descriptors", "clip_seconds")]
+    elif model.approach == "embedding":
+        backbone = model.files["network.safetensors"].stem
+        below = [heard, ("data/embeddings", f"clip_seconds.{backbone}")]
+    else:
+        below = [heard]
+    return [*below, ("models/classical", classified)]
+
+
+def _network(model: Model) -> str:
+    """The trained network, also of a classifier on what one has learnt."""
+    return f"finetune/{model.network or model.files['network.safetensors'].parent.name}"
 
 
 def judging_set(clips: pd.DataFrame, split: pd.DataFrame, side: str = TEST) -> str:

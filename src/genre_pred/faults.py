@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 
 
 class Fault(Exception):
@@ -16,18 +17,17 @@ def run_stage(main: Callable[[], None]) -> None:
         sys.exit(f"error: {fault}")
 
 
-def check_known(names: Iterable[str], known: Iterable[str], key: str) -> None:
-    """Make sure that every name in a setting is one that the code knows.
+def unknown(name: str, known: Iterable[str]) -> str:
+    """Tell an unknown name and the known ones, first those that look like it.
 
     Args:
-        names: What the setting asks for.
+        name: What was asked for.
         known: What there is.
-        key: The setting, as "classical.classifiers".
 
-    Raises:
-        Fault: Naming the first unknown one and all known ones.
+    Returns:
+        As "'mfc'; known are mfcc, chroma".
     """
     known = sorted(known)
-    for name in names:
-        if name not in known:
-            raise Fault(f"{key} names {name!r}; known are {', '.join(known)}")
+    near = get_close_matches(name, known)
+    others = [it for it in known if it not in near]
+    return f"{name!r}; known are {', '.join([*near, *others]) or 'none'}"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from genre_pred.audio.patches import open_patches
 from genre_pred.clips import read_table
-from genre_pred.faults import Fault
+from genre_pred.faults import Fault, unknown
 
 Approach = Literal["embedding", "finetune", "descriptors", "floor"]
 MFCC_CONTRAST = ("mfcc", "spectral_contrast")
@@ -145,8 +145,8 @@ def feature_set(name: str, data: Path) -> FeatureSet:
             return FeatureSet("descriptors", origin, flatten, approach, pca=origin != name)
     if known is None:
         brought = [path.stem for path in (data / "descriptors").glob("*.parquet")]
-        names = ", ".join(sorted({*FEATURE_SETS, *brought}))
-        raise Fault(f"classical.features names {name!r}; known are {names}")
+        names = unknown(name, {*FEATURE_SETS, *brought, *(f"{it}_pca" for it in {*brought} - OWN)})
+        raise Fault(f"classical.features names {names}, NETWORK_finetuned, NETWORK_finetuned_pca")
     return known
 
 

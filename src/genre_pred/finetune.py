@@ -1,6 +1,7 @@
 """Networks trained on the sound itself, and what a training leaves behind."""
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
+from genre_pred.arrays import RowsFile, rows_of
 from genre_pred.audio.patches import PatchStore
 from genre_pred.clips import genres_of, predictions_table, write_table
 from genre_pred.files import written_whole
@@ -22,6 +24,8 @@ from genre_pred.progress import bar
 from genre_pred.scores import calibrate
 from genre_pred.split import Round
 from genre_pred.training import Examples, Training, clip_logits, device_for, train_network
+
+TIMED_ROWS = 8
 
 
 def front_end_of(name: str, settings: Finetune) -> str:
@@ -152,7 +156,9 @@ def finetune(
     probabilities, temperature = calibrate(
         np.concatenate(scores), targets.loc[predicted].to_numpy(), where
     )
-    represented = represent(net, frozen, settings) if settings.embed else None
+    represented = (
+        represent(net, frozen, settings, work / "represented.npy") if settings.embed else None
+    )
     return Finetuned(
         name,
         net.cpu().eval(),
@@ -177,24 +183,24 @@ def write_finetuned(trained: Finetuned, folder: Path) -> None:
 
 
 @torch.inference_mode()
-def represent(net: GenreNet, frozen: np.ndarray, settings: Finetune) -> np.ndarray:
+def represent(net: GenreNet, frozen: np.ndarray, settings: Finetune, path: Path) -> np.ndarray:
     """Run all but the head over every row, one by one as in prediction.
 
     Args:
         net: Trained.
         frozen: As run_frozen_part gives it.
         settings: What was trained.
+        path: Where the result is kept (.npy).
 
     Returns:
-        (n_rows, size) float32.
+        (n_rows, size) float32, memory-mapped.
     """
-    device = device_for(settings)
-    net = net.to(device).eval()
-    rows = []
-    for row in bar(range(len(frozen)), doing="what it makes of each clip", unit="clip"):
-        batch = torch.from_numpy(frozen[row : row + 1].astype(np.float32)).to(device)
-        rows.append(net.represent(batch, settings.trainable).flatten(1).cpu().numpy())
-    return np.concatenate(rows)
+    net = net.to(device_for(settings)).eval()
+
+    def read_by_the_head(batch: torch.Tensor) -> torch.Tensor:
+        return net.represent(batch, settings.trainable).flatten(1)
+
+    return _of_each_row(read_by_the_head, frozen, settings, path, "what it makes of each clip")
 
 
 @torch.inference_mode()
@@ -214,21 +220,46 @@ def run_frozen_part(
     """
     if settings.trainable == "all":
         return patches
-    if not path.is_file():
-        device = device_for(settings)
-        net = net.to(device).eval()
+    if path.is_file():
+        return np.load(path, mmap_mode="r")
+    net = net.to(device_for(settings)).eval()
+    freeze = partial(net.freeze, trainable=settings.trainable)
+    return _of_each_row(freeze, patches, settings, path, "frozen part")
 
-        def frozen(row: int) -> np.ndarray:  # one row at a time, as in embed
-            batch = torch.from_numpy(patches[row : row + 1].astype(np.float32)).to(device)
-            return net.freeze(batch, settings.trainable).cpu().numpy()[0]
 
-        with written_whole(path) as temporary:
-            shape = (len(patches), *frozen(0).shape)
-            stored = np.lib.format.open_memmap(temporary, "w+", np.dtype(np.float32), shape)
-            for row in bar(range(len(patches)), doing="frozen part", unit="clip"):
-                stored[row] = frozen(row)
-            stored.flush()
+def _of_each_row(
+    run: Callable[[torch.Tensor], torch.Tensor],
+    array: np.ndarray,
+    settings: Finetune,
+    path: Path,
+    doing: str,
+) -> np.ndarray:
+    n_rows, device = len(array), device_for(settings)
+    with written_whole(path) as temporary, RowsFile(temporary, n_rows, "float32") as file:
+        for row in bar(range(n_rows), doing=doing, unit="clip"):
+            # One at a time, as in prediction: the last digits depend on the size of a batch.
+            batch = torch.from_numpy(rows_of(array, [row]).astype(np.float32)).to(device)
+            file.write(row, run(batch).cpu().numpy())
     return np.load(path, mmap_mode="r")
+
+
+@torch.inference_mode()
+def seconds_per_clip(net: GenreNet, store: PatchStore) -> float:
+    """How long a network takes from a clip's patches to its genres, on the device that it is on.
+
+    Measured on a few rows, one at a time, after one that warms it up.
+
+    Args:
+        net: Trained, ready to predict.
+        store: The patches that it hears.
+    """
+    device = next(net.parameters()).device
+    rows, started = [0, *range(min(len(store.patches), TIMED_ROWS))], 0.0
+    for row in rows:
+        net(torch.from_numpy(store.patches[row : row + 1].astype(np.float32)).to(device)).cpu()
+        started = started or time.perf_counter()
+    rows_per_clip = len(store.patches) / store.index["clip_id"].nunique()
+    return (time.perf_counter() - started) / (len(rows) - 1) * rows_per_clip
 
 
 def history_table(rounds: dict[int, Training]) -> pd.DataFrame:

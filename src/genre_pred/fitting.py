@@ -4,7 +4,7 @@ Tuning is a cross-validation within the training clips: nothing that is predicte
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.features import FeatureSet
+from genre_pred.kernel_svc import MOST_ROWS, KernelSVC, best_settings
 from genre_pred.params import Classical
 from genre_pred.split import SplitError, fold_numbers
 
@@ -65,22 +66,14 @@ def fit_pipeline(
     if spec.drop_constant and any((part == part[0]).all() for part in every):
         raise NotApplicable("every feature is the same for all training clips")
     pipeline = _unfitted(classifier, spec, settings)
-    if grid:
-        # Ties go to the first value. One process: jobs run side by side already.
-        pipeline = GridSearchCV(
-            pipeline,
-            {f"classify__{setting}": list(tried) for setting, tried in grid.items()},
-            scoring="accuracy",
-            cv=parts,
-            n_jobs=1,
-            error_score="raise",
-        )
     try:
         learnt_from = [targets, *(targets[rows] for rows, _ in parts)]
         fewest_of_genre = min(np.bincount(part)[np.unique(part)].min() for part in learnt_from)
         if classifier == "qda" and fewest_of_genre < 2:
             raise np.linalg.LinAlgError  # as scikit-learn says of 2 clips, but not of 1
-        pipeline.fit(values, targets)
+        if grid:
+            pipeline.set_params(**_best_settings(pipeline, grid, values, targets, parts))
+        return pipeline.fit(values, targets)
     except np.linalg.LinAlgError:
         if classifier != "qda":
             raise
@@ -89,7 +82,6 @@ def fit_pipeline(
             "constant or a sum of others there: take fewer (a PCA) or, where clips are enough, "
             "raise classical.qda.reg_param"
         ) from None
-    return pipeline.best_estimator_ if grid else pipeline
 
 
 def chosen_settings(pipeline: Pipeline, classifier: str, settings: Classical) -> str:
@@ -129,6 +121,29 @@ def _unfitted(classifier: str, spec: FeatureSet, settings: Classical) -> Pipelin
         steps.append(("pca", PCA(settings.pca_components, random_state=settings.seed)))
     steps.append(("classify", CLASSIFIERS[classifier](settings)))
     return Pipeline(steps)
+
+
+def _best_settings(
+    pipeline: Pipeline,
+    grid: Mapping[str, Sequence[object]],
+    values: np.ndarray,
+    targets: np.ndarray,
+    parts: Parts,
+) -> dict[str, object]:
+    tried = {f"classify__{setting}": list(several) for setting, several in grid.items()}
+    if isinstance(pipeline["classify"], KernelSVC) and len(values) <= MOST_ROWS:
+        return best_settings(pipeline, tried, values, targets, parts)
+    # Ties go to the first value. One process: jobs run side by side already.
+    search = GridSearchCV(
+        pipeline,
+        tried,
+        scoring="accuracy",
+        cv=parts,
+        refit=False,
+        n_jobs=1,
+        error_score="raise",
+    )
+    return search.fit(values, targets).best_params_
 
 
 def _check_carried(

@@ -14,7 +14,7 @@ import pandas as pd
 from genre_pred.classical import Job, clip_scores, fit
 from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import genres_of
-from genre_pred.faults import Fault, check_known
+from genre_pred.faults import Fault, unknown
 from genre_pred.features import feature_set, read_features
 from genre_pred.fitting import NotApplicable
 from genre_pred.judge.significance import accuracy_interval, paired_difference
@@ -69,7 +69,8 @@ def measure_leakage(
     Raises:
         Fault: If artists are unknown, or the clips cannot carry a setting.
     """
-    check_known([classifier], CLASSIFIERS, "--classifier")
+    if classifier not in CLASSIFIERS:
+        raise Fault(f"--classifier names {unknown(classifier, CLASSIFIERS)}")
     artists = artist_groups(clips)
     if artists is None:
         raise Fault("artists are unknown: nobody can tell how much a random split would flatter")

@@ -11,7 +11,6 @@ import pandas as pd
 from genre_pred.audio.excerpts import Recording, excerpt_to_patches, read_excerpts, window_index
 from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.audio.patches import PatchWriter
-from genre_pred.faults import check_known
 from genre_pred.params import Clip, Mel
 
 
@@ -29,11 +28,7 @@ def store_patches(
 
     Returns:
         The number of patches stored for each front end.
-
-    Raises:
-        Fault: If a front end is unknown.
     """
-    check_known(settings.front_ends, FRONT_ENDS, "mel.front_ends")
     if not settings.front_ends:
         return {}
     recordings = Recording.of(clips)

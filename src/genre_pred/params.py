@@ -5,58 +5,42 @@ impossible value. Each library function takes its own section, never the whole.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from genre_pred.faults import Fault
-
-
-def _stay_inside_or_be_absolute(path: str) -> str:
-    # A queued experiment runs in a copy of the repository, where ../music is another place.
-    if ".." in Path(path).parts:
-        raise ValueError("give an absolute path, or one inside this repository")
-    return path
-
-
-def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("name each only once")
-    return names
-
-
-Positive = Annotated[int, Field(gt=0)]
-Above0 = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-PartOrNone = Annotated[float, Field(ge=0, lt=1)]
-Name = Annotated[str, Field(min_length=1)]
-Names = Annotated[tuple[Name, ...], AfterValidator(_each_once)]
-SomeNames = Annotated[Names, Field(min_length=1)]
-Place = Annotated[str, Field(min_length=1), AfterValidator(_stay_inside_or_be_absolute)]
-Precision = Literal["float32", "bfloat16"]
-# Values to try, by setting.
-Grid = Annotated[dict[Name, Annotated[tuple[Any, ...], Field(min_length=1)]], Field(min_length=1)]
+from genre_pred.classifier_params import Classical
+from genre_pred.faults import Fault, unknown
+from genre_pred.names import (
+    BACKBONES,
+    DESCRIPTORS,
+    FEATURES,
+    FRONT_ENDS,
+    NETWORKS,
+    PICTURES,
+    SPECTROGRAMS,
+)
+from genre_pred.section import (
+    Name,
+    Names,
+    PartOrNone,
+    Place,
+    Positive,
+    Precision,
+    Section,
+    Share,
+    among,
+    each_once,
+)
 
 
 class ParamsError(Fault):
     """Something in params.yaml is missing, unknown or impossible."""
-
-
-class Section(BaseModel):
-    """A section of params.yaml: frozen, and strict about its keys and types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Data(Section):
@@ -141,14 +125,14 @@ class Split(Section):
 class Mel(Section):
     """The patches of log-mel."""
 
-    front_ends: Names
+    front_ends: Annotated[Names, among(FRONT_ENDS)]
     dtype: Literal["float16", "float32"]
 
 
 class Descriptors(Section):
     """The hand-made features."""
 
-    sets: Names
+    sets: Annotated[Names, among(DESCRIPTORS)]
     sample_rate: Annotated[int, Field(ge=4000)]
 
 
@@ -177,150 +161,14 @@ class Weights(Section):
 class Embed(Section):
     """Frozen backbones."""
 
-    backbones: Names
+    backbones: Annotated[Names, among(BACKBONES)]
     precision: Precision
-
-
-class SvcRbf(Section):
-    """Support vectors with a Gaussian kernel."""
-
-    C: Above0
-    gamma: Literal["scale", "auto"] | Above0
-
-
-class SvcPoly(Section):
-    """Support vectors with a polynomial kernel."""
-
-    C: Above0
-    degree: Positive
-
-
-class SvcLinear(Section):
-    """Support vectors with a linear kernel, one genre against one other."""
-
-    C: Above0
-
-
-class LinearSvc(Section):
-    """A linear separation of each genre from all others."""
-
-    C: Above0
-    max_iter: Positive
-
-
-class LogisticRegression(Section):
-    """A linear classifier; C is the inverse of its regularisation."""
-
-    C: Above0
-    max_iter: Positive
-
-
-class Knn(Section):
-    """The nearest training clips vote."""
-
-    n_neighbors: Positive
-
-
-class DecisionTree(Section):
-    """One tree of decisions."""
-
-    max_depth: Positive | None
-
-
-class Forest(Section):
-    """A forest of decision trees."""
-
-    n_estimators: Positive
-    max_depth: Positive | None
-
-
-class AdaBoost(Section):
-    """Stumps, each minding what those before it got wrong."""
-
-    n_estimators: Positive
-    learning_rate: Above0
-
-
-class XGBoost(Section):
-    """Boosted trees."""
-
-    n_estimators: Positive
-    max_depth: Positive
-    learning_rate: Above0
-
-
-class Mlp(Section):
-    """A network of fully connected layers."""
-
-    hidden_layer_sizes: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    alpha: Annotated[float, Field(ge=0)]
-    max_iter: Positive
-
-
-class NaiveBayes(Section):
-    """A Gaussian for each feature and genre, as if features were independent."""
-
-    var_smoothing: Above0
-
-
-class Qda(Section):
-    """A Gaussian with a covariance of its own for each genre."""
-
-    reg_param: Annotated[float, Field(ge=0, le=1)]
-
-
-class Classical(Section):
-    """Feature sets under classifiers."""
-
-    features: SomeNames
-    classifiers: SomeNames
-    pca_components: Positive
-    seed: Annotated[int, Field(ge=0)]
-    search: dict[Name, Grid]
-    search_folds: Annotated[int, Field(ge=2)]
-    svc_rbf: SvcRbf
-    svc_poly: SvcPoly
-    svc_linear: SvcLinear
-    linear_svc: LinearSvc
-    logistic_regression: LogisticRegression
-    knn: Knn
-    decision_tree: DecisionTree
-    random_forest: Forest
-    extra_trees: Forest
-    adaboost: AdaBoost
-    xgboost: XGBoost
-    mlp: Mlp
-    mlp_deep: Mlp
-    naive_bayes: NaiveBayes
-    qda: Qda
-
-    @model_validator(mode="after")
-    def _search_what_there_is(self) -> "Classical":
-        sections = {name: part for name, part in self if isinstance(part, Section)}
-        for classifier, grid in self.search.items():
-            if classifier not in sections:
-                known = ", ".join(sorted(sections))
-                raise ValueError(f"search names {classifier!r}; known are {known}")
-            section = sections[classifier]
-            for setting, values in grid.items():
-                where = f"search.{classifier}.{setting}"
-                if setting not in type(section).model_fields:
-                    known = ", ".join(type(section).model_fields)
-                    raise ValueError(f"{where} is not a setting; known are {known}")
-                for value in values:
-                    try:
-                        changed = json.dumps(section.model_dump() | {setting: value})
-                        type(section).model_validate_json(changed, strict=True)
-                    except ValidationError as error:
-                        wrong = error.errors()[0]["msg"]
-                        raise ValueError(f"{where} names {value!r}: {wrong}") from None
-        return self
 
 
 class Finetune(Section):
     """Networks trained on the sound itself."""
 
-    networks: Names
+    networks: Annotated[Names, among(NETWORKS)]
     pictures: Literal["mel128", "spectrograms", "images"]
     trainable: Literal["all", "fc", "head"]
     hidden: Positive
@@ -354,11 +202,9 @@ class Finetune(Section):
 class Evaluate(Section):
     """How sure a score is, what is averaged into the ensemble, and what only repeats others."""
 
-    reproductions: Annotated[tuple[Name, ...], AfterValidator(_each_once)]
+    reproductions: Annotated[tuple[Name, ...], each_once]
 
-    ensemble: Annotated[
-        tuple[Literal["embedding", "finetune", "descriptors"], ...], AfterValidator(_each_once)
-    ]
+    ensemble: Annotated[tuple[Literal["embedding", "finetune", "descriptors"], ...], each_once]
 
     confidence: Share
     n_resamples: Annotated[int, Field(ge=100)]
@@ -371,7 +217,7 @@ class Promote(Section):
     approaches: Annotated[
         tuple[Literal["embedding", "finetune", "descriptors", "ensemble"], ...],
         Field(min_length=1),
-        AfterValidator(_each_once),
+        each_once,
     ]
     confidence: Share
 
@@ -384,9 +230,10 @@ class Predict(Section):
 
 
 class Compute(Section):
-    """How the work is spread over this machine."""
+    """How the work is spread, over this machine or a cluster."""
 
     workers: Positive | None
+    scheduler: Annotated[str, Field(pattern=r"^(local|tcp://.+:\d+)$")] | None
 
 
 class Params(Section):
@@ -408,12 +255,28 @@ class Params(Section):
     predict: Predict
     compute: Compute
 
+    @property
+    def starts(self) -> dict[str, str]:
+        """What each network that will be run starts from, by its name in `weights`."""
+        # Of a collection without sound there is nothing for frozen backbones.
+        backbones = () if self.data.source == "precomputed" else self.embed.backbones
+        names = dict.fromkeys([*backbones, *self.finetune.networks])
+        return {name: self.weights.of(name) for name in names if name in Weights.model_fields}
 
-def read_params(path: Path = Path("params.yaml")) -> Params:
+    @model_validator(mode="after")
+    def _ask_for_what_is_needed(self) -> "Params":
+        unmet = [*_unmet_by_networks(self), *_unmet_by_features(self)]
+        if unmet:
+            raise ValueError("\n".join(unmet))
+        return self
+
+
+def read_params(path: Path = Path("params.yaml"), called: str | None = None) -> Params:
     """Read and check params.yaml.
 
     Args:
         path: The file.
+        called: What faults call it, if not by its path.
 
     Returns:
         Its sections.
@@ -421,18 +284,19 @@ def read_params(path: Path = Path("params.yaml")) -> Params:
     Raises:
         ParamsError: With a line for each thing that is wrong: key, value, what is allowed.
     """
+    called = called or str(path)
     if not path.is_file():
-        raise ParamsError(f"{path} is missing: run from the repository's top folder")
+        raise ParamsError(f"{called} is missing: run from the repository's top folder")
     try:
         written = YAML(typ="safe").load(path)
     except YAMLError as error:
-        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+        raise ParamsError(f"{called} is not valid YAML: {error}") from error
     try:
         # By way of JSON, the strict mode takes lists for tuples but no "8" for 8; a name that
         # YAML takes for a date is its text again.
         return Params.model_validate_json(json.dumps(written, default=str), strict=True)
     except ValidationError as error:
-        raise ParamsError(_for_people(path, error)) from None
+        raise ParamsError(_for_people(called, error)) from None
 
 
 def changed_settings(before: str, after: str) -> dict[str, Any]:
@@ -458,7 +322,69 @@ def _changed(before: Mapping, after: Mapping, above: str = "") -> Iterator[tuple
             yield name, value
 
 
-def _for_people(path: Path, error: ValidationError) -> str:
+def _unmet_by_networks(params: Params) -> Iterator[str]:
+    """What backbones and networks need and other sections do not give."""
+    computed, finetune = params.data.source == "precomputed", params.finetune
+    for name in params.embed.backbones:
+        # A collection without sound has nothing that they could hear, and embed passes.
+        if not computed and BACKBONES[name] not in params.mel.front_ends:
+            yield f"embed.backbones names {name!r}: add {BACKBONES[name]!r} to mel.front_ends"
+    for name in finetune.networks:
+        on_pictures = NETWORKS[name] == PICTURES
+        front_end = finetune.pictures if on_pictures else NETWORKS[name]
+        if computed and not on_pictures:
+            yield (
+                f"finetune.networks names {name!r}, which needs sound, and data.source is "
+                "'precomputed': take it out (finetune.networks=[] trains none)"
+            )
+        elif computed == (front_end in FRONT_ENDS):
+            instead = "'spectrograms' or 'images'" if computed else repr(PICTURES)
+            yield (
+                f"finetune.networks names {name!r}, finetune.pictures is {front_end!r} and "
+                f"data.source {params.data.source!r}: set finetune.pictures to {instead}, or take "
+                "it out (finetune.networks=[] trains none)"
+            )
+        elif not computed and front_end not in params.mel.front_ends:
+            yield f"finetune.networks names {name!r}: add {front_end!r} to mel.front_ends"
+    if finetune.embed and params.split.method == "folds":
+        yield (
+            "finetune.embed is True and split.method 'folds', where each fold has a network of its "
+            "own: set finetune.embed to false"
+        )
+
+
+def _unmet_by_features(params: Params) -> Iterator[str]:
+    """What feature sets need and other sections do not give."""
+    if params.data.source == "precomputed":
+        return  # what it brings has names of its own, which classical_train knows
+    given = {
+        "mel.front_ends": params.mel.front_ends,
+        "descriptors.sets": params.descriptors.sets,
+        "embed.backbones": params.embed.backbones,
+    }
+    for name in params.classical.features:
+        said = f"classical.features names {name!r}"
+        trained = re.fullmatch(r"(.+)_finetuned(_pca)?", name)
+        if trained and trained[1] in NETWORKS:
+            if trained[1] not in params.finetune.networks:
+                yield f"{said}: add {trained[1]!r} to finetune.networks"
+            if params.split.method == "folds":
+                yield f"{said}: with folds each fold has a network of its own: take it out"
+            elif not params.finetune.embed:
+                yield f"{said}: set finetune.embed to true"
+            continue
+        if name not in FEATURES:
+            known = f"{unknown(name, FEATURES)}, NETWORK_finetuned, NETWORK_finetuned_pca"
+            yield f"classical.features names {known}"
+            continue
+        key, needed = FEATURES[name]
+        if needed == SPECTROGRAMS:
+            yield f"{said}, which needs the spectrograms of data.source 'precomputed'"
+        elif needed not in given[key]:
+            yield f"{said}: add {needed!r} to {key}"
+
+
+def _for_people(path: str, error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"]) or "the file"
@@ -468,6 +394,8 @@ def _for_people(path: Path, error: ValidationError) -> str:
                 lines.append(f"{path}: {key} is missing")
             case "extra_forbidden":
                 lines.append(f"{path}: {key} is not a setting; is it misspelt?")
+            case "value_error" if not problem["loc"]:
+                lines += [f"{path}: {line}" for line in wrong.splitlines()]
             case "value_error" if isinstance(problem["input"], dict):  # its text has the values
                 lines.append(f"{path}: {key}: {wrong}")
             case _:

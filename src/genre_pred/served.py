@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,14 @@ class Served:
     Args:
         classifier: Who answers.
         max_rows: Of a table; None for any number.
-        max_seconds: Of a sound; None for any length.
+        max_seconds: Of a sound.
     """
 
     def __init__(
         self,
         classifier: GenreClassifier,
         max_rows: int | None = None,
-        max_seconds: float | None = None,
+        max_seconds: float = math.inf,
     ) -> None:
         self.classifier, self.max_rows, self.max_seconds = classifier, max_rows, max_seconds
 

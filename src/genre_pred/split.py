@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
-from genre_pred.clips import LEFT_OUT, TEST, TRAIN, VALIDATION
+from genre_pred.clips import APART_BY, LEFT_OUT, TEST, TRAIN, VALIDATION
 from genre_pred.faults import Fault
 from genre_pred.params import Split
 
@@ -214,18 +214,29 @@ def _enough(
 
 
 def artists_apart(clips: pd.DataFrame, split: pd.DataFrame) -> bool:
-    """Whether every artist is known and stands on one side only."""
+    """Whether every artist stands on one side only: as known, or by the publisher's lists."""
     if artist_groups(clips) is None:
-        return False
+        return bool(lists_that_hold_artists_apart(clips, split))
     whole = clips[["clip_id", "artist"]].merge(split, on="clip_id", validate="1:1")
     sides = whole["split"] + whole["fold"].astype(str)
     return bool((sides.groupby(whole["artist"]).nunique() == 1).all())
 
 
+def lists_that_hold_artists_apart(clips: pd.DataFrame, split: pd.DataFrame) -> str:
+    """The publisher's lists that do so without naming them; empty where they are not followed."""
+    if APART_BY not in clips:
+        return ""
+    whole = clips.merge(split, on="clip_id", validate="1:1", suffixes=("_published", ""))
+    followed = whole["split"].eq(whole["split_published"]) & whole["fold"].eq(-1)
+    return str(clips[APART_BY].iloc[0]) if followed.all() else ""
+
+
 def protocol(clips: pd.DataFrame, split: pd.DataFrame, settings: Split) -> str:
     """How the scores came about, in the words that stand beside every one of them."""
     name = f"{settings.n_folds} folds" if settings.method == "folds" else settings.method
-    if artists_apart(clips, split):
+    if lists := lists_that_hold_artists_apart(clips, split):
+        words = f"{name}, {lists} (artists apart by its lists)"
+    elif artists_apart(clips, split):
         words = f"{name}, artists apart"
     elif artist_groups(clips) is None:
         words = f"{name}, artists unknown, optimistic"

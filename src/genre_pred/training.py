@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from genre_pred.arrays import rows_of
 from genre_pred.augment import augmentation, mixing
 from genre_pred.faults import Fault
 from genre_pred.files import written_whole
@@ -103,7 +104,7 @@ def train_network(
     choosing = bool(len(validation)) and settings.schedule == "constant"
     net = net.to(device)
     parameters = net.trained_part(settings.trainable)
-    optimizer = _optimizer(parameters, settings)
+    optimizer = optimizer_for(parameters, settings)
     shuffle = torch.Generator().manual_seed(settings.seed)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(settings.seed)
@@ -112,7 +113,7 @@ def train_network(
         while state.epoch < settings.epochs:
             if state.epoch - state.best_epoch >= settings.patience and choosing:
                 break
-            figures = _train_epoch(net, optimizer, examples, rows, settings, shuffle, state.epoch)
+            figures = train_epoch(net, optimizer, examples, rows, settings, shuffle, state.epoch)
             if len(validation):
                 figures |= _validate(net, examples, validation, settings)
             if choosing:
@@ -149,7 +150,7 @@ def clip_logits(
     return windows_to_clips(np.concatenate(logits), examples.clip_ids[rows])
 
 
-def _train_epoch(
+def train_epoch(
     net: GenreNet,
     optimizer: torch.optim.Optimizer,
     examples: Examples,
@@ -158,6 +159,7 @@ def _train_epoch(
     shuffle: torch.Generator,
     epoch: int,
 ) -> dict[str, float]:
+    """Show a network every row once: its mean loss and accuracy meanwhile."""
     net.train()
     order = rows[torch.randperm(len(rows), generator=shuffle).numpy()]
     augment = augmentation(settings)
@@ -219,10 +221,12 @@ def learning_rate(settings: Finetune, done: float) -> float:
 
 
 def _batch(patches: np.ndarray, rows: np.ndarray, device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(patches[rows].astype(np.float32, copy=False)).to(device)
+    batch = rows_of(patches, rows).astype(np.float32, copy=False)
+    return torch.from_numpy(batch).to(device)
 
 
-def _optimizer(parameters: list[nn.Parameter], settings: Finetune) -> torch.optim.Optimizer:
+def optimizer_for(parameters: list[nn.Parameter], settings: Finetune) -> torch.optim.Optimizer:
+    """The optimiser that the settings ask for, all its arithmetic in one pass (fused)."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)

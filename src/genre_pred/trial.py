@@ -1,5 +1,6 @@
 """A classifier on songs of one's own: right or wrong where they are labelled, a table where not."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ class Trial:
         accuracy: Of these, with its interval (accuracy, low, high); None without any.
         confusion: Counts, rows are the true genres; None without labels.
         by_artist: Whether the interval goes over artists.
+        no_genres: The folders that hold songs, but have no genre's name.
     """
 
     songs: pd.DataFrame
@@ -37,6 +39,7 @@ class Trial:
     accuracy: tuple[float, float, float] | None
     confusion: pd.DataFrame | None
     by_artist: bool
+    no_genres: list[str]
 
 
 def sounds_in(root: Path) -> list[Path]:
@@ -58,8 +61,8 @@ def hear_folder(
     """Let a classifier name the genre of every song, and score it where a song is labelled.
 
     A song is labelled where the first folder above it, seen from root, has the name of a genre
-    that the classifier knows. Songs that it has learnt from are known by their sound, and prove
-    nothing.
+    that the classifier knows (see `genre_called`). Songs that it has learnt from are known by
+    their sound, and prove nothing.
 
     Args:
         classifier: Who is tried.
@@ -72,10 +75,12 @@ def hear_folder(
     artists = pd.Series(pd.NA, index=names.index, dtype="string")
     if (root / "artists.csv").is_file():
         artists = artists_of(root / "artists.csv", names)
+    folders = {sound.relative_to(root).parts[0] for sound in sounds if sound.parent != root}
+    label_of = {folder: genre_called(folder, genres) for folder in folders}
     rows = []
     for sound in bar(sounds, doing="hearing", unit="song"):
         name = sound.relative_to(root)
-        label = name.parts[0] if len(name.parts) > 1 and name.parts[0] in genres else None
+        label = label_of.get(name.parts[0]) if len(name.parts) > 1 else None
         row: dict[str, object] = {"clip_id": name.as_posix(), "genre": label, "reason": ""}
         try:
             found = classifier.predict(sound)
@@ -88,13 +93,39 @@ def hear_folder(
     facts = ["clip_id", "genre", "predicted", "probability", "learnt", "reason"]
     songs = pd.DataFrame(rows).reindex(columns=[*facts, *genres])
     songs.insert(2, "artist", artists)
-    return _scored(songs, genres, settings)
+    no_genres = sorted(folder for folder, genre in label_of.items() if genre is None)
+    return _scored(songs, genres, settings, no_genres)
 
 
-def _scored(songs: pd.DataFrame, genres: Sequence[str], settings: Evaluate) -> Trial:
+def genre_called(name: str, genres: Sequence[str]) -> str | None:
+    """The genre that a folder's name means: "hip hop" is Hip-Hop.
+
+    Args:
+        name: Of the folder.
+        genres: That there are.
+
+    Returns:
+        The genre of that very name, else the only one with the same letters and digits; None
+        without any.
+    """
+    if name in genres:
+        return name
+    alike = [genre for genre in genres if _letters(genre) == _letters(name)]
+    return alike[0] if len(alike) == 1 and _letters(name) else None
+
+
+def _letters(name: str) -> str:
+    # macOS writes an accent as a character of its own
+    whole = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(character for character in whole if character.isalnum())
+
+
+def _scored(
+    songs: pd.DataFrame, genres: Sequence[str], settings: Evaluate, no_genres: list[str]
+) -> Trial:
     heard = songs[songs["genre"].notna() & songs["learnt"].eq(False)]
     if heard.empty:
-        return Trial(songs, 0, None, None, False)
+        return Trial(songs, 0, None, None, False, no_genres)
     hits = (heard["genre"] == heard["predicted"]).to_numpy(dtype=bool)
     groups, by_artist = bootstrap_groups(heard)
     low, high = accuracy_interval(
@@ -105,4 +136,4 @@ def _scored(songs: pd.DataFrame, genres: Sequence[str], settings: Evaluate) -> T
         rng=np.random.default_rng(settings.seed),
     )
     counts = confusion(heard[["clip_id", *genres]], heard, genres)
-    return Trial(songs, len(heard), (float(hits.mean()), low, high), counts, by_artist)
+    return Trial(songs, len(heard), (float(hits.mean()), low, high), counts, by_artist, no_genres)

@@ -7,6 +7,7 @@ MP3 or Ogg to the exact sample, so reading always starts at the beginning, excep
 """
 
 import hashlib
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -79,13 +80,12 @@ class _Block:
     mono: np.ndarray  # (n,) float32
 
 
-def measure(source: AudioSource, max_seconds: float | None = None) -> Measured:
+def measure(source: AudioSource, max_seconds: float = math.inf) -> Measured:
     """Decode the whole of a source once and measure it.
 
     Args:
         source: Path, or seekable binary stream.
         max_seconds: Where decoding stops and gives up: a small file can hold days of silence.
-            None for any length.
 
     Returns:
         The measurements.
@@ -98,7 +98,7 @@ def measure(source: AudioSource, max_seconds: float | None = None) -> Measured:
     for block in _blocks(source, 0):
         digest.update(block.mono.astype("<f4", copy=False).tobytes())
         n_samples += len(block.mono)
-        if max_seconds is not None and n_samples > max_seconds * block.sample_rate:
+        if n_samples > max_seconds * block.sample_rate:
             raise AudioError(_name(source), f"too long: more than {max_seconds:g} s")
         energy += float(np.square(block.mono, dtype=np.float64).sum())
         peak = max(peak, float(np.abs(block.mono).max()))
@@ -169,11 +169,9 @@ def read_windows(
 
 
 def _cut(held: list[_Block], start: int, n_samples: int) -> np.ndarray:
-    if not held:
-        return np.zeros(0, np.float32)
-    samples = held[0].mono if len(held) == 1 else np.concatenate([b.mono for b in held])
-    offset = start - held[0].first
-    return samples[offset : offset + n_samples].copy()
+    spans = [(max(0, start - b.first), max(0, start + n_samples - b.first)) for b in held]
+    parts = [b.mono[begin:end] for b, (begin, end) in zip(held, spans, strict=True)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
 def _blocks(source: AudioSource, start: int) -> Iterator[_Block]:
@@ -185,7 +183,7 @@ def _blocks(source: AudioSource, start: int) -> Iterator[_Block]:
             raise AudioError(path, "the file is empty")
         n_blocks = 0
         for block in _sndfile_or_ffmpeg(stream, path, magic, start):
-            if not np.isfinite(block.mono.sum(dtype=np.float64)):
+            if not np.isfinite(block.mono).all():
                 raise AudioError(path, "holds samples that are not numbers (NaN or infinite)")
             n_blocks += 1
             yield block
@@ -313,4 +311,6 @@ def _mono(planes: np.ndarray) -> np.ndarray:
     mono = planes[0].copy()
     for plane in planes[1:]:
         mono += plane
-    return mono / np.float32(len(planes)) if len(planes) > 1 else mono
+    if len(planes) > 1:
+        mono /= np.float32(len(planes))
+    return mono

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_BLOCK_FRAMES = 128  # a block's spectra fit the second-level cache; bounds memory too
+BLOCK_FRAMES = 128  # a block's spectra fit the second-level cache; bounds memory too
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ def mel_spectrogram(
     # centre it, which delays every frame: VGGish's by 56 samples, moving its log-mel by up to 4.3.
     # Window and FFT are float64: in float32 the rounding of a pure tone shows beside the offset
     # of VGGish's logarithm in the silent bands, by 4e-4; this costs 1.5 ms per 30 s there.
-    padded = np.zeros((_BLOCK_FRAMES, n_fft))
-    for start in range(0, len(frames), _BLOCK_FRAMES):
-        block = frames[start : start + _BLOCK_FRAMES]
+    padded = np.zeros((BLOCK_FRAMES, n_fft))
+    for start in range(0, len(frames), BLOCK_FRAMES):
+        block = frames[start : start + BLOCK_FRAMES]
         np.multiply(block, window, out=padded[: len(block), :win_length])
         spectrum = np.fft.rfft(padded[: len(block)])[:, bins].astype(np.complex64)
         energy = spectrum.real**2 + spectrum.imag**2  # faster than np.abs

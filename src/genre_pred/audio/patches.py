@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from genre_pred.arrays import RowsFile
 from genre_pred.faults import Fault
 
 _INDEX_COLUMNS = ["clip_id", "window"]
@@ -56,9 +57,8 @@ class PatchWriter:
             p.with_name(f".{p.name}.part") for p in (self._array_path, self._index_path)
         ]
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._array = np.lib.format.open_memmap(
-            self._part_paths[0], mode="w+", dtype=np.dtype(dtype), shape=(n_rows, *shape)
-        )
+        self._shape = shape
+        self._array = RowsFile(self._part_paths[0], n_rows, dtype)
         self._written = np.zeros(n_rows, dtype=bool)
 
     def __enter__(self) -> Self:
@@ -75,10 +75,8 @@ class PatchWriter:
             ValueError: If the shape is not the store's.
             NotFinite: If a value is not finite in the store's dtype.
         """
-        if patches.shape != self._array.shape[1:]:
-            raise ValueError(
-                f"row {row} has shape {patches.shape}, the store {self._array.shape[1:]}"
-            )
+        if patches.shape != self._shape:
+            raise ValueError(f"row {row} has shape {patches.shape}, the store {self._shape}")
         with np.errstate(over="ignore"):  # reported below, with the row
             rounded = patches.astype(self._array.dtype, copy=False)
         if not np.isfinite(rounded).all():
@@ -86,7 +84,7 @@ class PatchWriter:
                 f"row {row} holds values that are not finite in {rounded.dtype} "
                 f"({self._array_path}): if they are large, set mel.dtype to float32"
             )
-        self._array[row] = rounded
+        self._array.write(row, rounded[None])
         self._written[row] = True
 
     def close(self, index: pd.DataFrame) -> None:
@@ -106,8 +104,7 @@ class PatchWriter:
                 f"the index must have columns {_INDEX_COLUMNS} and {len(self._written)} rows, "
                 f"not {list(index.columns)} and {len(index)}"
             )
-        self._array.flush()
-        del self._array  # Windows renames no file that is mapped
+        self._array.close()
         index.to_parquet(self._part_paths[1], index=False)
         # The index comes last: where it is, the array is.
         for part, path in zip(self._part_paths, (self._array_path, self._index_path), strict=True):
@@ -119,7 +116,7 @@ class PatchWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.__dict__.pop("_array", None)
+        self._array.close()
         for part in self._part_paths:
             part.unlink(missing_ok=True)
 

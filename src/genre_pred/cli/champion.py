@@ -30,7 +30,7 @@ def show(model: str | None) -> None:
         for alias in (track.CHALLENGER, track.CHAMPION)
         if (version := track.version_at(name, alias))
     }
-    rows = table("version", "alias", "model", "protocol")
+    rows = table("version", "alias", "model", "protocol", wrapped=["protocol"])
     notes: dict[str, list[str]] = {}
     for version in track.versions(name):
         number = str(version.version)

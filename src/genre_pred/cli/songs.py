@@ -144,9 +144,9 @@ def _print_who(classifier: "GenreClassifier") -> None:
 def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     """Try the champion on songs of your own.
 
-    Songs in sub-folders with the names of genres are scored: accuracy with its interval, and who
-    was taken for whom. All others are listed with their answer. Exit code 1 if any could not be
-    heard.
+    Songs in sub-folders with the names of genres ("hip hop" is Hip-Hop) are scored: accuracy with
+    its interval, and who was taken for whom. All others are listed with their answer. Exit code 1
+    if any could not be heard.
     """
     from genre_pred.classifier import GenreClassifier
     from genre_pred.files import written_whole
@@ -179,9 +179,13 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     if len(unlabelled):
         rows = table("genre", "probability", "song")
         for song in unlabelled.to_dict("records"):
-            answer = (song["predicted"], f"{song['probability']:.0%}", song["clip_id"])
+            known = " (it has learnt from this song)" if song["learnt"] else ""
+            answer = (song["predicted"], f"{song['probability']:.0%}", song["clip_id"] + known)
             rows.add_row(*map(Text, answer))
         show(rows)
+    if tried.no_genres:
+        folders, genres = ", ".join(tried.no_genres), ", ".join(classifier.spec.genres)
+        click.echo(f"not scored, for these folders are no genres: {folders}; known are {genres}")
     click.echo(f"by {classifier.title}: {classifier.spec.model}")
     if classifier.spec.note:
         click.echo(classifier.spec.note)

@@ -1,14 +1,20 @@
 """What all commands share: faults told in a sentence, tables, the model that is meant."""
 
+import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from genre_pred.faults import Fault
+
+WIDE = 100_000
 
 
 class Commands(click.Group):
@@ -21,17 +27,46 @@ class Commands(click.Group):
             raise click.ClickException(str(fault)) from fault
 
 
-def table(*columns: str) -> Table:
-    """A table whose cells are never cut: show it with `show`."""
+def table(*columns: str, wrapped: Collection[str] = ()) -> Table:
+    """A table whose cells are never cut: show it with `show`.
+
+    Args:
+        columns: Their headers.
+        wrapped: The columns of long texts, which go on in the next line where the terminal ends.
+    """
     table = Table(box=SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column not in wrapped, overflow="fold")
     return table
 
 
-def show(table: Table) -> None:
-    """Print a table as wide as it is: a path can be copied whole from any terminal or pipe."""
-    Console(width=100_000).print(table)
+def show(table: Table, *, whole: bool = False) -> None:
+    """Print a table, in a terminal with its wrapped columns as narrow as that asks for.
+
+    One without any is printed as wide as it is: a path can be copied whole from any terminal.
+
+    Args:
+        table: As `table` makes it.
+        whole: Whether nothing is wrapped, however narrow the terminal.
+    """
+    whole = whole or all(column.no_wrap for column in table.columns)
+    Console(width=WIDE if whole else room()).print(table)
+
+
+def fits(table: Table) -> bool:
+    """Whether a table can be printed without wrapping anything."""
+    console = Console(width=WIDE)
+    return Measurement.get(console, console.options, table).maximum <= room()
+
+
+def tell(text: str) -> None:
+    """Print a text, in a terminal broken between words."""
+    Console(width=room()).print(Text(text))
+
+
+def room() -> int:
+    """The terminal's columns; as many as wanted where the output goes elsewhere."""
+    return Console().width if sys.stdout.isatty() else WIDE
 
 
 def shown(path: Path) -> str:

@@ -14,6 +14,7 @@ from genre_pred.judge.significance import accuracy_interval, bootstrap_groups
 from genre_pred.judge.tables import Aligned, align
 
 SCORES = ("accuracy", "low", "high", "macro_f1", "log_loss")
+APART_BY_LISTS = "apart by the publisher's lists"
 COLUMNS = (
     "model",
     "approach",
@@ -120,13 +121,15 @@ def artists_in_words(truth: pd.DataFrame, grouped: bool) -> str:
         grouped: no artist is on two sides of the split.
 
     Returns:
-        "grouped", or a word and "optimistic".
+        "grouped", or where lists group them that do not name them (intervals then go over clips)
+        APART_BY_LISTS; else a word and "optimistic".
     """
     labels, all_known = bootstrap_groups(truth)
     if all_known:
         return "grouped" if grouped else "not grouped, optimistic"
-    some_known = any(str(label).startswith("artist ") for label in labels)
-    return "partly unknown, optimistic" if some_known else "unknown, optimistic"
+    if any(str(label).startswith("artist ") for label in labels):
+        return "partly unknown, optimistic"
+    return APART_BY_LISTS if grouped else "unknown, optimistic"
 
 
 def best_of(board: pd.DataFrame, approach: str) -> str:

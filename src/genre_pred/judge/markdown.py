@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 
 Cell = Callable[[pd.Series], str]
-LEFT_ALIGNED = ("model", "artists", "protocol", "by", "run", "note")
+LEFT_ALIGNED = ("model", "protocol", "by", "run", "note")
+OPTIMISTIC = ", optimistic"
+SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def to_markdown(board: pd.DataFrame) -> str:
@@ -29,7 +31,8 @@ def table_of(board: pd.DataFrame, columns: Mapping[str, Cell]) -> str:
 
     Args:
         board: as `leaderboard.leaderboard` or `standings.standings` returns it.
-        columns: header -> what stands under it of a row: OF_A_RUN or OF_ALL_RUNS.
+        columns: header -> what stands under it of a row: OF_A_RUN, OF_ALL_RUNS, ESSENTIAL (what
+            fits a terminal) or, of published figures, PUBLISHED.
 
     Returns:
         The text, without a final line break.
@@ -54,21 +57,60 @@ def _line(cells: Sequence[str], widths: Sequence[int], header: Sequence[str]) ->
 
 def _footnote(board: pd.DataFrame) -> str:
     first = board.iloc[0]
-    words = f"Protocol: {first['protocol']}; artists {first['artists']}; "
-    words += f"{int(board['clips'].max())} validation clips"
-    if test_clips := int(board["test_clips"].max()):
-        words += f", {test_clips} test clips that {int(first['test_seen'])} candidates have seen"
-    return f"{words}. In brackets the interval over artists, or over clips where they are unknown."
+    counts = [int(board[name].max()) for name in ("clips", "test_clips", "test_seen")]
+    return f"Protocol: {in_words(first['protocol'], first['artists'], *counts)}."
+
+
+def in_words(protocol: str, artists: str, clips: int, test_clips: int, test_seen: int) -> str:
+    """What must stand beside scores, each thing once.
+
+    Args:
+        protocol: How the clips were split.
+        artists: As `leaderboard.artists_in_words` says it.
+        clips, test_clips: How many judged.
+        test_seen: How many models have been scored on these test clips so far.
+    """
+    *reasons, rest = protocol.split(OPTIMISTIC)
+    words = "".join(reasons) + OPTIMISTIC + rest if reasons else protocol
+    words += f"; {clips} validation clips"
+    if test_clips:
+        seen_by = "1 model" if test_seen == 1 else f"{test_seen} models"
+        words += f", {test_clips} test clips seen by {seen_by}"
+    unit = "artists" if "grouped" in artists else "clips"
+    if artists.startswith("partly"):
+        unit = "artists, or clips where they are unknown"
+    return f"{words}; intervals over {unit}"
+
+
+def with_marks(board: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Turn the notes of a table into footnotes.
+
+    Returns:
+        The board with a column marks, which the cell of the validation score shows; and the
+        footnotes, each once.
+    """
+    marks, numbers = [], dict[str, int]()
+    for note in board["note"]:
+        parts = [] if pd.isna(note) else str(note).split("; ")
+        found = [numbers.setdefault(part, len(numbers) + 1) for part in parts]
+        marks.append(",".join(map(_mark, sorted(found))))
+    footnotes = [f"{_mark(number)} {note}" for note, number in numbers.items()]
+    return board.assign(marks=marks), footnotes
+
+
+def _mark(number: int) -> str:
+    return str(number).translate(SUPERSCRIPT)
 
 
 def _with_interval(split: str) -> Cell:
     def cell(row: pd.Series) -> str:
+        mark = row.get("marks", "") if split == "validation" else ""
         if pd.isna(row[f"{split}_accuracy"]):
-            return "-" if split == "test" else "n/a"
+            return "-" if split == "test" else f"n/a{mark}"
         accuracy, low, high = (
             f"{row[f'{split}_{name}'] * 100:.1f}" for name in ("accuracy", "low", "high")
         )
-        return f"{accuracy} [{low}, {high}]"
+        return f"{accuracy}{mark} [{low}, {high}]"
 
     return cell
 
@@ -91,6 +133,13 @@ def _duration(row: pd.Series) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
+def _clips_per_second(row: pd.Series) -> str:
+    seconds: Any = row.get("clip_seconds", float("nan"))  # runs of old have not told it
+    if pd.isna(seconds):
+        return "-"
+    return f"{1 / seconds:.{1 if seconds > 0.01 else 0}f}"
 
 
 def _clips(row: pd.Series) -> str:
@@ -123,16 +172,16 @@ OF_ALL_RUNS: Mapping[str, Cell] = {
     "macro F1 %": MACRO_F1,
     "log-loss": LOG_LOSS,
     "clips": _clips,  # of validation + test
-    "artists": _text("artists"),
-    "test seen": _number("test_seen", 1, 0),
     "training": _duration,
-    "clips/s": _number("clips_per_second", 1, 1),
+    "clips/s": _clips_per_second,
     "size MB": SIZE,
     "published %": _number("published", 1, 1),
     "by": _text("by"),
     "run": _text("run"),
     "note": _text("note"),
 }
+_ESSENTIAL = ("model", "validation %", "test %", "macro F1 %", "training", "clips/s", "run")
+ESSENTIAL: Mapping[str, Cell] = {name: OF_ALL_RUNS[name] for name in _ESSENTIAL}
 PUBLISHED: Mapping[str, Cell] = {
     "model": _text("model"),
     "published %": _number("accuracy", 1, 1),

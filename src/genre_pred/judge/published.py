@@ -16,8 +16,8 @@ def published_on(collection: str) -> pd.DataFrame:
         collection: As `data.name` gives it, say "fma-small".
 
     Returns:
-        model (by our name where we have the same), accuracy in percent, protocol, by, note; best
-        first, possibly no row.
+        model (by our name where we have the same), approach, accuracy in percent, protocol, by,
+        note; best first, possibly no row.
     """
     table = pd.read_csv(TABLE, keep_default_na=False)
     found = table[table["collection"] == collection].drop(columns="collection")

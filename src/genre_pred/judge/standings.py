@@ -6,15 +6,18 @@ Only scores on the same clips, got under the same protocol, stand in one table.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
-from genre_pred.judge.leaderboard import SCORES, best_first
+from genre_pred.judge.leaderboard import COLUMNS, best_first
+from genre_pred.judge.markdown import in_words
 
 GROUP = ["collection", "protocol", "artists", "validation_set", "test_set"]
-VALIDATION = [f"validation_{name}" for name in SCORES]
-TEST = [f"test_{name}" for name in SCORES]
+EVERY_COLUMN = ["collection", *COLUMNS, "clip_seconds", "published", "by", "run"]
+FIGURES = ("accuracy", "macro_f1", "log_loss")
+VALIDATION = [f"validation_{name}" for name in FIGURES]
+TEST = [f"test_{name}" for name in FIGURES]
 DIGITS = 9  # figures that agree so far are the same
 
 
@@ -27,7 +30,8 @@ class Standing:
         protocol: How its clips were split, in words.
         artists: How far the scores can be trusted where artists repeat, in words.
         clips, test_clips: How many judged; 0 test clips where there were none.
-        board: As `leaderboard.leaderboard` returns it, with clips_per_second, run, published (the
+        test_seen: How many models have been scored on the test clips so far.
+        board: As `leaderboard.leaderboard` returns it, with clip_seconds, run, published (the
             figure that others report, in percent; NaN without) and by (who, and how).
     """
 
@@ -36,13 +40,13 @@ class Standing:
     artists: str
     clips: int
     test_clips: int
+    test_seen: int
     board: pd.DataFrame
 
     @property
     def words(self) -> str:
         """What must stand above the table."""
-        words = f"{self.protocol}; artists {self.artists}; {self.clips} validation clips"
-        return f"{words}, {self.test_clips} test clips" if self.test_clips else words
+        return in_words(self.protocol, self.artists, self.clips, self.test_clips, self.test_seen)
 
     @property
     def commands(self) -> list[str]:
@@ -53,9 +57,9 @@ class Standing:
 def standings(rows: pd.DataFrame, published: Mapping[str, pd.DataFrame]) -> list[Standing]:
     """Lay the leaderboards of many runs together, by collection, protocol and judging clips.
 
-    What was run again with the same figures stands once, as its newest run has it; so does what
-    was scored on test in one run and, with the same validation, not in another. Where figures
-    differ, each run keeps its row.
+    A model that was run again with the same figures stands once, as its newest run has it,
+    whatever else was set; so does what was scored on test in one run and, with the same
+    validation, not in another. Where figures differ, each run keeps its row.
 
     Args:
         rows: Those of the leaderboards, and: collection, validation_set, test_set (digests of the
@@ -76,6 +80,7 @@ def standings(rows: pd.DataFrame, published: Mapping[str, pd.DataFrame]) -> list
             artists=names["artists"],
             clips=int(group["clips"].max()),
             test_clips=int(group["test_clips"].max()),
+            test_seen=int(group["test_seen"].max()),
             board=_beside(best_first(_once(group)), published[names["collection"]]),
         )
         found.append(standing)
@@ -94,11 +99,10 @@ def published_elsewhere(found: Sequence[Standing], published: pd.DataFrame) -> p
     return published[[pair not in beside for pair in theirs]].reset_index(drop=True)
 
 
-def narrowed(standing: Standing, approach: str | None, top: int | None) -> Standing:
-    """A standing of one approach alone, and of so many rows; None for all."""
-    board = standing.board
-    board = board[board["approach"] == approach] if approach else board
-    return replace(standing, board=board.head(top or len(board)))
+def narrowed(table: pd.DataFrame, approach: str | None, top: int | None) -> pd.DataFrame:
+    """The rows of one approach alone, and so many of them; None for all."""
+    table = table[table["approach"] == approach] if approach else table
+    return table.head(top or len(table))
 
 
 def _beside(board: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -116,9 +120,9 @@ def _by(published: pd.DataFrame) -> pd.Series:
 def _once(rows: pd.DataFrame) -> pd.DataFrame:
     """Each model with each of its figures once, of rows that begin with the newest."""
     figures = rows[VALIDATION + TEST].astype(float).round(DIGITS)
-    figures = figures.assign(model=rows["model"], command=rows["command"])
+    figures = figures.assign(model=rows["model"])
     figures = figures[~figures.duplicated()]
     tested = figures["test_accuracy"].notna()
-    known = ["model", "command", *VALIDATION]
+    known = ["model", *VALIDATION]
     told_by_test = pd.concat([figures[tested], figures[~tested]]).duplicated(known)
     return rows.loc[figures.index[tested | ~told_by_test.reindex(figures.index)]]

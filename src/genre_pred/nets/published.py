@@ -1,10 +1,6 @@
 """Where published weights lie, and what our networks leave out of them."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
-
-from genre_pred.nets.torch_libraries import torchvision_models
 
 
 @dataclass(frozen=True)
@@ -47,30 +43,45 @@ class ImageNet:
     Attributes:
         model: Its name there.
         replaced: How the names of the layers begin that ours has not, or has anew.
+        weights: Torchvision's IMAGENET1K_V1, written out so that nobody need import it for them.
     """
 
     model: str
     replaced: tuple[str, ...]
+    weights: Weights
+
+
+def _of_torchvision(file: str, n_bytes: int) -> Weights:
+    # resnet18-f37072fd: the end of the name is the start of the sha256
+    address = f"https://download.pytorch.org/models/{file}.pth"
+    return Weights(address, file.rpartition("-")[2], n_bytes)
 
 
 IMAGENET = {
-    "resnet18": ImageNet("resnet18", ("fc.",)),
-    "alexnet": ImageNet("alexnet", ("classifier.6.",)),
-    "vgg11_bn": ImageNet("vgg11_bn", ("classifier.6.",)),
-    "squeezenet": ImageNet("squeezenet1_1", ("classifier.",)),
-    "densenet121": ImageNet("densenet121", ("classifier.",)),
-    "inception_v3": ImageNet("inception_v3", ("fc.", "AuxLogits.")),
-    "vgg16": ImageNet("vgg16", ("classifier.",)),
+    "resnet18": ImageNet("resnet18", ("fc.",), _of_torchvision("resnet18-f37072fd", 46_830_453)),
+    "alexnet": ImageNet(
+        "alexnet", ("classifier.6.",), _of_torchvision("alexnet-owt-7be5be79", 244_409_434)
+    ),
+    "vgg11_bn": ImageNet(
+        "vgg11_bn", ("classifier.6.",), _of_torchvision("vgg11_bn-6002323d", 531_503_251)
+    ),
+    "squeezenet": ImageNet(
+        "squeezenet1_1", ("classifier.",), _of_torchvision("squeezenet1_1-b8a52dc0", 4_958_716)
+    ),
+    "densenet121": ImageNet(
+        "densenet121", ("classifier.",), _of_torchvision("densenet121-a639ec97", 32_343_327)
+    ),
+    "inception_v3": ImageNet(
+        "inception_v3",
+        ("fc.", "AuxLogits."),
+        _of_torchvision("inception_v3_google-0cc3c7bd", 108_950_192),
+    ),
+    "vgg16": ImageNet("vgg16", ("classifier.",), _of_torchvision("vgg16-397923af", 553_434_218)),
 }
 
 
 def published_weights(backbone: str) -> dict[str, Weights]:
     """The published weights of a network, by name; torchvision's under "imagenet"."""
-    if backbone not in IMAGENET:
-        return WEIGHTS.get(backbone, {})
-    entries = torchvision_models().get_model_weights(IMAGENET[backbone].model)
-    found = entries.IMAGENET1K_V1
-    # resnet18-f37072fd.pth: the end of the name is the start of the sha256
-    prefix = Path(urlsplit(found.url).path).stem.rpartition("-")[2]
-    n_bytes = round(found.meta["_file_size"] * 2**20)
-    return {"imagenet": Weights(found.url, prefix, n_bytes)}
+    if backbone in IMAGENET:
+        return {"imagenet": IMAGENET[backbone].weights}
+    return WEIGHTS.get(backbone, {})

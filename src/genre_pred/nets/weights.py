@@ -5,7 +5,6 @@ import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import safetensors
@@ -14,15 +13,9 @@ import torch
 from torch import nn
 
 from genre_pred.audio.front_ends import FRONT_ENDS, waveform_to_patches
-from genre_pred.cache import user_cache
-from genre_pred.faults import Fault
-from genre_pred.fetch import FetchError, fetch
-from genre_pred.nets.published import IMAGENET, Weights, published_weights
+from genre_pred.nets.published import IMAGENET, published_weights
 from genre_pred.nets.vggish import VGGish
-
-
-class WeightsError(Fault):
-    """Weights that cannot be had or do not fit, with the way on."""
+from genre_pred.nets.weight_files import RANDOM, WeightsError, weights_file
 
 
 def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
@@ -42,15 +35,11 @@ def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
         WeightsError: If the weights cannot be had, or their keys or shapes are not the network's. A
             download without a published hash is then removed, and the next call fetches it anew.
     """
-    if which == "random":
+    if which == RANDOM:
         _initialise(net, seed)
         return f"random (He initialisation, seed {seed})"
-    known = published_weights(backbone)
-    published = known.get(which)
-    path = _published_file(published, backbone) if published else Path(which).expanduser()
-    if not path.is_file():
-        names = ", ".join(["random", *known])
-        raise WeightsError(f"{which!r} is no file of weights; {backbone} also knows {names}")
+    published = published_weights(backbone).get(which)
+    path = weights_file(backbone, which)
     try:
         state = _read_state(path)
         if backbone in IMAGENET:
@@ -81,7 +70,7 @@ def note_on(which: str, backbone: str, *, trained_whole: bool = False) -> str:
         backbone: Likewise.
         trained_whole: Whether all layers learn from the collection, so that none stays random.
     """
-    if which != "random":
+    if which != RANDOM:
         return ""
     return "random weights at the start" if trained_whole else _untrained_note(backbone)
 
@@ -133,21 +122,6 @@ def _initialise(net: nn.Module, seed: int) -> None:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-
-
-def _published_file(published: Weights, backbone: str) -> Path:
-    path = user_cache() / "weights" / Path(urlsplit(published.url).path).name
-    try:
-        return fetch(published.url, path, sha256=published.sha256_prefix)
-    except FetchError as error:
-        size = f" ({published.bytes / 1e6:.0f} MB)" if published.bytes else ""
-        raise WeightsError(
-            f"the weights could not be downloaded: {error}\n"
-            f"  either download them by hand: {published.url}{size}\n"
-            f"  to: {path}\n"
-            f"  or set weights.{backbone} to the path of a file,\n"
-            "  or to random (untrained: that shows the machinery, not what the network can do)"
-        ) from error
 
 
 def _read_state(path: Path) -> Mapping[str, torch.Tensor]:

@@ -153,9 +153,10 @@ def as_features(table: pd.DataFrame, clip_ids: Sequence[str], path: Path) -> pd.
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         row, column = wrong[0]
+        others = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise SourceError(
             f"{path}: {names[column]} of {clip_ids[row]} is {values[row, column]}, no finite "
-            f"number (and {len(wrong) - 1} more)"
+            f"number{others}"
         )
     index = pd.DataFrame({"clip_id": list(clip_ids), "window": 0})
     return index.join(pd.DataFrame(values, columns=names))

@@ -8,6 +8,8 @@ may move its lists.
 
 from genre_pred.clips import TEST, TRAIN, VALIDATION
 
+NAME = "fault-filtered"
+
 # fmt: off
 _NUMBERS = {  # of each genre: train, validation, test
     "blues": (

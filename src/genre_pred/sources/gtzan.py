@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from genre_pred.cache import user_cache
-from genre_pred.clips import LEFT_OUT, TRACKS
+from genre_pred.clips import APART_BY, LEFT_OUT, TRACKS
 from genre_pred.fetch import checksum, fetch
 from genre_pred.params import Data
 from genre_pred.sources.archives import ArchiveError, require_space, unpack_tar
-from genre_pred.sources.fault_filtered import FAULT_FILTERED
+from genre_pred.sources.fault_filtered import FAULT_FILTERED, NAME
 from genre_pred.sources.listing import SourceError, files_under, why_it_may_be_missing
 
 GENRES = tuple("blues classical country disco hiphop jazz metal pop reggae rock".split())
@@ -92,7 +92,7 @@ def read_tracks(root: Path) -> pd.DataFrame:
         root: Holds GENRE/GENRE.000NN.wav (or .au).
 
     Returns:
-        clip_id (blues.00000), path, genre, artist (NA), split (see with_split).
+        clip_id (blues.00000), path, genre, artist (NA), split and apart_by (see with_split).
 
     Raises:
         SourceError: If a file is not called as GTZAN's are, or a clip is there twice.
@@ -146,10 +146,10 @@ def with_split(tracks: pd.DataFrame) -> pd.DataFrame:
         tracks: clip_id and the other columns of tracks but split.
 
     Returns:
-        The table of tracks.
+        The table of tracks, with apart_by.
     """
     split = tracks["clip_id"].map(FAULT_FILTERED).fillna(LEFT_OUT).astype("string")
-    return tracks.assign(split=split)[list(TRACKS)]
+    return tracks.assign(split=split, **{APART_BY: NAME})[[*TRACKS, APART_BY]]
 
 
 def _genres_root(root: Path) -> Path | None:

@@ -6,13 +6,22 @@ Four layouts are known, see open_contents; each gives tracks and what there is o
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from genre_pred.clips import CLIPS, PREDICTIONS, TEST, TRACKS, TRAIN, VALIDATION, twins_told
+from genre_pred.clips import (
+    CLIPS,
+    PREDICTIONS,
+    TEST,
+    TRACKS,
+    TRAIN,
+    VALIDATION,
+    as_clips,
+    twins_told,
+)
 from genre_pred.progress import bar
 from genre_pred.sources import fma, gtzan
 from genre_pred.sources.computed_features import (
@@ -46,7 +55,7 @@ class Contents:
     Attributes:
         tracks: The table of tracks; path is the clip's picture or empty.
         files: What is read, by the name that each has in the listing.
-        tables: By the name of each set of features: reads those of some clips.
+        tables: By the name of each set of features: reads those of all tracks.
         spectrograms: By name, of all tracks; none read yet.
     """
 
@@ -56,7 +65,7 @@ class Contents:
     spectrograms: Mapping[str, Spectrograms] = field(default_factory=dict)
 
     def features(self, clip_ids: Sequence[str]) -> dict[str, pd.DataFrame]:
-        """Read every set of features.
+        """Every set of features; the first call reads them.
 
         Args:
             clip_ids: Of some or all tracks.
@@ -67,6 +76,15 @@ class Contents:
         Raises:
             SourceError: If a file does not fit the tracks, or a value is not finite.
         """
+        return {
+            name: table.set_index("clip_id", drop=False).loc[list(clip_ids)].reset_index(drop=True)
+            for name, table in self._features.items()
+        }
+
+    @cached_property
+    def _features(self) -> dict[str, pd.DataFrame]:
+        """Of all tracks, read once: for their digests, and to be laid out."""
+        clip_ids = self.tracks["clip_id"].tolist()
         return {name: read(clip_ids) for name, read in self.tables.items()}
 
     def spectrograms_of(self, clip_ids: Sequence[str]) -> dict[str, Spectrograms]:
@@ -81,7 +99,7 @@ class Contents:
         """
         clip_ids = self.tracks["clip_id"].tolist()
         told = [hashlib.md5() for _ in clip_ids]
-        for table in self.features(clip_ids).values():
+        for table in self._features.values():
             values = table.drop(columns=["clip_id", "window"]).to_numpy(np.float32)
             for one, row in zip(told, values, strict=True):
                 one.update(row.tobytes())
@@ -151,7 +169,7 @@ def clean_precomputed(contents: Contents) -> tuple[pd.DataFrame, pd.DataFrame]:
     told["reason"] = pd.Series(reasons, index=told.index, dtype="string")
     good = told["reason"].isna()
     kept, rejected = told[good], told.loc[~good, ["clip_id", "path", "reason"]]
-    return kept[list(CLIPS)].reset_index(drop=True), rejected.reset_index(drop=True)
+    return as_clips(kept), rejected.reset_index(drop=True)
 
 
 def _open_file(path: Path, subset: str) -> Contents:
@@ -216,7 +234,7 @@ def _open_folder(root: Path) -> Contents:
             raise SourceError(f"{path} is none of features/NAME{'|'.join(SUFFIXES)}")
         if path.stem in tables:
             raise SourceError(f"{features} has {path.stem} twice: as {path.name} and another")
-        tables[path.stem] = partial(_some_features, path, clip_ids)
+        tables[path.stem] = partial(read_feature_table, path)
         files[path.relative_to(root).as_posix()] = path
     if (root / "spectrograms.npy").is_file():
         spectrograms["spectrograms"] = open_array(root / "spectrograms.npy", clip_ids)
@@ -231,11 +249,6 @@ def _open_folder(root: Path) -> Contents:
             f"{root} has clips.csv, but nothing of its clips: there may be {_SUPPOSED}"
         )
     return Contents(tracks, files | _settings(root), tables, spectrograms)
-
-
-def _some_features(path: Path, clip_ids: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:
-    table = read_feature_table(path, clip_ids)
-    return table.set_index("clip_id", drop=False).loc[list(wanted)].reset_index(drop=True)
 
 
 def _open_pictures(root: Path) -> Contents:

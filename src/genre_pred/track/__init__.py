@@ -15,7 +15,16 @@ from genre_pred.track.registry import (
     version_at,
     versions,
 )
-from genre_pred.track.runs import BOARD, IDENTITY, StageRun, leaderboards, seen_test_set, stage
+from genre_pred.track.runs import (
+    BOARD,
+    IDENTITY,
+    Maker,
+    StageRun,
+    leaderboard_of,
+    leaderboards,
+    seen_test_set,
+    stage,
+)
 from genre_pred.track.scoring import Refused, scoring_app
 from genre_pred.track.store import lock, open_store
 
@@ -24,6 +33,7 @@ __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "IDENTITY",
+    "Maker",
     "Refused",
     "StageRun",
     "crown",
@@ -31,6 +41,7 @@ __all__ = [
     "fetch",
     "fetch_version",
     "history",
+    "leaderboard_of",
     "leaderboards",
     "lock",
     "log_candidate",

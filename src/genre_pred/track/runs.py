@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,32 @@ EXECUTION = "genre_pred.execution"
 CHANGED = "genre_pred.changed"
 IDENTITY = 16  # characters of a digest that are enough to know a model; a tag holds 8,000
 BOARD = "leaderboard/leaderboard.csv"
+LOCAL_UI = "http://127.0.0.1:5000"  # where `make ui` listens
+
+
+@dataclass(frozen=True)
+class Maker:
+    """The finished run that wrote an output.
+
+    Attributes:
+        stage: As in dvc.yaml.
+        digest: Of what it wrote, as dvc.lock has it.
+        run_id: Its MLflow run.
+        url: Where MLflow's page shows it; with a local store, while `make ui` runs.
+        execution: The pipeline execution that it belongs to: a DVC experiment or a commit.
+        commit: Which code was checked out.
+        started: When, in UTC.
+        metrics: All that it has logged.
+    """
+
+    stage: str
+    digest: str
+    run_id: str
+    url: str
+    execution: str
+    commit: str
+    started: pd.Timestamp
+    metrics: Mapping[str, float]
 
 
 class StageRun:
@@ -46,23 +73,32 @@ class StageRun:
         mlflow.MlflowClient().log_text(self.run_id, table.to_csv(index=False), name)
 
     def ancestry(self) -> dict[str, dict[str, float]]:
-        """The metrics of the runs that made what this run has read, and what those have read.
+        """The metrics of the runs that `makers` finds, by path."""
+        return {path: dict(maker.metrics) for path, maker in self.makers().items()}
+
+    def makers(self) -> dict[str, Maker]:
+        """The runs that made what this run has read, and what those have read.
 
         They are found by the digests, so also where a stage was restored from DVC's cache.
 
         Returns:
-            By path, as data/mel, the metrics of the newest finished run that wrote these bytes;
-            without the paths of which no run is known.
+            By path, as data/mel, the newest finished run that wrote these bytes; without the
+            paths of which no run is known.
         """
-        found: dict[str, dict[str, float]] = {}
+        found: dict[str, Maker] = {}
         waiting = [mlflow.MlflowClient().get_run(self.run_id)]
         while waiting:
             for path, made in _inputs(waiting.pop()).items():
                 wrote = f"tags.`out:{path}` = '{made}' and attributes.status = 'FINISHED'"
-                if path not in found and (makers := _search(wrote, limit=1)):
-                    found[path] = dict(makers[0].data.metrics)
-                    waiting += makers
+                if path not in found and (runs := _search(wrote, limit=1)):
+                    found[path] = _maker(runs[0], made)
+                    waiting += runs
         return found
+
+    def origin(self) -> tuple[str, dict[str, Any]]:
+        """The commit that this run stands on, and the settings that differ from its own."""
+        tags = mlflow.MlflowClient().get_run(self.run_id).data.tags
+        return tags["commit"], json.loads(tags[CHANGED])
 
     def verdict(self, figures: Mapping[str, Any]) -> None:
         """Remember nested figures, also with the parent run: there experiments are compared."""
@@ -163,33 +199,61 @@ def leaderboards() -> pd.DataFrame:
     """Every row of the leaderboards of all finished runs of evaluate, the newest run first.
 
     Returns:
-        As the stage has logged them, and: validation_set and test_set (digests of the clips that
-        judged, empty without), run (its DVC experiment or commit), changed (the settings that
-        differed from that commit's, as JSON), started (a time). No row where there is no such
-        run; runs of old that have logged no table are passed over.
+        As the stage has logged them, but test_seen as it is by now; and: validation_set and
+        test_set (digests of the clips that judged, empty without), run (its DVC experiment or
+        commit), changed (the settings that differed from that commit's, as JSON), started (a
+        time). No row where there is no such run; runs of old that have logged no table are passed
+        over.
     """
     client = mlflow.MlflowClient()
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # one for each small file tells nothing
-    tables = []
+    tables, seen = [], dict[str, int]()
     for run in _search("tags.stage = 'evaluate' and attributes.status = 'FINISHED'"):
-        run_id, tags = run.info.run_id, run.data.tags
-        logged = client.list_artifacts(run_id, str(Path(BOARD).parent))
-        if BOARD not in {file.path for file in logged}:
+        table, tags = leaderboard_of(run.info.run_id), run.data.tags
+        if table is None:
             continue
-        text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{BOARD}")
         told = {key: tags.get(key, "") for key in ("validation_set", "test_set")}
         told["run"] = client.get_run(tags[PARENT]).info.run_name
         told["changed"] = tags.get(CHANGED, "{}")
+        if judged_on := told["test_set"]:
+            if judged_on not in seen:
+                seen[judged_on] = len(seen_test_set(judged_on))
+            table = table.assign(test_seen=seen[judged_on])
         started = pd.Timestamp(run.info.start_time, unit="ms")
-        table = pd.read_csv(StringIO(text), keep_default_na=False, na_values=[""])
         tables.append(table.assign(**told, started=started))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def leaderboard_of(run_id: str) -> pd.DataFrame | None:
+    """The leaderboard that a run of evaluate has logged, with what each model costs, or None."""
+    client = mlflow.MlflowClient()
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # one for each small file tells nothing
+    logged = client.list_artifacts(run_id, str(Path(BOARD).parent))
+    if BOARD not in {file.path for file in logged}:
+        return None
+    text = mlflow.artifacts.load_text(f"{client.get_run(run_id).info.artifact_uri}/{BOARD}")
+    return pd.read_csv(StringIO(text), keep_default_na=False, na_values=[""])
 
 
 def _inputs(run: Run) -> dict[str, str]:
     """The paths that a run has read, and their digests."""
     tags = run.data.tags.items()
     return {key.removeprefix("in:"): value for key, value in tags if key.startswith("in:")}
+
+
+def _maker(run: Run, digest: str) -> Maker:
+    client, info, tags = mlflow.MlflowClient(), run.info, run.data.tags
+    server = mlflow.get_tracking_uri()
+    server = server.rstrip("/") if server.startswith("http") else LOCAL_UI
+    return Maker(
+        stage=tags["stage"],
+        digest=digest,
+        run_id=info.run_id,
+        url=f"{server}/#/experiments/{info.experiment_id}/runs/{info.run_id}",
+        execution=client.get_run(tags[PARENT]).info.run_name,
+        commit=tags["commit"],
+        started=pd.Timestamp(info.start_time, unit="ms"),
+        metrics=dict(run.data.metrics),
+    )
 
 
 def _search(wanted: str, limit: int = 10_000) -> list[Run]:

@@ -1,0 +1,1 @@
+"""How fast the costly steps are, against what people use today: `make bench`."""

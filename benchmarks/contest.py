@@ -1,0 +1,100 @@
+"""Contests: several ways through the same work, timed in turns."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Way = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A step: the reference and ours.
+
+    Attributes:
+        step: Its name.
+        work: What both were given.
+        reference: Who the reference is.
+        reference_seconds: Median of its repeats, for all of the work.
+        seconds: Ours.
+        ratio: How many times ours is faster; the median over the turns.
+        reference_spread: Shortest and longest repeat.
+        spread: Ours.
+        repeats: How many.
+        at_least: What the ratio should reach; None where it is only reported.
+        aim: What it should come to.
+        gflop: 1e9 operations of ours that the work needs; 0 where they are not counted.
+        megabytes: What ours reads and writes of files.
+        peak_gflops: What the cores in use can do at best in our precision; 0 where not compared.
+        note: What else must be said, as the agreement of both answers.
+    """
+
+    step: str
+    work: str
+    reference: str
+    reference_seconds: float
+    seconds: float
+    ratio: float
+    reference_spread: tuple[float, float]
+    spread: tuple[float, float]
+    repeats: int
+    at_least: float | None = None
+    aim: float | None = None
+    gflop: float = 0.0
+    megabytes: float = 0.0
+    peak_gflops: float = 0.0
+    note: str = ""
+
+    @property
+    def share_of_peak(self) -> float | None:
+        """How much of what the cores can do at best this step gets out of them."""
+        if not self.gflop or not self.peak_gflops:
+            return None
+        return self.gflop / self.seconds / self.peak_gflops
+
+    def told(self) -> dict[str, Any]:
+        """As benchmark.json has it."""
+        return asdict(self) | {"share_of_peak": self.share_of_peak}
+
+
+def timed(ways: Mapping[str, Way], repeats: int, warm: bool = True) -> dict[str, list[float]]:
+    """Time several ways in turns, so that whatever else the machine does meets all of them.
+
+    Args:
+        ways: What to run, by name.
+        repeats: How many turns.
+        warm: Whether each runs once before, untimed: workers start, libraries load.
+
+    Returns:
+        Seconds by name, one for each turn.
+    """
+    if warm:
+        for way in ways.values():
+            way()
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            way()
+            taken[name].append(time.perf_counter() - started)
+    return taken
+
+
+def row(
+    step: str, work: str, reference: str, theirs: list[float], ours: list[float], **more: Any
+) -> Row:
+    """Sum a contest up."""
+    return Row(
+        step,
+        work,
+        reference,
+        statistics.median(theirs),
+        statistics.median(ours),
+        statistics.median(them / us for them, us in zip(theirs, ours, strict=True)),
+        (min(theirs), max(theirs)),
+        (min(ours), max(ours)),
+        len(ours),
+        **more,
+    )

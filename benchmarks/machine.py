@@ -1,0 +1,49 @@
+"""What the machine is, and what it can do at best."""
+
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+SIDE = 2048  # of the matrices whose product is timed
+
+
+def describe() -> str:
+    """Processor, cores, memory, versions, and how busy it is."""
+    gigabytes = psutil.virtual_memory().total / 2**30
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "scikit-learn"))
+    load = psutil.getloadavg()[0] / (os.cpu_count() or 1)
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {gigabytes:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}, {versions}; load at the start {load:.1f} a core"
+    )
+
+
+def _processor() -> str:
+    try:
+        with Path("/proc/cpuinfo").open() as file:
+            lines = [line for line in file if line.startswith("model name")]
+    except FileNotFoundError:  # no Linux
+        return platform.processor()
+    return lines[0].split(":", 1)[1].strip() if lines else platform.processor()
+
+
+def peak_gflops(precision: torch.dtype, tries: int = 9) -> float:
+    """What one core makes of a large matrix product, the best of some tries: 1e9 operations/s."""
+    matrix = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(precision)
+    taken = []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        for _ in range(tries):
+            started = time.perf_counter()
+            torch.mm(matrix, matrix)
+            taken.append(time.perf_counter() - started)
+    torch.set_num_threads(threads)
+    return 2 * SIDE**3 / float(np.min(taken)) / 1e9

@@ -1,0 +1,171 @@
+"""Many songs at once: files and what zips hold, each answered or with the reason why not."""
+
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, cast
+
+import pandas as pd
+
+from genre_pred.app.limits import (
+    MOST_MEGABYTES,
+    MOST_SECONDS,
+    MOST_SONGS,
+    MOST_UNPACKED_MEGABYTES,
+)
+from genre_pred.audio.decode import AudioError, measure
+from genre_pred.classifier import GenreClassifier
+from genre_pred.faults import Fault
+
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+# LZMA is not among them: its archive says how much memory unpacking takes, up to 4 GB.
+UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+ENCRYPTED = 0x1  # a flag of the zip format
+_BLOCK = 1 << 20
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
+UNKNOWN = "unknown: unlike the training music"
+FACTS = ["file", "genre", "probability", "genre_set", "unknown", "error"]
+
+
+@dataclass(frozen=True)
+class Song:
+    """A song that was handed in.
+
+    Attributes:
+        name: As the sender has it; within a zip, the zip's name goes before.
+        sound: A path or an open file; None where there is a reason.
+        reason: Why it will not be heard; empty where it will.
+    """
+
+    name: str
+    sound: Path | BinaryIO | None
+    reason: str = ""
+
+
+def songs_of(files: Sequence[Path]) -> Iterator[Song]:
+    """All songs of files and zips, in turn, `MOST_SONGS` at most.
+
+    Nothing of a zip is written under a name that it chose, and no more than `MOST_MEGABYTES` of
+    one entry, whatever size it claims.
+    """
+    n_songs = 0
+    for file in files:
+        found = _unpacked(file) if file.suffix.lower() == ".zip" else [Song(file.name, file)]
+        for song in found:
+            n_songs += 1
+            if n_songs > MOST_SONGS:
+                yield Song(song.name, None, f"not heard: {MOST_SONGS} songs are the most at once")
+                return
+            yield song
+
+
+def _unpacked(file: Path) -> Iterator[Song]:
+    try:
+        archive = zipfile.ZipFile(file)
+    except _BROKEN:
+        yield Song(file.name, None, "is not a zip file that can be read")
+        return
+    with archive:
+        entries = [entry for entry in archive.infolist() if not _is_aside(entry)]
+        if not entries:
+            yield Song(file.name, None, "holds no file")
+        left = MOST_UNPACKED_MEGABYTES * 10**6
+        for entry in entries:
+            name = f"{file.name}: {entry.filename}"
+            if reason := _why_refused(entry):
+                yield Song(name, None, reason)
+                continue
+            with tempfile.TemporaryFile() as sound:
+                try:
+                    with archive.open(entry) as packed:
+                        n_bytes = _copy(packed, sound)
+                except _BROKEN:
+                    yield Song(name, None, "cannot be unpacked: the zip is damaged there")
+                    continue
+                left -= n_bytes
+                if left < 0:
+                    words = f"not unpacked: {MOST_UNPACKED_MEGABYTES} MB of a zip are the most"
+                    yield Song(name, None, words)
+                    return
+                if n_bytes > MOST_MEGABYTES * 10**6:
+                    yield Song(name, None, f"is larger than {MOST_MEGABYTES} MB")
+                    continue
+                yield Song(name, cast(BinaryIO, sound))
+
+
+def _is_aside(entry: zipfile.ZipInfo) -> bool:
+    """Folders, and what macOS and Windows put beside files."""
+    path = PurePosixPath(entry.filename)
+    return entry.is_dir() or "__MACOSX" in path.parts or path.name in (".DS_Store", "Thumbs.db")
+
+
+def _why_refused(entry: zipfile.ZipInfo) -> str:
+    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        return "refused: its name points outside the zip"
+    if path.suffix.lower() in ARCHIVES:
+        return "an archive within an archive is not opened"
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "refused: it is a link, not a file"
+    if entry.flag_bits & ENCRYPTED:
+        return "is encrypted"
+    if entry.compress_type not in UNPACKED:
+        return "is packed in a way that is not read here"
+    return ""
+
+
+def _copy(packed: IO[bytes], sound: IO[bytes]) -> int:
+    """Unpack no further than the limit; the bytes that were unpacked, more than it at most once."""
+    n_bytes = 0
+    while n_bytes <= MOST_MEGABYTES * 10**6 and (block := packed.read(_BLOCK)):
+        n_bytes += len(block)
+        sound.write(block)
+    return n_bytes
+
+
+def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
+    """One song's row: file, genre, probability, genre_set, unknown, error, then every genre."""
+    row: dict[str, object] = {"file": song.name, "error": song.reason}
+    if song.sound is None:
+        return row
+    try:
+        measure(song.sound, MOST_SECONDS)
+        found = classifier.predict(song.sound)
+    except AudioError as error:
+        return row | {"error": error.reason}
+    except Fault as fault:
+        return row | {"error": str(fault)}
+    return row | {
+        "genre": found.genre,
+        "probability": found.probabilities[found.genre],
+        "genre_set": " | ".join(found.genre_set or ()),
+        "unknown": found.unknown,
+        **found.probabilities,
+    }
+
+
+def as_table(rows: Sequence[dict[str, object]], genres: Sequence[str]) -> pd.DataFrame:
+    """The rows of `answer` as the table that is downloaded."""
+    return pd.DataFrame(rows).reindex(columns=[*FACTS, *genres])
+
+
+def as_shown(table: pd.DataFrame) -> pd.DataFrame:
+    """What fits a screen, as text: file, genre, %, likely (where there are sets), remark."""
+    shown = pd.DataFrame(
+        {
+            "file": table["file"],
+            "genre": table["genre"].fillna("-"),
+            "%": [_percent(share) for share in table["probability"].astype(float)],
+            "likely": table["genre_set"].fillna(""),
+            "remark": table["error"].mask(table["unknown"].eq(True), UNKNOWN),
+        }
+    )
+    return shown if shown["likely"].any() else shown.drop(columns="likely")
+
+
+def _percent(share: float) -> str:
+    return "" if pd.isna(share) else f"{100 * share:.1f}"

@@ -1,0 +1,56 @@
+"""Tables of the page: they scroll within themselves on a phone, and sort by mouse and keyboard.
+
+Gradio's own has headers that no key sorts by.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+SORTING = """<script>
+document.addEventListener("click", event => {
+  const head = event.target.closest?.(".gp-sort")?.closest("th");
+  if (!head) return;
+  const upward = head.ariaSort !== "ascending";
+  for (const other of head.parentElement.cells) other.ariaSort = null;
+  head.ariaSort = upward ? "ascending" : "descending";
+  const body = head.closest("table").tBodies[0];
+  const text = row => row.cells[head.cellIndex].innerText;
+  const rows = [...body.rows].sort(
+    (one, other) => text(one).localeCompare(text(other), undefined, {numeric: true}));
+  body.append(...(upward ? rows : rows.reverse()));
+});
+</script>"""
+
+
+def table(
+    caption: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    notes: Sequence[int] = (),
+    wrap: bool = False,
+) -> str:
+    """A table as HTML.
+
+    Args:
+        caption: Above it.
+        header: Of the columns; each sorts.
+        rows: Their cells.
+        notes: The number of each row's footnote, 0 without; empty where no row has one.
+        wrap: Whether long cells are broken, rather than the table made wider.
+    """
+    body = []
+    for row, note in zip(rows, notes or [0] * len(rows), strict=True):
+        first, *others = (escape(cell) for cell in row)
+        mark = f"<sup>{note}</sup>" if note else ""
+        body.append(f"<td>{first}{mark}</td>{''.join(f'<td>{cell}</td>' for cell in others)}")
+    head = "".join(
+        f'<th scope="col"><button type="button" class="gp-sort">{escape(name)}</button></th>'
+        for name in header
+    )
+    return (
+        f'<div class="gp-scroll{" gp-wrap" if wrap else ""}" tabindex="0" role="region" '
+        f'aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table></div>"
+    )

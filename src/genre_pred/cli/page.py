@@ -1,0 +1,42 @@
+"""The command that opens the page."""
+
+import signal
+import sys
+import threading
+
+import click
+
+from genre_pred.faults import Fault
+
+
+@click.command()
+@click.option("--model", help="NAME@ALIAS of the registry; else the champion of data.name.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Who is answered.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Else the first free one from 7860.")
+@click.option("--no-browser", is_flag=True, help="Do not open one.")
+def app(model: str | None, host: str, port: int | None, no_browser: bool) -> None:
+    """Open the page: drop or record a sound and see its genre, and why."""
+    from genre_pred.classifier import GenreClassifier
+
+    try:
+        from genre_pred.app.page import serving
+    except ModuleNotFoundError as error:
+        if error.name != "gradio":
+            raise
+        raise Fault("the page needs Gradio: pip install -c constraints.txt -e '.[app]'") from error
+
+    classifier = GenreClassifier.load(model)
+    # As for Ctrl+C, so that what was uploaded is deleted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with serving(classifier, host, port, browser=not no_browser) as address:
+        click.echo(f"{address} asks {classifier.title}; Ctrl+C ends it")
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            click.echo("without a password: whoever reaches this machine may ask it", err=True)
+        _wait()
+
+
+def _wait() -> None:
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        click.echo()

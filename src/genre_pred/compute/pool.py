@@ -1,0 +1,49 @@
+"""What the map asks of those who work, and what they do with a block."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Workers, while they are there.
+
+    Attributes:
+        n_workers: How many.
+        submit: Takes a picklable callable, gives the future of what it returns.
+        check: Raises a Fault if nobody is left to work.
+    """
+
+    n_workers: int
+    submit: Callable[[Callable[[], Any]], Future]
+    check: Callable[[], None]
+
+
+def run_block(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Do a block, with one thread."""
+    with one_thread():
+        return [function(item) for item in items]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Work with one thread within the block, also in libraries that count threads themselves."""
+    torch: Any = sys.modules.get("torch")  # has a count of its own; not imported for that
+    threads = torch.get_num_threads() if torch else 1
+    with threadpool_limits(1):
+        if threads > 1:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if threads > 1:
+                torch.set_num_threads(threads)

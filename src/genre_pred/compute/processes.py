@@ -1,0 +1,41 @@
+"""Processes on this machine's cores."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from joblib.executor import get_memmapping_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from genre_pred.compute.pool import Pool
+from genre_pred.faults import Fault
+
+# For libraries that look only once, when they are loaded.
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")}
+
+
+@contextmanager
+def loky_workers(n_workers: int) -> Iterator[Pool]:
+    """Open processes that share large arrays with this one, through memory-mapped files.
+
+    They stay for the next map, unless this one breaks off: then they are ended.
+
+    Args:
+        n_workers: How many, at least 2.
+
+    Raises:
+        Fault: If one was killed.
+    """
+    executor = get_memmapping_executor(n_workers, env=ONE_THREAD)
+    try:
+        yield Pool(n_workers, executor.submit, check=lambda: None)
+    except BaseException as error:
+        executor.terminate(kill_workers=True)
+        if isinstance(error, TerminatedWorkerError):
+            codes = re.search(r"{.*}", str(error))
+            raise Fault(
+                f"a worker process was ended from outside {codes[0] if codes else ''}: most often "
+                "the memory was full (SIGKILL); try fewer at a time with compute.workers, now "
+                f"{n_workers}"
+            ) from error
+        raise

@@ -1,0 +1,76 @@
+"""Embeddings: the stored ones are those of the network itself, whoever works on them."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from genre_pred.compute import clip_map
+from genre_pred.embed import (
+    BACKBONES,
+    load_backbone,
+    lowest_cosine,
+    patches_to_embeddings,
+    store_embeddings,
+)
+from genre_pred.nets.precision import only_to_run
+from genre_pred.params import Compute
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory, params):
+    """mn04 with random weights, and a store of 13 short clips of two patches."""
+    folder = tmp_path_factory.mktemp("embed")
+    net, _ = load_backbone("mn04", params.weights)
+    save_file(net.state_dict(), folder / "mn04.safetensors")
+    patches = np.random.default_rng(0).normal(size=(13, 2, 100, 128)).astype(np.float16)
+    np.save(folder / "efficientat.npy", patches)
+    return net, patches, folder
+
+
+def embedded(stored, precision, path, each=map):
+    _, _, folder = stored
+    paths = (folder / "mn04.safetensors", folder / "efficientat.npy")
+    assert store_embeddings("mn04", *paths, precision, path, each) == 26
+    return np.load(path)
+
+
+def test_they_are_the_networks_own(stored, tmp_path):
+    net, patches, _ = stored
+    with torch.inference_mode():
+        whole = net(torch.from_numpy(patches.reshape(26, 100, 128).astype(np.float32))).numpy()
+    made = embedded(stored, "float32", tmp_path / "mn04.npy")
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made, whole.reshape(13, 2, -1), atol=1e-5 * whole.max())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_clip_alone_as_in_prediction_gives_what_the_workers_store(stored, tmp_path, precision):
+    _, patches, folder = stored
+    net = BACKBONES["mn04"].build()
+    net.load_state_dict(load_file(folder / "mn04.safetensors"))
+    only_to_run(net, precision)
+    each = clip_map(Compute(workers=2), "embedding")
+    made = embedded(stored, precision, tmp_path / "mn04.npy", each)
+    for row in (0, 6, 12):
+        alone = patches_to_embeddings(net, patches[[row]], precision=precision)
+        np.testing.assert_allclose(alone[0], made[row], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_any_number_of_processes_writes_the_same_bytes(stored, tmp_path, precision):
+    embedded(stored, precision, tmp_path / "one.npy", clip_map(Compute(workers=1), "embedding"))
+    embedded(stored, precision, tmp_path / "two.npy", clip_map(Compute(workers=2), "embedding"))
+    assert (tmp_path / "one.npy").read_bytes() == (tmp_path / "two.npy").read_bytes()
+
+
+def test_a_lower_precision_points_where_float32_does(stored, tmp_path):
+    net, _, folder = stored
+    made = embedded(stored, "bfloat16", tmp_path / "mn04.npy")
+    exact = embedded(stored, "float32", tmp_path / "exact.npy")
+    assert np.abs(made - exact).max() > 0
+    lowest = lowest_cosine(net, folder / "efficientat.npy", tmp_path / "mn04.npy", n_rows=13)
+    cosines = (made * exact).sum(-1)
+    cosines /= np.linalg.norm(made, axis=-1) * np.linalg.norm(exact, axis=-1)
+    assert lowest == pytest.approx(cosines.min(), abs=1e-6)
+    assert 0.99 < lowest < 1

@@ -1,0 +1,33 @@
+"""The names that params.yaml may use are those that the code knows, with what they need."""
+
+from genre_pred import names
+from genre_pred.audio.descriptors import DESCRIPTORS
+from genre_pred.audio.front_ends import FRONT_ENDS
+from genre_pred.classifier_params import Classical
+from genre_pred.classifiers import CLASSIFIERS
+from genre_pred.embed import BACKBONES
+from genre_pred.features import FEATURE_SETS
+from genre_pred.nets import networks
+from genre_pred.nets.networks import NETWORKS
+
+KEYS = {"embeddings": "embed.backbones", "descriptors": "descriptors.sets", "mel": "mel.front_ends"}
+
+
+def test_front_ends_and_descriptors_are_those_that_there_are():
+    assert set(names.FRONT_ENDS) == set(FRONT_ENDS)
+    assert set(names.DESCRIPTORS) == set(DESCRIPTORS)
+
+
+def test_backbones_and_networks_have_their_front_ends():
+    assert names.PICTURES == networks.PICTURES
+    assert {name: it.front_end for name, it in BACKBONES.items()} == names.BACKBONES
+    assert {name: it.front_end for name, it in NETWORKS.items()} == names.NETWORKS
+
+
+def test_feature_sets_name_what_they_are_made_of():
+    made_of = {name: (KEYS[it.kind], it.origin) for name, it in FEATURE_SETS.items()}
+    assert made_of == names.FEATURES
+
+
+def test_every_classifier_has_a_section():
+    assert set(Classical.known()) | {"majority"} == set(CLASSIFIERS)
