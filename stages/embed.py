@@ -30,16 +30,16 @@ def main() -> None:
         write_contents(EMBEDDINGS, backbones)
         for name in backbones:
             net, weights = load_backbone(name, params.weights)
-            with written_whole(EMBEDDINGS / f"{name}.safetensors") as temporary:
+            saved, made = (EMBEDDINGS / f"{name}.{suffix}" for suffix in ("safetensors", "npy"))
+            with written_whole(saved) as temporary:
                 save_file(net.state_dict(), temporary)
-            paths = [EMBEDDINGS / f"{name}.safetensors", MEL / f"{BACKBONES[name].front_end}.npy"]
-            made = EMBEDDINGS / f"{name}.npy"
+            patches = MEL / f"{BACKBONES[name].front_end}.npy"
             each = clip_map(params.compute, f"embedding by {name}", unit="block")
-            n_patches = store_embeddings(name, *paths, settings.precision, made, each)
+            n_patches = store_embeddings(name, saved, patches, settings.precision, made, each)
             store = open_patches(MEL / BACKBONES[name].front_end)
             write_table(store.index, EMBEDDINGS / f"{name}.parquet")
             if settings.precision != "float32":
-                run.metrics({f"cosine.{name}": lowest_cosine(net, paths[1], made)})
+                run.metrics({f"cosine.{name}": lowest_cosine(net, patches, made)})
             told = {"weights": weights, "note": note_on(params.weights.of(name), name)}
             with written_whole(EMBEDDINGS / f"{name}.json") as temporary:
                 temporary.write_text(json.dumps(told) + "\n")

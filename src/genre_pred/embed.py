@@ -98,7 +98,7 @@ def store_embeddings(
     blocks = [slice(row, min(row + ROWS, n_rows)) for row in range(0, n_rows, ROWS)]
     net = _Kept(name, weights, weights.stat().st_mtime_ns, precision)
     embed = partial(_rows_to_embeddings, net, patches)
-    with written_whole(path) as temporary, RowsFile(temporary, n_rows, np.float32) as file:
+    with written_whole(path) as temporary, RowsFile(temporary, n_rows, "float32") as file:
         for block, embeddings in zip(blocks, each(embed, blocks), strict=True):
             file.write(block.start, embeddings)
     return n_rows * n_patches

@@ -232,7 +232,7 @@ def _of_each_row(
     doing: str,
 ) -> np.ndarray:
     n_rows, device = len(array), device_for(settings)
-    with written_whole(path) as temporary, RowsFile(temporary, n_rows, np.float32) as file:
+    with written_whole(path) as temporary, RowsFile(temporary, n_rows, "float32") as file:
         for row in bar(range(n_rows), doing=doing, unit="clip"):
             # One at a time, as in prediction: the last digits depend on the size of a batch.
             batch = torch.from_numpy(rows_of(array, [row]).astype(np.float32)).to(device)
