@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky import get_reusable_executor
 from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -53,10 +54,10 @@ class Songs(NamedTuple):
         """Ours: every core, single-threaded."""
         return clip_map(self.params.compute, "benchmark")
 
-    def patches(self, front_end: str) -> Path:
+    def patches(self, front_end: str, each: Callable | None = None) -> Path:
         """Decode them all, and store their patches: the array."""
         settings = Mel(front_ends=(front_end,), dtype="float32")
-        store_patches(self.clips, CLIP, settings, self.folder / "mel", self.map())
+        store_patches(self.clips, CLIP, settings, self.folder / "mel", each or self.map())
         return self.folder / "mel" / f"{front_end}.npy"
 
 
@@ -90,6 +91,11 @@ def embedding_rows(songs: Songs, peak_gflops: float) -> Iterator[Row]:
     """Files into embeddings of VGGish and of mn04, both against torchvggish."""
     backbones = [_Backbone(songs, name) for name in ("vggish", "mn04")]
     theirs = reference.network(backbones[0].net.state_dict())
+    # loky takes a worker that grows by 300 MB for leaking, and starts it anew. Workers that begin
+    # with VGGish are large from the start, as in the stage, which has them for itself.
+    get_reusable_executor().shutdown(wait=True)
+    for it in backbones:
+        it.files_to_embeddings(each_file=map)
     ways: dict[str, Callable[[], object]] = {
         "torchvggish": lambda: reference.embed_files(theirs, songs.paths)
     }
@@ -125,8 +131,8 @@ class _Backbone:
         self.patches = songs.folder / "mel" / f"{BACKBONES[name].front_end}.npy"
         self.embeddings = songs.folder / f"{name}.npy"
 
-    def files_to_embeddings(self) -> None:
-        patches, each = self.songs.patches(self.patches.stem), self.songs.map()
+    def files_to_embeddings(self, each_file: Callable | None = None) -> None:
+        patches, each = self.songs.patches(self.patches.stem, each_file), self.songs.map()
         store_embeddings(self.name, self.weights, patches, "bfloat16", self.embeddings, each)
 
     def gflop(self) -> float:

@@ -29,12 +29,12 @@ def main() -> None:
         write_contents(EMBEDDINGS, backbones)
         for name in backbones:
             net, weights = load_backbone(name, params.weights)
-            with written_whole(EMBEDDINGS / f"{name}.safetensors") as temporary:
+            saved, made = (EMBEDDINGS / f"{name}.{suffix}" for suffix in ("safetensors", "npy"))
+            with written_whole(saved) as temporary:
                 save_file(net.state_dict(), temporary)
-            kept, made = EMBEDDINGS / f"{name}.safetensors", EMBEDDINGS / f"{name}.npy"
             patches = MEL / f"{BACKBONES[name].front_end}.npy"
             each = TimedMap(clip_map(params.compute, f"embedding by {name}", unit="block"))
-            n_patches = store_embeddings(name, kept, patches, settings.precision, made, each)
+            n_patches = store_embeddings(name, saved, patches, settings.precision, made, each)
             store = open_patches(MEL / BACKBONES[name].front_end)
             write_table(store.index, EMBEDDINGS / f"{name}.parquet")
             if settings.precision != "float32":

@@ -96,6 +96,7 @@ def _board(
     name = params.data.collection
     board = board.assign(artists=board["artists"].fillna("not scored"))
     alone = board.assign(collection=name, validation_set="", test_set="", run="", started=0)
+    alone["test_seen"] = (promotion or {}).get("test_seen", 0)
     # A standing is of one protocol on one set of clips: here there is only one.
     (standing,) = standings(alone, {name: published})
     rows = standing.board

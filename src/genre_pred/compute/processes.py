@@ -18,8 +18,6 @@ ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", 
 def loky_workers(n_workers: int) -> Iterator[Pool]:
     """Open processes that share large arrays with this one, through memory-mapped files.
 
-    They stay for the next map, unless this one breaks off: then they are ended.
-
     Args:
         n_workers: How many, at least 2.
 
@@ -39,3 +37,4 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
                 f"{n_workers}"
             ) from error
         raise
+    executor.terminate()  # and with it the files that were shared
