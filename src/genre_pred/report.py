@@ -46,7 +46,8 @@ def read_findings(
     makers = run.makers()
     published = published_on(params.data.collection)
     board, others = _board(_read(reports / "leaderboard.csv"), promotion, published, params)
-    best = _best(metrics, read_models(models, data))
+    trained = read_models(models, data)
+    best = _best(metrics, trained) or _first(board, trained)
     return Findings(
         collection=_collection(params, clips, split, _read(data / "rejected.csv")),
         confidence=params.evaluate.confidence,
@@ -115,7 +116,9 @@ def _role(row: pd.Series, promotion: Mapping[str, Any] | None) -> str:
 
 
 def _best(metrics: Mapping[str, Any], trained: Sequence[Model]) -> dict[str, Model]:
-    """The best of each approach, as evaluate has chosen them."""
+    """The best of each approach, as evaluate has chosen them; none where that is a floor only."""
+    if not metrics.keys() - {"floor"}:
+        return {}
     named = {model.name: model for model in trained}
     best = {}
     for approach, row in metrics.items():
@@ -124,6 +127,13 @@ def _best(metrics: Mapping[str, Any], trained: Sequence[Model]) -> dict[str, Mod
         elif "model" in row:
             best[approach] = named[row["model"]]
     return best
+
+
+def _first(board: pd.DataFrame, trained: Sequence[Model]) -> dict[str, Model]:
+    """The best row above the floor, which was no candidate: what repeats a recipe never is."""
+    named = {model.name: model for model in trained}
+    rows = board[(board["approach"] != "floor") & board["validation_accuracy"].notna()]
+    return {row["approach"]: named[row["model"]] for _, row in rows.head(1).iterrows()}
 
 
 def _looks(
