@@ -7,11 +7,8 @@ from contextlib import contextmanager
 from joblib.executor import get_memmapping_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from genre_pred.compute.pool import Pool
+from genre_pred.compute.pool import ONE_THREAD, Pool
 from genre_pred.faults import Fault
-
-# For libraries that look only once, when they are loaded.
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")}
 
 
 @contextmanager
