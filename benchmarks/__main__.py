@@ -11,8 +11,8 @@ from benchmarks.contest import Row
 from benchmarks.machine import describe, peak_gflops
 from benchmarks.memory import peaks
 from benchmarks.report import write_report
-from benchmarks.songs import write_songs
-from benchmarks.sound import Songs, descriptors_row, embedding_rows, patches_rows
+from benchmarks.songs import Songs, write_songs
+from benchmarks.sound import descriptors_row, embedding_rows, patches_rows
 from benchmarks.training import training_rows
 from benchmarks.workers import seconds_to_start
 from genre_pred.params import read_params

@@ -1,19 +1,17 @@
 """How much memory the stages' processes need, on few clips and on ten times as many."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.sound import CLIP, Songs
-from benchmarks.workers import lasting_map
-from genre_pred.compute import Map
+from benchmarks.songs import CLIP, Songs
+from benchmarks.workers import STATUS, WatchedMap, lasting_map
 from genre_pred.embed import BACKBONES, load_backbone, store_embeddings
 from genre_pred.finetune import build_network
 from genre_pred.mel import store_patches
@@ -39,24 +37,6 @@ class Peak:
     of: str
     clips: int
     megabytes: float
-
-
-class WatchedMap:
-    """A map that notes the most memory that one of its workers has had.
-
-    Attributes:
-        megabytes: That, over all uses.
-    """
-
-    def __init__(self, each: Map) -> None:
-        self._each = each
-        self.megabytes = 0.0
-
-    def __call__(self, function: Callable, items: Sequence[Any]) -> Iterator[Any]:
-        """Yield the results in the items' order."""
-        for megabytes, result in self._each(partial(_watched, function), items):
-            self.megabytes = max(self.megabytes, megabytes)
-            yield result
 
 
 def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) -> Iterator[Peak]:
@@ -124,20 +104,3 @@ def _train(params: Params, store: Path) -> None:
 def _repeated(clips: pd.DataFrame, count: int) -> pd.DataFrame:
     rows = np.arange(count) % len(clips)
     return clips.iloc[rows].assign(clip_id=[str(number) for number in range(count)])
-
-
-def _watched(function: Callable, item: Any) -> tuple[float, Any]:
-    result = function(item)
-    return peak_megabytes(), result
-
-
-STATUS = Path("/proc/self/status")
-
-
-def peak_megabytes() -> float:
-    """The most that this process has had resident, since it was started.
-
-    Not getrusage's: that counts what the parent had when it forked.
-    """
-    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 / 1e6

@@ -3,27 +3,23 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import reference
 from benchmarks.contest import Row, row, timed
-from benchmarks.songs import RATE
+from benchmarks.songs import CLIP, RATE, Songs
 from benchmarks.workers import lasting_map
 from genre_pred.audio.decode import read_samples
 from genre_pred.compute import Map
 from genre_pred.describe import describe_clips
 from genre_pred.embed import BACKBONES, load_backbone, lowest_cosine, store_embeddings
-from genre_pred.mel import store_patches
 from genre_pred.nets.precision import DTYPES
-from genre_pred.params import Clip, Mel, Params, Weights
+from genre_pred.params import Weights
 
-CLIP = Clip(min_seconds=3.0, clip_seconds=30.0, windows_per_track=1)
 TORCHVGGISH = "torchvggish, a file at a time"
 COSINE = 0.9999  # to float32, at least
 LINES = {"vggish": (5.0, 6.5), "mn04": (15.0, 22.0)}  # at least, aim
@@ -33,38 +29,6 @@ LIMITS = {
     "mn04": "two clips in a batch would take 10 to 15 % less, and a prediction of one clip would "
     "then have other last digits",
 }
-
-
-class Songs(NamedTuple):
-    """What is measured with.
-
-    Attributes:
-        clips: clip_id, path, sample_rate, n_samples.
-        folder: Where results go.
-        params: The repository's settings.
-        repeats: How often everything is timed.
-    """
-
-    clips: pd.DataFrame
-    folder: Path
-    params: Params
-    repeats: int
-
-    @property
-    def paths(self) -> list[Path]:
-        """The files."""
-        return [Path(path) for path in self.clips["path"]]
-
-    @property
-    def work(self) -> str:
-        """In words."""
-        return f"{len(self.clips)} MP3s of 30 s"
-
-    def patches(self, front_end: str, each: Callable = map) -> Path:
-        """Decode them all, and store their patches: the array."""
-        settings = Mel(front_ends=(front_end,), dtype="float32")
-        store_patches(self.clips, CLIP, settings, self.folder / "mel", each)
-        return self.folder / "mel" / f"{front_end}.npy"
 
 
 def weights_at_hand(weights: Weights) -> Weights:

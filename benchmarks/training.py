@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import reference
 from benchmarks.contest import Row, row, timed
-from benchmarks.sound import Songs
+from benchmarks.songs import Songs
 from genre_pred.finetune import build_network, run_frozen_part
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.training import Examples, optimizer_for, train_epoch

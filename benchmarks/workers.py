@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from joblib import cpu_count
@@ -12,6 +13,8 @@ from genre_pred.compute import Map
 from genre_pred.compute.pool import Pool, run_block
 from genre_pred.compute.processes import loky_workers
 from genre_pred.params import Params
+
+STATUS = Path("/proc/self/status")  # of Linux
 
 
 def n_workers(params: Params) -> int:
@@ -39,6 +42,33 @@ def seconds_to_start(params: Params) -> float:
     return time.perf_counter() - begun
 
 
+class WatchedMap:
+    """A map that notes the most memory that one of its workers has had.
+
+    Attributes:
+        megabytes: That, over all uses.
+    """
+
+    def __init__(self, each: Map) -> None:
+        self._each = each
+        self.megabytes = 0.0
+
+    def __call__(self, function: Callable, items: Sequence[Any]) -> Iterator[Any]:
+        """Yield the results in the items' order."""
+        for megabytes, result in self._each(partial(_watched, function), items):
+            self.megabytes = max(self.megabytes, megabytes)
+            yield result
+
+
+def peak_megabytes() -> float:
+    """The most that this process has had resident, since it was started.
+
+    Not getrusage's: that counts what the parent had when it forked.
+    """
+    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
 def _map(pool: Pool, most: int, function: Callable, items: Sequence[Any]) -> Iterator[Any]:
     size = max(1, min(most, len(items) // (4 * pool.n_workers)))
     blocks = [items[start : start + size] for start in range(0, len(items), size)]
@@ -48,3 +78,8 @@ def _map(pool: Pool, most: int, function: Callable, items: Sequence[Any]) -> Ite
 
 def _load(_: int) -> None:
     from genre_pred import describe, embed, mel  # noqa: F401
+
+
+def _watched(function: Callable, item: Any) -> tuple[float, Any]:
+    result = function(item)
+    return peak_megabytes(), result
