@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -222,15 +223,34 @@ def test_workers_that_cannot_be_used_are_refused(own_cluster, tmp_path, monkeypa
     # An older state of the package, found before the one that is installed.
     (tmp_path / "old/genre_pred").mkdir(parents=True)
     (tmp_path / "old/genre_pred/__init__.py").touch()
-    own_cluster.worker(path=(tmp_path / "old", ROOT / "tests"))
+    old = own_cluster.worker(path=(tmp_path / "old", ROOT / "tests"))
     with pytest.raises(
         Fault, match=r"cannot load this code \(.*genre_pred\.compute.*\): install genre_pred"
     ):
         list(own_cluster.map()(square, [1, 2]))
+    old.kill()
+    old.wait()
     own_cluster.worker(threads=2)
-    wait_for_workers(own_cluster, 2)
     with pytest.raises(Fault, match="has 2 threads: .* --nthreads 1"):
         list(own_cluster.map()(square, [1, 2]))
+
+
+def test_a_worker_of_two_threads_that_joins_later_is_refused(own_cluster):
+    own_cluster.worker()
+    results = own_cluster.map(block=1)(partial(slowly, square), range(3000))
+    assert next(iter(results)) == 0
+    own_cluster.worker(threads=2)
+    with pytest.raises(Fault, match="has 2 threads: .* --nthreads 1"):
+        list(results)
+
+
+def test_a_scheduler_that_goes_away_is_named(own_cluster):
+    own_cluster.worker()
+    results = own_cluster.map(block=1)(partial(slowly, square), range(3000))
+    assert next(iter(results)) == 0
+    own_cluster.running[0].kill()
+    with pytest.raises(Fault, match=f"the Dask scheduler at {own_cluster.address} is gone: start"):
+        list(results)
 
 
 def test_work_that_ends_one_worker_after_another_is_given_up(own_cluster):
@@ -253,16 +273,29 @@ def workplace(tmp_path):
 
 
 def test_a_worker_like_this_process_is_taken(workplace):
-    workplace.check()
+    workplace.check(threads=1)
 
 
-@pytest.mark.parametrize("what", ["genre_pred of digest", "Python", "numpy"])
+def test_a_worker_of_several_threads_is_refused(workplace):
+    with pytest.raises(Fault, match=r"has 2 threads: .*--nthreads 1"):
+        workplace.check(threads=2)
+
+
+def test_vector_instructions_and_optional_libraries_are_looked_at():
+    told = versions()
+    assert told["processor"].startswith(f"{platform.machine()} ")
+    assert {"numba", "torchvision", "torchaudio"} <= told.keys()
+    xgboost = pytest.importorskip("xgboost").__version__  # by either name
+    assert xgboost in (told["xgboost"], told["xgboost-cpu"])
+
+
+@pytest.mark.parametrize("what", ["genre_pred of digest", "Python", "processor", "numpy", "numba"])
 def test_a_worker_of_another_version_is_refused(workplace, what):
     other = replace(workplace, versions=workplace.versions | {what: "0.1"})
     with pytest.raises(Fault, match=f"has {what} .*, this process 0.1: their results might differ"):
-        other.check()
+        other.check(threads=1)
 
 
 def test_a_worker_that_does_not_share_the_folder_is_refused(workplace):
     with pytest.raises(Fault, match="does not see .*: every worker needs the repository"):
-        replace(workplace, token="another").check()
+        replace(workplace, token="another").check(threads=1)
