@@ -50,7 +50,6 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
     """
     try:
         import cloudpickle
-        import dask
         from distributed import Client, KilledWorker, LocalCluster
     except ModuleNotFoundError as error:
         raise Fault(
@@ -58,9 +57,6 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
             "pip install -c constraints.txt -e '.[cluster]'"
         ) from error
     with ExitStack() as stack:
-        # A table of features goes out with the job that reads it; Dask warns from 10 MB on.
-        quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}
-        stack.enter_context(dask.config.set(quiet))
         place: Any = scheduler
         if scheduler == LOCAL:
             place = stack.enter_context(
