@@ -78,7 +78,7 @@ def classifier(tmp_path_factory) -> GenreClassifier:
     store_patches(clips, params.clip, params.mel, folder / "data" / "mel", map)
     turns = rounds(split, clips, params.split)
     summaries = []
-    for job in jobs(params.classical, folder / "data"):
+    for job in jobs(params.classical, folder / "data", clips["clip_id"].tolist()):
         done = train(job, params.classical, clips, split, turns, genres_of(clips))
         path = folder / "models" / "classical" / done.features / done.classifier
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from genre_pred.audio.decode import AudioError
 from genre_pred.compute import TimedMap, clip_map
+from genre_pred.compute.processes import loky_workers
 from genre_pred.faults import Fault
 from genre_pred.params import Compute
 
@@ -73,6 +74,32 @@ def test_every_worker_has_one_thread(workers):
         assert threads_here(0)[0] == 2
     assert [threads for threads, _ in found] == [1, 1]
     assert (os.getpid() in {process for _, process in found}) == (workers == 1)
+
+
+def test_no_more_processes_start_than_there_are_items(monkeypatch):
+    asked = []
+
+    def spy(n_workers):
+        asked.append(n_workers)
+        return loky_workers(n_workers)
+
+    monkeypatch.setattr("genre_pred.compute.loky_workers", spy)
+    assert list(the_map(8)(square, [1, 2])) == [1, 4]
+    assert asked == [2]
+
+
+@pytest.mark.filterwarnings("error")
+def test_shared_files_go_with_the_map_and_the_arrays_stay(tmp_path, monkeypatch):
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
+    shared = np.full(300_000, 3.0)  # above joblib's 1 MB
+    made = []
+    for result in the_map(2, block=1)(partial(np.multiply, shared), range(4)):
+        made.append(result)
+        seen = len(list(tmp_path.rglob("*.pkl")))
+        assert seen > 0
+    assert not list(tmp_path.iterdir())
+    for number, array in enumerate(made):
+        np.testing.assert_array_equal(array, 3.0 * number)
 
 
 def test_nothing_to_do_gives_nothing():

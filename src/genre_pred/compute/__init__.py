@@ -97,8 +97,8 @@ def _map(
 def _results(
     settings: Compute, most: int, function: Callable[[Item], Result], items: Sequence[Item]
 ) -> Generator[Result]:
-    n_workers = settings.workers or cpu_count()
-    if settings.scheduler is None and min(n_workers, len(items)) <= 1:
+    n_workers = max(1, min(settings.workers or cpu_count(), len(items)))  # nobody without work
+    if settings.scheduler is None and n_workers == 1:
         with one_thread():
             yield from map(function, items)
         return

@@ -15,6 +15,9 @@ from genre_pred.faults import Fault
 def loky_workers(n_workers: int) -> Iterator[Pool]:
     """Open processes that share large arrays with this one, through memory-mapped files.
 
+    They end with the block, because what they share is freed only then. One block at a time: joblib
+    has one such pool in a process.
+
     Args:
         n_workers: How many, at least 2.
 
