@@ -78,7 +78,7 @@ def classifier(tmp_path_factory) -> GenreClassifier:
     store_patches(clips, params.clip, params.mel, folder / "data" / "mel", map)
     turns = rounds(split, clips, params.split)
     summaries = []
-    for job in jobs(params.classical, folder / "data"):
+    for job in jobs(params.classical, folder / "data", clips["clip_id"].tolist()):
         done = train(job, params.classical, clips, split, turns, genres_of(clips))
         path = folder / "models" / "classical" / done.features / done.classifier
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -303,6 +303,8 @@ def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, 
         archive.writestr("/etc/passwd.wav", b"x")
         archive.writestr("a\\..\\..\\b.wav", b"x")
         archive.writestr("nested.zip", b"x")
+        archive.writestr(".", b"x")
+        archive.writestr("squeezed.wav", b"x", zipfile.ZIP_BZIP2)
         archive.writestr("bomb.wav", bytes(3_000_000))
         link = zipfile.ZipInfo("link.wav")
         link.external_attr = 0o120777 << 16
@@ -315,6 +317,8 @@ def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, 
     assert told == {
         "/etc/passwd.wav": "refused: its name points outside the zip",
         "a\\..\\..\\b.wav": "refused: its name points outside the zip",
+        ".": "refused: it has no name",
+        "squeezed.wav": "is packed in a way that is not read here",
         "nested.zip": "an archive within an archive is not opened",
         "bomb.wav": "is larger than 2 MB",
         "link.wav": "refused: it is a link, not a file",
@@ -335,6 +339,20 @@ def test_a_damaged_zip_is_a_row_with_a_reason(classifier, songs, tmp_path, cut):
     damaged.write_bytes(bytes(middle) if cut == 400 else whole[:cut])
     rows = [answer(classifier, song) for song in songs_of([damaged])]
     assert rows and all(row["error"] for row in rows)
+
+
+@pytest.mark.parametrize("claimed", [20_000, 1])
+def test_a_zip_that_lists_too_many_files_is_not_read(tmp_path, monkeypatch, claimed):
+    packed = tmp_path / "many.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(20_000):
+            archive.writestr(f"{number:05d}.wav", b"")
+    whole = bytearray(packed.read_bytes())
+    whole[-14:-10] = claimed.to_bytes(2, "little") * 2  # its end record may say what it likes
+    packed.write_bytes(bytes(whole))
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("was listed"))
+    (told,) = songs_of([packed])
+    assert told.reason == "lists too many files to be read"
 
 
 def test_songs_beyond_the_limit_are_not_heard(songs, monkeypatch):
