@@ -22,6 +22,7 @@ from genre_pred.app import limits, page, standing
 from genre_pred.app.answer import genres_heard, neighbours, time_line
 from genre_pred.app.batch import answer, as_shown, as_table, songs_of
 from genre_pred.app.spectrogram import draw_spectrogram
+from genre_pred.app.tables import SORTING
 from genre_pred.audio.decode import AudioError, measure
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classical import jobs, train
@@ -425,6 +426,27 @@ def test_the_leaderboard_names_notes_once_and_leaves_empty_columns_out():
     told = standing._board("Quoted", board, standing.PUBLISHED)
     assert "<td>a|b<sup>1</sup></td><td>50.0</td>" in told and "&lt;c&gt;" in told
     assert told.count("quoted") == 1 and "protocol" not in told
+
+
+def test_durations_sort_by_their_length(chromium):
+    seconds = [0.72, 4000.0, 138.0, 0.8, np.nan]
+    board = pd.DataFrame({"model": list("abcde"), "train_seconds": seconds, "note": ""})
+    columns = {name: standing.OF_ALL_RUNS[name] for name in ("model", "training", "note")}
+    seen = chromium.new_page()
+    seen.set_content(SORTING + standing._board("Models", board, columns))
+    seen.get_by_role("button", name="training").click()
+    models = seen.locator("td:nth-child(1)")
+    assert models.all_inner_texts() == list("eadcb")
+    assert seen.locator("td:nth-child(2)").all_inner_texts() == [
+        "-",
+        "0.7 s",
+        "0.8 s",
+        "2.3 min",
+        "1.1 h",
+    ]
+    seen.get_by_role("button", name="training").click()
+    assert models.all_inner_texts() == list("bcdae")
+    seen.close()
 
 
 # The command

@@ -85,9 +85,9 @@ class _Frugal(io.FileIO):
         return super().read(size)
 
 
-def _entries(file: Path, packed: BinaryIO) -> Iterator[Song]:
+def _entries(file: Path, whole: BinaryIO) -> Iterator[Song]:
     try:
-        archive = zipfile.ZipFile(packed)
+        archive = zipfile.ZipFile(whole)
     except _ListTooLong:
         yield Song(file.name, None, "lists too many files to be read")
         return
