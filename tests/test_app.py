@@ -21,8 +21,10 @@ pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 from genre_pred.app import limits, page, standing
 from genre_pred.app.answer import genres_heard, neighbours, time_line
 from genre_pred.app.batch import answer, as_shown, as_table, songs_of
+from genre_pred.app.listening import excerpt_to_play
 from genre_pred.app.spectrogram import draw_spectrogram
 from genre_pred.app.tables import SORTING
+from genre_pred.audio import decode
 from genre_pred.audio.decode import AudioError, measure
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classical import jobs, train
@@ -394,8 +396,36 @@ def test_the_time_line_has_the_recordings_own_time():
 
 def test_a_neighbour_without_its_sound_is_named_all_the_same():
     told = neighbours([(Neighbour("7", "Rock", "gone.mp3", 1.0), None)])
-    assert "clip 7" in told and "its sound is not on this machine" in told
+    assert "clip 7" in told and "its sound is not here any more" in told
     assert neighbours([]) == ""
+
+
+def test_a_neighbour_plays_only_while_its_own_sound_lies_there(tmp_path):
+    path, clip = tmp_path / "clip.wav", read_params(ROOT / "params.yaml").clip
+    soundfile.write(path, tone("Low", 1), 16_000)
+    near = Neighbour("1", "Low", str(path), 1.0, measure(path).content)
+    assert str(excerpt_to_play(near, clip)).startswith("data:audio/mpeg;base64,")
+    assert excerpt_to_play(replace(near, content=""), clip) is None
+    soundfile.write(path, tone("High", 2), 16_000)
+    assert excerpt_to_play(near, clip) is None
+    soundfile.write(path, tone("Low", 1), 16_000)
+    assert excerpt_to_play(near, clip)
+    path.write_bytes(b"this is no sound")
+    assert excerpt_to_play(near, clip) is None
+    path.unlink()
+    assert excerpt_to_play(near, clip) is None
+
+
+def test_a_song_is_decoded_no_more_often_than_it_takes(classifier, songs, monkeypatch):
+    decoded = []
+    blocks = decode._blocks
+    monkeypatch.setattr(decode, "_blocks", lambda *of: decoded.append(of[0]) or blocks(*of))
+    page.hear(classifier, str(songs["mp3"]))
+    # To measure it, to hear it, to draw it; the others are neighbours.
+    assert sum(Path(it).name == songs["mp3"].name for it in decoded) == 3
+    decoded.clear()
+    answer(classifier, next(songs_of([songs["mp3"]])))
+    assert len(decoded) == 2
 
 
 @pytest.mark.parametrize("seconds", [0.05, 1.0, 61.3])

@@ -18,7 +18,7 @@ from genre_pred.app.limits import (
     MOST_SONGS,
     MOST_UNPACKED_MEGABYTES,
 )
-from genre_pred.audio.decode import AudioError, measure
+from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
 
@@ -160,8 +160,7 @@ def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
     if song.sound is None:
         return row
     try:
-        measure(song.sound, MOST_SECONDS)
-        found = classifier.predict(song.sound)
+        found = classifier.predict(song.sound, MOST_SECONDS)
     except AudioError as error:
         return row | {"error": error.reason}
     except Fault as fault:

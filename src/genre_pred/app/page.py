@@ -17,7 +17,7 @@ from genre_pred.app.limits import KEPT_SECONDS, MOST_MEGABYTES, MOST_SECONDS, MO
 from genre_pred.app.listening import excerpt_to_play
 from genre_pred.app.spectrogram import draw_spectrogram, heights
 from genre_pred.app.tables import SORTING, table
-from genre_pred.audio.decode import AudioError, measure
+from genre_pred.audio.decode import AudioError
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
@@ -126,15 +126,14 @@ def hear(classifier: GenreClassifier, sound: str | None) -> tuple[str, str, str]
         return "", "", ""
     path = Path(sound)
     try:
-        found = measure(path, MOST_SECONDS)
-        told = classifier.predict(path)
-        picture = draw_spectrogram(Recording(path, found.sample_rate, found.n_samples))
+        told = classifier.predict(path, MOST_SECONDS)
+        picture = draw_spectrogram(Recording(path, told.sample_rate, told.n_samples))
     except AudioError as error:
         return trouble(f"{path.name}: {error.reason}."), "", ""
     except Fault as fault:
         return trouble(str(fault)), "", ""
-    near = [(clip, excerpt_to_play(clip.path, classifier.clip)) for clip in told.nearest]
-    line = time_line(told, found.seconds, picture, heights())
+    near = [(clip, excerpt_to_play(clip, classifier.clip)) for clip in told.nearest]
+    line = time_line(told, told.n_samples / told.sample_rate, picture, heights())
     return genres_heard(told), line, neighbours(near)
 
 
