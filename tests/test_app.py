@@ -18,7 +18,9 @@ from click.testing import CliRunner
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
-from genre_pred.app import limits, page, standing
+from starlette.responses import PlainTextResponse
+
+from genre_pred.app import limits, page, standing, uploads
 from genre_pred.app.answer import genres_heard, neighbours, time_line
 from genre_pred.app.batch import answer, as_shown, as_table, songs_of
 from genre_pred.app.listening import excerpt_to_play
@@ -123,9 +125,9 @@ def address(classifier, tmp_path_factory):
         abroad = watch_sockets(patch)
         with page.serving(classifier) as address:
             yield address
-            uploads = Path(os.environ["GRADIO_TEMP_DIR"])
-            assert uploads.is_dir()
-        assert not uploads.exists()
+            folder = Path(os.environ["GRADIO_TEMP_DIR"])
+            assert folder.is_dir()
+        assert not folder.exists()
         assert not abroad
 
 
@@ -258,6 +260,13 @@ def test_many_songs_become_a_table_that_sorts_and_a_csv(visit, songs):
     assert genres.all_inner_texts() == ["Low", "High", "High", "-"]
 
 
+def test_a_page_that_is_full_says_so(visit, songs, monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_UPLOADED_MEGABYTES", 0)
+    seen = visit()
+    drop(seen, "#gp-sound", songs["mp3"])
+    seen.get_by_text("takes no more: come back later").wait_for()
+
+
 def test_without_a_store_the_leaderboard_says_what_to_run(visit):
     seen = visit()
     seen.get_by_role("tab", name="Leaderboard").click()
@@ -298,6 +307,51 @@ def test_the_page_gives_the_classifiers_own_figures(classifier, songs):
     found = classifier.predict(songs["mp3"])
     assert {genre: row[genre] for genre in PITCHES} == found.probabilities
     assert (row["genre"], row["error"]) == (found.genre, "")
+
+
+def test_uploads_that_are_deleted_while_a_batch_lasts_are_heard_all_the_same(
+    classifier, songs, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    files = []
+    for number, kind in enumerate(["mp3", "wav", "zip"]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        files.append(shutil.copy(songs[kind], folder))
+
+    def sweep(*_, **__) -> None:
+        for file in files:
+            Path(file).unlink(missing_ok=True)
+
+    told, _ = page._answering(classifier)(files, sweep)
+    assert "3 of 4 could be heard" in told
+    assert not list((tmp_path / "0").iterdir())  # nor is anything kept afterwards
+    told, _ = page._answering(classifier)(files[1:], sweep)
+    assert "0 of 2 could be heard" in told
+    assert told.count("cannot be read (No such file or directory)") == 2
+
+
+def test_uploads_are_refused_where_they_would_fill_the_folder(tmp_path, monkeypatch):
+    testing = pytest.importorskip("starlette.testclient")
+    monkeypatch.setattr(uploads, "MOST_UPLOADED_MEGABYTES", 1)
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "song.mp3").write_bytes(bytes(600_000))
+    (tmp_path / "0" / "held.mp3").hardlink_to(tmp_path / "0" / "song.mp3")
+    broken = tmp_path / "tmpbroken"
+    broken.write_bytes(bytes(300_000))
+
+    async def gradios(scope, receive, send):
+        await PlainTextResponse("taken")(scope, receive, send)
+
+    client = testing.TestClient(uploads.Bounded(gradios, tmp_path))
+    assert client.post("/gradio_api/upload", content=bytes(90_000)).text == "taken"
+    refused = client.post("/gradio_api/upload", content=bytes(200_000))
+    assert (refused.status_code, refused.text) == (413, uploads.FULL)
+    assert client.post("/gradio_api/queue/join", content=bytes(200_000)).text == "taken"
+    assert client.post("/gradio_api/upload", content=iter([b"x"])).status_code == 411
+    os.utime(broken, (0, 0))
+    assert client.post("/gradio_api/upload", content=bytes(200_000)).text == "taken"
+    assert not broken.exists()
 
 
 def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, monkeypatch):

@@ -65,8 +65,13 @@ def songs_of(files: Sequence[Path]) -> Iterator[Song]:
 
 
 def _unpacked(file: Path) -> Iterator[Song]:
-    with _Frugal(file) as packed:
-        yield from _entries(file, packed)
+    try:
+        whole = _Frugal(file)
+    except OSError as error:
+        yield Song(file.name, None, f"cannot be read ({error.strerror})")
+        return
+    with whole:
+        yield from _entries(file, whole)
 
 
 class _ListTooLong(zipfile.BadZipFile):
@@ -184,9 +189,9 @@ def as_shown(table: pd.DataFrame) -> pd.DataFrame:
     shown = pd.DataFrame(
         {
             "file": table["file"],
-            "genre": table["genre"].fillna("-"),
+            "genre": table["genre"].astype(object).fillna("-"),
             "%": [_percent(share) for share in table["probability"].astype(float)],
-            "likely": table["genre_set"].fillna(""),
+            "likely": table["genre_set"].astype(object).fillna(""),
             "remark": table["error"].mask(table["unknown"].eq(True), UNKNOWN),
         }
     )
