@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -212,6 +213,23 @@ def test_a_dropped_mp3_is_answered_with_all_that_belongs_to_it(visit, songs):
     assert "genre-tones@champion (version 1): log_mel_stats/logistic_regression" in told
     assert "test accuracy" in told and "on 6 clips" in told
     assert not seen.locator("b", has_text="Odd").count()  # a genre's name is text, never HTML
+
+
+def test_the_sound_of_a_video_is_answered(visit, tmp_path):
+    film = tmp_path / "film.mp4"
+    with av.open(str(film), "w") as made:
+        pictures, sound = made.add_stream("mpeg4", rate=10), made.add_stream("aac", rate=16_000)
+        pictures.width = pictures.height = 64
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))
+        samples = tone("High", 43).astype(np.float32)[None]
+        heard = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        heard.sample_rate = 16_000
+        for stream, of_stream in ((pictures, frame), (sound, heard)):
+            made.mux([*stream.encode(of_stream), *stream.encode()])
+    seen = visit()
+    seen.locator("input[type=file][accept*=video]").set_input_files(str(film))
+    seen.locator(".gp-near").wait_for()
+    assert "High" in seen.locator("#gp-answer .gp-bars li").first.inner_text()
 
 
 def test_a_recording_from_the_microphone_is_answered(visit):

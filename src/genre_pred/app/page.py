@@ -115,12 +115,16 @@ def _song_tab(classifier: GenreClassifier) -> None:
                 buttons=[],
                 elem_id="gp-sound",
             )
+            # The audio component turns films away before they are sent.
+            film = gr.UploadButton("Or the sound of a video", file_types=["video"], size="sm")
             gr.HTML(f'<p class="gp-quiet">{TAKES}</p>')
         with gr.Column(scale=3):
             genres = gr.HTML('<p class="gp-quiet">The answer comes here.</p>', elem_id="gp-answer")
     time = gr.HTML(elem_id="gp-time")
     near = gr.HTML(elem_id="gp-near")
-    sound.change(partial(hear, classifier), sound, [genres, time, near], api_visibility="private")
+    told, hearing = [genres, time, near], partial(hear, classifier)
+    sound.change(hearing, sound, told, api_visibility="private")
+    film.upload(hearing, film, told, api_visibility="private")
 
 
 def hear(classifier: GenreClassifier, sound: str | None) -> tuple[str, str, str]:
