@@ -20,8 +20,8 @@ from genre_pred.judge.standings import published_elsewhere, standings
 from genre_pred.params import read_params
 
 CONFIDENCE, N_RESAMPLES, SEED = 0.95, 2000, 0  # outside a workspace, which has its own
-# The caption has them, a footnote, or `genre-pred leaderboard`.
 SORT_BY = {"training": "train_seconds"}  # a duration in words does not sort
+# The caption has them, a footnote, or `genre-pred leaderboard`.
 LEFT_OUT = ("artists", "test seen", "run", "note")
 PROMOTION = Path("reports/promotion.json")
 
