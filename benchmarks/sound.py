@@ -24,8 +24,8 @@ TORCHVGGISH = "torchvggish, a file at a time"
 COSINES = {"vggish": 0.9999, "mn04": -1.0}  # to float32, at least: mn04's is only told
 LINES = {"vggish": (5.0, 6.5), "mn04": (15.0, 22.0)}  # at least, aim
 LIMITS = {
-    "vggish": "the limit is 7.0, by OpenVINO in bfloat16 beside torch, a tenth faster in the "
-    "network and one more library; several clips in a batch gain nothing",
+    "vggish": "OpenVINO was tried: 6.5 in bfloat16, the network a tenth sooner, for one more "
+    "library; the limit is 7.0",
     "mn04": "two clips in a batch would take 10 to 15 % less, and a prediction of one clip would "
     "then have other last digits",
 }
@@ -67,8 +67,8 @@ def patches_rows(songs: Songs) -> Iterator[Row]:
         megabytes=megabytes,
         at_least=17.0,
         aim=20.0,
-        limit="libmpg123's decoding is most of it; miniaudio would take a sixth less of that, "
-        "and is one more library (the limit is 35)",
+        limit="miniaudio decodes in a sixth less time, and would be one more library; "
+        "the limit is 35",
         note=f"{decoding:.0%} of it is decoding; log-mels differ by {apart:.4f} on average "
         "(resampler)",
     )
