@@ -3,9 +3,11 @@
 import os
 
 import pytest
+from click.testing import CliRunner
 
 from genre_pred import hearing
 from genre_pred.audio.decode import AudioError, measure
+from genre_pred.cli import main
 from genre_pred.cli.terminal import shown
 from genre_pred.hearing import hear, songs_in
 from genre_pred.params import Compute
@@ -38,7 +40,7 @@ class Listener:
 def test_a_bad_song_has_its_reason_and_the_rest_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
     songs = [tmp_path / name for name in ("1.mp3", "2.txt", "3.mp3")]
-    found = list(hear(songs, Listener(), Compute.model_validate({"workers": 1})))
+    found = list(hear(songs, Listener(), Compute.model_validate({"workers": 1, "scheduler": None})))
     assert [song for song, _ in found] == songs
     assert found[1][1] == "is no music"
     assert found[2][1].content == "3.mp3"
@@ -60,3 +62,10 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp3")
     with pytest.raises(AudioError, match="no regular file"):
         measure(tmp_path / "pipe.mp3")
+
+
+@pytest.mark.parametrize("other", [["--top", "3"], ["--json"]])
+def test_what_a_csv_cannot_have_beside_it_is_refused(other):
+    told = CliRunner().invoke(main, ["predict", "a.mp3", "--csv", "a.csv", *other])
+    assert told.exit_code == 2
+    assert "--csv writes" in told.output

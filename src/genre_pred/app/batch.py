@@ -20,6 +20,7 @@ from genre_pred.app.limits import (
 from genre_pred.audio.decode import AudioError, measure
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
+from genre_pred.prediction import ANSWER, column_of
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 # LZMA is not among them: its archive says how much memory unpacking takes, up to 4 GB.
@@ -28,7 +29,7 @@ ENCRYPTED = 0x1  # a flag of the zip format
 _BLOCK = 1 << 20
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
 UNKNOWN = "unknown: unlike the training music"
-FACTS = ["file", "genre", "probability", "genre_set", "unknown", "error"]
+FACTS = ["file", "error"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _copy(packed: IO[bytes], sound: IO[bytes]) -> int:
 
 
 def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
-    """One song's row: file, genre, probability, genre_set, unknown, error, then every genre."""
+    """One song's row: file, error, then those of `Prediction.row` where it could be heard."""
     row: dict[str, object] = {"file": song.name, "error": song.reason}
     if song.sound is None:
         return row
@@ -139,18 +140,12 @@ def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
         return row | {"error": error.reason}
     except Fault as fault:
         return row | {"error": str(fault)}
-    return row | {
-        "genre": found.genre,
-        "probability": found.probabilities[found.genre],
-        "genre_set": " | ".join(found.genre_set or ()),
-        "unknown": found.unknown,
-        **found.probabilities,
-    }
+    return row | found.row()
 
 
 def as_table(rows: Sequence[dict[str, object]], genres: Sequence[str]) -> pd.DataFrame:
     """The rows of `answer` as the table that is downloaded."""
-    return pd.DataFrame(rows).reindex(columns=[*FACTS, *genres])
+    return pd.DataFrame(rows).reindex(columns=[*FACTS, *ANSWER, *map(column_of, genres)])
 
 
 def as_shown(table: pd.DataFrame) -> pd.DataFrame:
