@@ -333,6 +333,19 @@ def test_coverage_is_told_with_its_interval(told, params):
     assert "96 87.5 % [80.0 %, 94.0 %] 1.6" in page
 
 
+def test_without_a_champion_the_sets_are_those_of_the_best_on_validation(tmp_path, params):
+    verdict = left_by_the_stages(tmp_path, params)
+    losses = verdict.board.set_index("model")["validation_log_loss"]
+    best = losses[[model.name for model in verdict.best.values()]].idxmin()
+    told = tmp_path / "reports" / "metrics.json"
+    metrics = json.loads(told.read_text())
+    for order in (list(metrics), list(reversed(metrics))):
+        told.write_text(json.dumps({approach: metrics[approach] for approach in order}))
+        coverage = findings_of(tmp_path, params).coverage
+        assert coverage.model == best
+        assert "4 artists (20 clips) to calibrate on, of at least 50" in coverage.note
+
+
 def test_the_model_card_gives_licences(told, params):
     page = words_of(render(findings_of(told[0], params)))
     assert "demo Composed by rules" in page

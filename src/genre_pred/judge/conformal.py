@@ -27,7 +27,7 @@ from genre_pred.judge.tables import align
 FEWEST_CLIPS = 100  # below, one clip more or less moves the coverage by over a percent
 # Clips of one artist resemble each other. Simulated for 90 %: of 100 clips by as many artists the
 # unluckiest twentieth gives sets that cover 85 % or less. Where half of the variance of how
-# improbable the truth is lies between artists of four clips, so do 50 artists; 30 give 83 %, 8 77 %.
+# improbable the truth is lies between artists, so do 50 artists of four clips; 30: 83 %, 8: 77 %.
 FEWEST_ARTISTS = 50
 
 
@@ -106,7 +106,7 @@ def calibrate_sets(
         coverage: In (0, 1).
 
     Returns:
-        How sets are made; without a promise below 100 clips or, where artists are known, 50 artists.
+        How sets are made; without a promise below 100 clips or 50 known artists.
     """
     n_clips = len(predictions)
     groups, by_artist = bootstrap_groups(truth[truth["clip_id"].isin(predictions["clip_id"])])
