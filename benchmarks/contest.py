@@ -23,12 +23,15 @@ class Row:
         reference_spread: Shortest and longest repeat.
         spread: Ours.
         repeats: How many.
+        warm: Whether each had run once before, untimed.
         at_least: What the ratio should reach; None where it is only reported.
         aim: What it should come to.
+        limit: Where the ratio ends, and what was tried: said where it stays below its line.
+        lost: What had to stay as it was and did not, as the agreement of both answers.
         gflop: 1e9 operations of ours that the work needs; 0 where they are not counted.
         megabytes: What ours reads and writes of files.
         peak_gflops: What the cores in use can do at best in our precision; 0 where not compared.
-        note: What else must be said, as the agreement of both answers.
+        note: What else must be said.
     """
 
     step: str
@@ -40,8 +43,11 @@ class Row:
     reference_spread: tuple[float, float]
     spread: tuple[float, float]
     repeats: int
+    warm: bool = True
     at_least: float | None = None
     aim: float | None = None
+    limit: str = ""
+    lost: str = ""
     gflop: float = 0.0
     megabytes: float = 0.0
     peak_gflops: float = 0.0
@@ -54,16 +60,26 @@ class Row:
             return None
         return self.gflop / self.seconds / self.peak_gflops
 
+    @property
+    def missed(self) -> str:
+        """Why the row does not hold, as a sentence; empty where it does, or has no line."""
+        if self.at_least is None:
+            return ""
+        told = []
+        if self.ratio < self.at_least:
+            told.append(f"{self.ratio:.1f} times is below {self.at_least:g}: {self.limit}")
+        return "; ".join([*told, self.lost] if self.lost else told)
+
     def told(self) -> dict[str, Any]:
         """As benchmark.json has it."""
-        return asdict(self) | {"share_of_peak": self.share_of_peak}
+        return asdict(self) | {"share_of_peak": self.share_of_peak, "missed": self.missed}
 
 
 def timed(ways: Mapping[str, Way], repeats: int, warm: bool = True) -> dict[str, list[float]]:
     """Time several ways in turns, so that whatever else the machine does meets all of them.
 
     Args:
-        ways: What to run, by name.
+        ways: What to run, by name. Every other turn goes through them from the last to the first.
         repeats: How many turns.
         warm: Whether each runs once before, untimed: workers start, libraries load.
 
@@ -74,10 +90,10 @@ def timed(ways: Mapping[str, Way], repeats: int, warm: bool = True) -> dict[str,
         for way in ways.values():
             way()
     taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats):
-        for name, way in ways.items():
+    for turn in range(repeats):
+        for name in list(ways)[:: -1 if turn % 2 else 1]:
             started = time.perf_counter()
-            way()
+            ways[name]()
             taken[name].append(time.perf_counter() - started)
     return taken
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import numpy as np
 import psutil
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from benchmarks.workers import lasting_map, n_workers
+from genre_pred.params import Params
 
 SIDE = 2048  # of the matrices whose product is timed
 
@@ -34,8 +38,25 @@ def _processor() -> str:
     return lines[0].split(":", 1)[1].strip() if lines else platform.processor()
 
 
-def peak_gflops(precision: torch.dtype, tries: int = 9) -> float:
-    """What one core makes of a large matrix product, the best of some tries: 1e9 operations/s."""
+def peak_gflops(params: Params) -> dict[torch.dtype, float]:
+    """What all workers together make of a large matrix product each, at the same time.
+
+    Returns:
+        1e9 operations a second, by precision.
+    """
+    precisions = (torch.float32, torch.bfloat16)
+    with lasting_map(params, most=1) as each:
+        asked = [precision for precision in precisions for _ in range(n_workers(params))]
+        list(each(partial(core_gflops, tries=1), asked))  # all are there, none is loading
+        found = list(each(core_gflops, asked))
+    return {
+        precision: sum(gflops for of, gflops in zip(asked, found, strict=True) if of is precision)
+        for precision in precisions
+    }
+
+
+def core_gflops(precision: torch.dtype, tries: int = 5) -> float:
+    """What one core makes of a large matrix product, the median of some tries."""
     matrix = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(precision)
     taken = []
     threads = torch.get_num_threads()
@@ -46,4 +67,4 @@ def peak_gflops(precision: torch.dtype, tries: int = 9) -> float:
             torch.mm(matrix, matrix)
             taken.append(time.perf_counter() - started)
     torch.set_num_threads(threads)
-    return 2 * SIDE**3 / float(np.min(taken)) / 1e9
+    return 2 * SIDE**3 / float(np.median(taken)) / 1e9

@@ -1,35 +1,58 @@
-"""The rows as a file for programs and a table for people."""
+"""The rows as files for programs and tables for people."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.contest import Row
+from benchmarks.memory import Peak
 
 HOW = """
-Reference and ours take turns on the same generated songs, in one process tree, after a run of
-each that is not timed (workers start, libraries load). Seconds are medians for all of the work,
-with the shortest and the longest turn; the ratio is the median of the turns' ratios. The peak is
-what the cores in use make of a 2048 x 2048 matrix product in the same precision, measured first.
+Reference and ours take turns on the same generated work, in one process tree; every other turn
+begins with the last. Each has run once before, untimed, except in rows marked cold. Seconds are
+medians over the repeats for all of the work, with the shortest and the longest; the ratio is the
+median of the turns' ratios. Workers stay from turn to turn, as they do for all clips of a stage,
+which pays their start once. The peak is what all workers make at the same time of a 2048 x 2048
+matrix product each in the same precision, measured first.
 """
-COLUMNS = "step|work|against|reference s|ours s|ratio|at least|aim|GFLOP|MB|of peak".split("|")
+COLUMNS = (
+    "step|work|against|reference s|ours s|repeats|ratio|at least|aim|holds|GFLOP|MB|of peak".split(
+        "|"
+    )
+)
+MEMORY = """
+The most resident memory that a process had at any time (VmHWM), over the same few files repeated.
+"""
 
 
-def write_report(rows: Sequence[Row], machine: str, folder: Path) -> str:
-    """Write benchmark.json and benchmark.md.
+def write_report(rows: Sequence[Row], peaks: Sequence[Peak], machine: str, folder: Path) -> str:
+    """Write benchmark.json, benchmark_memory.json and benchmark.md.
 
     Returns:
-        The table, as text.
+        What benchmark.md says.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    told = json.dumps([row.told() for row in rows], indent=2)
-    (folder / "benchmark.json").write_text(told + "\n")
-    lines = [_line(COLUMNS), _line(["---"] * len(COLUMNS)), *(_line(_cells(row)) for row in rows)]
-    table = "\n".join(lines)
-    notes = "\n".join(f"- {row.step}: {row.note}" for row in rows if row.note)
-    text = f"# Speed\n\nMachine: {machine}.\n{HOW}\n{table}\n\n{notes}\n"
+    _write_json([row.told() for row in rows], folder / "benchmark.json")
+    _write_json([asdict(peak) for peak in peaks], folder / "benchmark_memory.json")
+    text = f"# Speed\n\nMachine: {machine}.\n{HOW}\n{_table(COLUMNS, [_cells(r) for r in rows])}\n"
+    missed = [f"- {row.step}: {row.missed}" for row in rows if row.missed]
+    if missed:
+        text += "\nWhat does not hold:\n\n" + "\n".join(missed) + "\n"
+    notes = [f"- {row.step}: {row.note}" for row in rows if row.note]
+    if notes:
+        text += "\nNotes:\n\n" + "\n".join(notes) + "\n"
+    if peaks:
+        cells = [
+            [peak.step, peak.of, f"{peak.clips:,}", f"{peak.megabytes:,.0f}"] for peak in peaks
+        ]
+        text += f"\n# Memory\n{MEMORY}\n{_table(('step', 'of', 'clips', 'peak MB'), cells)}\n"
     (folder / "benchmark.md").write_text(text)
     return text
+
+
+def _write_json(told: object, path: Path) -> None:
+    path.write_text(json.dumps(told, indent=2) + "\n")
 
 
 def _cells(row: Row) -> list[str]:
@@ -40,13 +63,19 @@ def _cells(row: Row) -> list[str]:
         row.reference,
         _seconds(row.reference_seconds, row.reference_spread),
         _seconds(row.seconds, row.spread),
+        str(row.repeats) if row.warm else f"{row.repeats}, cold",
         f"**{row.ratio:.1f}**",
         f"{row.at_least:g}" if row.at_least else "",
         f"{row.aim:g}" if row.aim else "",
+        "" if row.at_least is None else "NO" if row.missed else "yes",
         f"{row.gflop:.0f}" if row.gflop else "",
         f"{row.megabytes:.0f}" if row.megabytes else "",
         f"{share:.0%}" if share else "",
     ]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(_line(cells) for cells in (columns, ["---"] * len(columns), *rows))
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,12 +1,50 @@
 """Songs to measure with: 30 s, 44.1 kHz, stereo, MP3 of 256 kb/s, as FMA's."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import soundfile
 
+from genre_pred.mel import store_patches
+from genre_pred.params import Clip, Mel, Params
+
 SECONDS, RATE = 30, 44_100
+CLIP = Clip(min_seconds=3.0, clip_seconds=SECONDS, windows_per_track=1)
+
+
+class Songs(NamedTuple):
+    """What is measured with.
+
+    Attributes:
+        clips: clip_id, path, sample_rate, n_samples.
+        folder: Where results go.
+        params: The repository's settings.
+        repeats: How often everything is timed.
+    """
+
+    clips: pd.DataFrame
+    folder: Path
+    params: Params
+    repeats: int
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files."""
+        return [Path(path) for path in self.clips["path"]]
+
+    @property
+    def work(self) -> str:
+        """In words."""
+        return f"{len(self.clips)} MP3s of 30 s"
+
+    def patches(self, front_end: str, each: Callable = map) -> Path:
+        """Decode them all, and store their patches: the array."""
+        settings = Mel(front_ends=(front_end,), dtype="float32")
+        store_patches(self.clips, CLIP, settings, self.folder / "mel", each)
+        return self.folder / "mel" / f"{front_end}.npy"
 
 
 def write_songs(folder: Path, count: int) -> pd.DataFrame:

@@ -38,7 +38,8 @@ def main() -> None:
             store = open_patches(MEL / BACKBONES[name].front_end)
             write_table(store.index, EMBEDDINGS / f"{name}.parquet")
             if settings.precision != "float32":
-                run.metrics({f"cosine.{name}": lowest_cosine(net, patches, made)})
+                lowest = lowest_cosine(net, patches, made)
+                run.metrics({f"lowest_cosine_of_sample.{name}": lowest})
             told = {"weights": weights, "note": note_on(params.weights.of(name), name)}
             with written_whole(EMBEDDINGS / f"{name}.json") as temporary:
                 temporary.write_text(json.dumps(told) + "\n")

@@ -1,7 +1,6 @@
 """Train networks on the sound itself."""
 
 import shutil
-import time
 from functools import partial
 from pathlib import Path
 
@@ -53,11 +52,10 @@ def main() -> None:
             on_epoch = partial(run.epoch, name)
             with FileLock(work.with_suffix(".lock")):  # the same training may run beside this one
                 work.mkdir(parents=True, exist_ok=True)
-                started = time.perf_counter()
                 trained = finetune(
                     name, store, clips, split, trainings, settings, start, work, on_epoch
                 )
-                run.metrics({f"seconds.finetune/{name}": time.perf_counter() - started})
+                run.metrics({f"seconds.finetune/{name}": trained.seconds})
                 write_finetuned(trained, MODELS / name)
                 if trained.represented is not None:
                     with written_whole(FINETUNED / f"{name}.npy") as temporary:

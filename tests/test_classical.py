@@ -1,12 +1,14 @@
 """Classifiers: predictions agree with probabilities, nobody predicts what it has learnt from."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from genre_pred import classical
-from genre_pred.classical import Job, fit, jobs, train, window_scores
+from genre_pred import classical, kernel_svc
+from genre_pred.classical import Job, Table, fit, jobs, stored_table, train, window_scores
 from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import write_table
 from genre_pred.faults import Fault
@@ -60,7 +62,7 @@ class Case:
 
     def job(self, classifier, **spec):
         spec = FeatureSet("descriptors", "mfcc", flatten, "descriptors", **spec)
-        return Job("mfcc", spec, classifier, self.values, self.clip_ids)
+        return Job("mfcc", spec, classifier, lambda: Table(self.values, self.clip_ids))
 
     def train(self, classifier, settings, clips=None, **spec):
         clips = self.clips if clips is None else clips
@@ -258,6 +260,14 @@ def test_who_does_not_converge_has_a_note(make_case, settings, folds):
     assert trained.predictions is not None
 
 
+def test_who_is_fitted_the_slow_way_has_a_note(make_case, settings, monkeypatch):
+    case = make_case()
+    assert case.train("svc_rbf", settings).note == ""
+    monkeypatch.setattr(kernel_svc, "MOST_ROWS", 20)
+    found = case.train("svc_rbf", settings).note
+    assert found == "fitted the slow way, on more than 20 rows"
+
+
 def test_naive_bayes_knows_more_than_0_and_1(make_case, settings):
     case = make_case()
     trained = case.train("naive_bayes", settings)
@@ -340,13 +350,25 @@ def test_every_classifier_meets_every_feature_set_and_the_majority_is_there(data
     assert [(job.features, job.classifier) for job in made] == [
         ("mfcc", "svc_rbf"), ("mfcc", "xgboost"), ("nothing", "majority")
     ]  # fmt: skip
-    assert made[0].values.shape == (96, 8)
-    assert made[2].values.shape == (96, 1)
+    assert made[0].table().values.shape == (96, 8)
+    assert made[2].table().values.shape == (96, 1)
+    assert made[0].table() is made[1].table()  # read once
+    assert len(pickle.dumps(made[0])) < 2000
 
 
 def test_without_features_the_majority_stands_alone(tmp_path, settings):
     (only,) = jobs(asking(settings, (), ("svc_rbf",)), tmp_path, CLIP_IDS)
-    assert (only.features, only.values.shape, list(only.clip_ids)) == ("nothing", (96, 1), CLIP_IDS)
+    values, clip_ids = only.table()
+    assert (only.features, values.shape, list(clip_ids)) == ("nothing", (96, 1), CLIP_IDS)
+
+
+def test_a_table_that_was_written_anew_is_read_anew(data):
+    before = stored_table("mfcc", data)().values
+    file = data / "descriptors" / "mfcc.parquet"
+    table = pd.read_parquet(file)
+    write_table(table.assign(mfcc_0=before[:, 0] + 1), file)
+    after = stored_table("mfcc", data)().values
+    np.testing.assert_array_equal(after[:, 0], before[:, 0] + 1)
 
 
 def test_what_became_of_a_job_is_a_row(data, settings, make_case):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -13,19 +14,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.torch import save_file
 from threadpoolctl import threadpool_info
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 
 from genre_pred.audio.decode import AudioError
+from genre_pred.audio.front_ends import FRONT_ENDS
+from genre_pred.classical import jobs, train
 from genre_pred.clean import clean_tracks, measure_or_reason
 from genre_pred.clips import write_table
 from genre_pred.compute import clip_map
 from genre_pred.compute.cluster import Workplace, versions
+from genre_pred.embed import load_backbone, store_embeddings
 from genre_pred.faults import Fault
 from genre_pred.files import digest
 from genre_pred.mel import store_patches
 from genre_pred.params import Clean, Clip, Compute, Mel
+from genre_pred.pipelines import save_pipeline
+from genre_pred.split import rounds, split_clips
 
 ROOT = Path(__file__).parents[1]
 CLIP = Clip(min_seconds=1.0, clip_seconds=2.0, windows_per_track=1)
@@ -152,6 +159,38 @@ def clean_and_mel(sounds, out, each):
     return digest(out)
 
 
+def embed_and_train(out, clips, params, each):
+    """The digests of what embed and classical_train write; read and written in `out`."""
+    clip_ids = clips["clip_id"].tolist()
+    asked = params.split.model_copy(update={"method": "grouped"})
+    split = split_clips(clips, asked)
+    patches, weights = out / "patches.npy", out / "mn04.safetensors"
+    embeddings = out / "data/embeddings/mn04.npy"
+    embeddings.parent.mkdir(parents=True)
+    shape = (24, *FRONT_ENDS["efficientat"].patch_shape(1.0), FRONT_ENDS["efficientat"].n_mels)
+    np.save(patches, np.random.default_rng(3).standard_normal(shape, dtype=np.float32))
+    net, _ = load_backbone("mn04", params.weights.model_copy(update={"mn04": "random"}))
+    save_file(net.state_dict(), weights)
+    assert store_embeddings("mn04", weights, patches, "float32", embeddings, each) == 24
+    index = pd.DataFrame({"clip_id": clip_ids, "window": 0})
+    write_table(index, embeddings.with_suffix(".parquet"))
+    settings = params.classical.model_copy(
+        update={"features": ("mn04",), "classifiers": ("svc_rbf", "mlp", "xgboost")}
+    )
+    fit = partial(
+        train,
+        settings=settings,
+        clips=clips,
+        split=split,
+        rounds=rounds(split, clips, asked),
+        genres=["blues", "jazz"],
+    )
+    for trained in each(fit, jobs(settings, out / "data", clip_ids)):
+        save_pipeline(trained.pipeline, out / f"{trained.classifier}.skops")
+        write_table(trained.predictions, out / f"{trained.classifier}.parquet")
+    return digest(out)
+
+
 @pytest.fixture(scope="module")
 def alone(sounds, tmp_path_factory):
     """What one process writes."""
@@ -164,6 +203,19 @@ def test_two_workers_elsewhere_write_the_same_bytes(cluster, sounds, alone, tmp_
     monkeypatch.chdir(sounds)
     assert clean_and_mel(sounds, tmp_path, cluster.map()) == alone
     assert not list(sounds.glob(".cluster-*"))
+
+
+def test_embeddings_and_classifiers_are_the_same_bytes(
+    cluster, params, make_clips, tmp_path, monkeypatch
+):
+    by_one = clip_map(Compute(workers=1, scheduler=None), "testing", block=1)
+    digests = []
+    for name, each in (("one", by_one), ("cluster", cluster.map(block=1))):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        digests.append(embed_and_train(Path(), make_clips(artists=12, each=1), params, each))
+    assert digests[0] == digests[1]
+    assert len(list(tmp_path.glob("*/*.skops"))) == 8
 
 
 def test_a_cluster_started_for_the_map_gives_the_same(sounds, monkeypatch):
@@ -222,15 +274,34 @@ def test_workers_that_cannot_be_used_are_refused(own_cluster, tmp_path, monkeypa
     # An older state of the package, found before the one that is installed.
     (tmp_path / "old/genre_pred").mkdir(parents=True)
     (tmp_path / "old/genre_pred/__init__.py").touch()
-    own_cluster.worker(path=(tmp_path / "old", ROOT / "tests"))
+    old = own_cluster.worker(path=(tmp_path / "old", ROOT / "tests"))
     with pytest.raises(
         Fault, match=r"cannot load this code \(.*genre_pred\.compute.*\): install genre_pred"
     ):
         list(own_cluster.map()(square, [1, 2]))
+    old.kill()
+    old.wait()
     own_cluster.worker(threads=2)
-    wait_for_workers(own_cluster, 2)
     with pytest.raises(Fault, match="has 2 threads: .* --nthreads 1"):
         list(own_cluster.map()(square, [1, 2]))
+
+
+def test_a_worker_of_two_threads_that_joins_later_is_refused(own_cluster):
+    own_cluster.worker()
+    results = own_cluster.map(block=1)(partial(slowly, square), range(30_000))
+    assert next(iter(results)) == 0
+    own_cluster.worker(threads=2)
+    with pytest.raises(Fault, match="has 2 threads: .* --nthreads 1"):
+        list(results)
+
+
+def test_a_scheduler_that_goes_away_is_named(own_cluster):
+    own_cluster.worker()
+    results = own_cluster.map(block=1)(partial(slowly, square), range(30_000))
+    assert next(iter(results)) == 0
+    own_cluster.running[0].kill()
+    with pytest.raises(Fault, match=f"the Dask scheduler at {own_cluster.address} is gone: start"):
+        list(results)
 
 
 def test_work_that_ends_one_worker_after_another_is_given_up(own_cluster):
@@ -253,16 +324,29 @@ def workplace(tmp_path):
 
 
 def test_a_worker_like_this_process_is_taken(workplace):
-    workplace.check()
+    workplace.check(threads=1)
 
 
-@pytest.mark.parametrize("what", ["genre_pred of digest", "Python", "numpy"])
+def test_a_worker_of_several_threads_is_refused(workplace):
+    with pytest.raises(Fault, match=r"has 2 threads: .*--nthreads 1"):
+        workplace.check(threads=2)
+
+
+def test_vector_instructions_and_optional_libraries_are_looked_at():
+    told = versions()
+    assert told["processor"].startswith(f"{platform.machine()} ")
+    assert {"numba", "torchvision", "torchaudio"} <= told.keys()
+    xgboost = pytest.importorskip("xgboost").__version__  # by either name
+    assert xgboost in (told["xgboost"], told["xgboost-cpu"])
+
+
+@pytest.mark.parametrize("what", ["genre_pred of digest", "Python", "processor", "numpy", "numba"])
 def test_a_worker_of_another_version_is_refused(workplace, what):
     other = replace(workplace, versions=workplace.versions | {what: "0.1"})
     with pytest.raises(Fault, match=f"has {what} .*, this process 0.1: their results might differ"):
-        other.check()
+        other.check(threads=1)
 
 
 def test_a_worker_that_does_not_share_the_folder_is_refused(workplace):
     with pytest.raises(Fault, match="does not see .*: every worker needs the repository"):
-        replace(workplace, token="another").check()
+        replace(workplace, token="another").check(threads=1)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 
@@ -11,6 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from genre_pred.audio.decode import AudioError
 from genre_pred.compute import TimedMap, clip_map
+from genre_pred.compute.processes import loky_workers
 from genre_pred.faults import Fault
 from genre_pred.params import Compute
 
@@ -73,6 +76,32 @@ def test_every_worker_has_one_thread(workers):
     assert (os.getpid() in {process for _, process in found}) == (workers == 1)
 
 
+def test_no_more_processes_start_than_there_are_items(monkeypatch):
+    asked = []
+
+    def spy(n_workers):
+        asked.append(n_workers)
+        return loky_workers(n_workers)
+
+    monkeypatch.setattr("genre_pred.compute.loky_workers", spy)
+    assert list(the_map(8)(square, [1, 2])) == [1, 4]
+    assert asked == [2]
+
+
+@pytest.mark.filterwarnings("error")
+def test_shared_files_go_with_the_map_and_the_arrays_stay(tmp_path, monkeypatch):
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
+    shared = np.full(300_000, 3.0)  # above joblib's 1 MB
+    made = []
+    for result in the_map(2, block=1)(partial(np.multiply, shared), range(4)):
+        made.append(result)
+        seen = len(list(tmp_path.rglob("*.pkl")))
+        assert seen > 0
+    assert not list(tmp_path.iterdir())
+    for number, array in enumerate(made):
+        np.testing.assert_array_equal(array, 3.0 * number)
+
+
 def test_nothing_to_do_gives_nothing():
     assert list(the_map(2)(square, [])) == []
 
@@ -94,10 +123,12 @@ def test_what_nobody_takes_is_not_done(tmp_path):
     # Two workers, 3 blocks of 2 each: so many wait at most, and the block that is being taken.
     results = the_map(2, block=2)(partial(leave_a_trace, tmp_path), range(100))
     assert next(results) == 0
-    time.sleep(1)
+    limit = time.monotonic() + 60
+    while len(list(tmp_path.iterdir())) < 12 and time.monotonic() < limit:
+        time.sleep(0.02)
+    time.sleep(0.2)  # in which a thirteenth could be done
     assert len(list(tmp_path.iterdir())) == 12
     results.close()
-    time.sleep(0.2)
     assert len(list(tmp_path.iterdir())) == 12
 
 
@@ -108,6 +139,30 @@ def test_torch_has_one_thread_and_then_its_own_number_again():
     assert list(the_map(1)(lambda _: torch.get_num_threads(), [1])) == [1]
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)
+
+
+def test_in_this_process_libraries_that_an_item_loads_have_one_thread_too():
+    # In a process of its own: here everything is loaded.
+    code = """
+import os, sys
+from genre_pred.compute import clip_map
+from genre_pred.params import Compute
+
+def threads_of_torch(_):
+    import torch
+    return torch.get_num_threads(), torch.__config__.parallel_info().count("max_threads() : 1")
+
+if __name__ == "__main__":
+    assert "torch" not in sys.modules
+    print(list(clip_map(Compute(workers=1, scheduler=None), "testing")(threads_of_torch, [1, 2])))
+    print(os.environ["OMP_NUM_THREADS"], "MKL_NUM_THREADS" in os.environ)
+"""
+    told = os.environ | {"OMP_NUM_THREADS": "2"}
+    told.pop("MKL_NUM_THREADS", None)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=told, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["[(1, 2), (1, 2)]", "2 False"]
 
 
 def test_a_timed_map_tells_what_an_item_takes_a_worker_but_for_the_first_ones(tmp_path):

@@ -50,7 +50,7 @@ def test_a_clip_alone_as_in_prediction_gives_what_the_workers_store(stored, tmp_
     net = BACKBONES["mn04"].build()
     net.load_state_dict(load_file(folder / "mn04.safetensors"))
     only_to_run(net, precision)
-    each = clip_map(Compute(workers=2), "embedding")
+    each = clip_map(Compute(workers=2, scheduler=None), "embedding")
     made = embedded(stored, precision, tmp_path / "mn04.npy", each)
     for row in (0, 6, 12):
         alone = patches_to_embeddings(net, patches[[row]], precision=precision)
@@ -59,9 +59,10 @@ def test_a_clip_alone_as_in_prediction_gives_what_the_workers_store(stored, tmp_
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_any_number_of_processes_writes_the_same_bytes(stored, tmp_path, precision):
-    embedded(stored, precision, tmp_path / "one.npy", clip_map(Compute(workers=1), "embedding"))
-    embedded(stored, precision, tmp_path / "two.npy", clip_map(Compute(workers=2), "embedding"))
-    assert (tmp_path / "one.npy").read_bytes() == (tmp_path / "two.npy").read_bytes()
+    for workers in (1, 2):
+        each = clip_map(Compute(workers=workers, scheduler=None), "embedding")
+        embedded(stored, precision, tmp_path / f"{workers}.npy", each)
+    assert (tmp_path / "1.npy").read_bytes() == (tmp_path / "2.npy").read_bytes()
 
 
 def test_a_lower_precision_points_where_float32_does(stored, tmp_path):
@@ -74,3 +75,25 @@ def test_a_lower_precision_points_where_float32_does(stored, tmp_path):
     cosines /= np.linalg.norm(made, axis=-1) * np.linalg.norm(exact, axis=-1)
     assert lowest == pytest.approx(cosines.min(), abs=1e-6)
     assert 0.99 < lowest < 1
+
+
+class First(torch.nn.Module):
+    """Gives the first three numbers of a patch as they are."""
+
+    def forward(self, patches):
+        return patches[:, 0, :3]
+
+
+@pytest.mark.parametrize(("lower", "lowest"), [(0.0, 0.0), (2.0, 1.0)])
+def test_silence_is_left_out_of_the_lowest_cosine(tmp_path, lower, lowest):
+    patches = np.ones((4, 2, 1, 5), dtype=np.float32)
+    patches[:2] = 0
+    made = patches[:, :, 0, :3].copy()
+    made[3, 1] *= lower
+    np.save(tmp_path / "patches.npy", patches)
+    np.save(tmp_path / "made.npy", made)
+    told = (tmp_path / "patches.npy", tmp_path / "made.npy")
+    assert lowest_cosine(First(), *told) == pytest.approx(lowest)
+    np.save(tmp_path / "made.npy", np.zeros_like(made))
+    np.save(tmp_path / "patches.npy", np.zeros_like(patches))
+    assert lowest_cosine(First(), *told) == 1.0

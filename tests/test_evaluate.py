@@ -318,3 +318,14 @@ def test_a_price_is_that_of_all_steps_between_a_file_and_the_answer():
     }
     unknown = with_prices(verdict, {})
     assert unknown[["train_seconds", "clip_seconds"]].isna().all(axis=None)
+
+
+def test_what_others_computed_has_no_price_of_hearing_even_under_the_name_of_an_embedding():
+    theirs = replace(model("vggish/svc", "embedding", 30), features="vggish")
+    made = {
+        "data/mel": {"clip_seconds": 1.0},
+        "models/classical": {"seconds.vggish/svc": 2.0, "clip_seconds.vggish/svc": 0.5},
+    }
+    (row,) = with_prices(judge([theirs]), made).to_dict("records")
+    assert row["train_seconds"] == 2.0
+    assert np.isnan(row["clip_seconds"])

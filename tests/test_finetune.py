@@ -250,6 +250,30 @@ def test_with_folds_every_clip_is_predicted_once_by_a_network_that_has_not_seen_
     assert done.predictions[["a", "b"]].sum(axis=1).to_numpy() == pytest.approx(np.ones(16))
 
 
+def test_the_time_of_a_killed_training_is_that_of_all_its_runs(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("genre_pred.finetune.time.perf_counter", lambda: clock[0])
+    store, clips = collection()
+    split = pd.DataFrame({"clip_id": IDS, "split": "validation", "fold": -1})
+    only = [Round(-1, IDS[2:], IDS[:2], IDS[:2])]
+
+    def train(on_epoch):
+        return finetune("small", store, clips, split, only, SETTINGS, START, tmp_path, on_epoch)
+
+    def ten_seconds_pass(_, figures):
+        clock[0] += 10
+
+    def die(_, figures):
+        ten_seconds_pass(_, figures)
+        if figures["epoch"] == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(die)
+    clock[0] = 1000.0
+    assert train(ten_seconds_pass).seconds == 20 + 30  # the third epoch was kept before its ten
+
+
 def test_the_time_of_a_clip_is_that_of_all_its_windows(monkeypatch):
     store, _ = collection(n_clips=4, windows=3)
     clock = iter([50.0, 58.0])  # after the first, and after eight more

@@ -40,7 +40,7 @@ class Listener:
 def test_a_bad_song_has_its_reason_and_the_rest_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
     songs = [tmp_path / name for name in ("1.mp3", "2.txt", "3.mp3")]
-    found = list(hear(songs, Listener(), Compute.model_validate({"workers": 1, "scheduler": None})))
+    found = list(hear(songs, Listener(), Compute(workers=1, scheduler=None)))
     assert [song for song, _ in found] == songs
     assert found[1][1] == "is no music"
     assert found[2][1].content == "3.mp3"

@@ -85,6 +85,12 @@ def test_another_process_gives_the_same_bytes(name, saved, saved_elsewhere):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_pipeline_that_a_worker_sent_gives_the_same_bytes(name, saved, tmp_path):
+    save_pipeline(pickle.loads(pickle.dumps(fitted(name))), tmp_path / "sent.skops")
+    assert (tmp_path / "sent.skops").read_bytes() == (saved / f"{name}.skops").read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_loaded_pipeline_predicts_as_the_one_that_was_saved(name, saved):
     values, targets = values_and_targets()
     before, after = fitted(name), load_pipeline(saved / f"{name}.skops")

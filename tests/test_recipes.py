@@ -272,6 +272,7 @@ def test_a_command_carries_only_what_its_model_reads():
         "finetune.networks": [],
         "finetune.epochs": 2,
         "promote.confidence": 0.9,
+        "predict.coverage": 0.8,
     }
     always = {"clip.clip_seconds", "classical.features", "finetune.networks"}
     told = {
@@ -279,7 +280,7 @@ def test_a_command_carries_only_what_its_model_reads():
         ("finetune/vggish", "finetune"): {"finetune.epochs"},
         ("vggish_finetuned/knn", "finetune"): {"finetune.epochs", "classical.knn.n_neighbors"},
         ("majority", "floor"): set(),
-        ("ensemble", "ensemble"): {*changed} - always - {"promote.confidence"},
+        ("ensemble", "ensemble"): {*changed} - always - {"promote.confidence", "predict.coverage"},
     }
     for (model, approach), further in told.items():
         assert {*of_matter(model, approach, changed)} == always | further

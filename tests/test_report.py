@@ -38,17 +38,19 @@ class Run:
 
 
 def left_by_the_stages(folder, params, *, genres=("blues", "jazz", "rock"), artists=True,
-                       sound=True, network=True, test=True):  # fmt: skip
+                       sound=True, network=True, test=True, n_clips=N):  # fmt: skip
     """The folders data/, models/ and reports/ of a made-up collection."""
     rng = np.random.default_rng(3)
-    ids = [f"clip{i:02d}" for i in range(N)]
-    clips = pd.DataFrame({"clip_id": ids, "genre": [genres[i % len(genres)] for i in range(N)]})
+    ids = [f"clip{i:02d}" for i in range(n_clips)]
+    clips = pd.DataFrame(
+        {"clip_id": ids, "genre": [genres[i % len(genres)] for i in range(n_clips)]}
+    )
     clips["path"] = [f"data/raw/{name} & co.mp3" if sound else pd.NA for name in ids]
-    clips["artist"] = [f"artist {i // 5}" if artists else pd.NA for i in range(N)]
+    clips["artist"] = [f"artist {i // 5}" if artists else pd.NA for i in range(n_clips)]
     clips = clips.astype("string").assign(
         split=pd.NA, sample_rate=8000, n_samples=80_000 if sound else 0, rms_db=-20.0, content=ids
     )
-    sides = np.repeat(["train", "validation", "test"], N // 3)
+    sides = np.repeat(["train", "validation", "test"], n_clips // 3)
     split = pd.DataFrame({"clip_id": ids, "split": sides if test else "validation", "fold": -1})
     rejected = pd.DataFrame(
         {"clip_id": ["x"], "path": ["<b>.mp3"], "reason": ["the file is empty"]}
@@ -266,7 +268,7 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path, params):
         "Nobody has stood for champion of genre-demo yet.",
         "Best on validation is mfcc/knn",
         "No network was fine-tuned.",
-        "No model of this workspace gives sets of genres.",
+        "Here it gives none: too few to promise: 20 calibration clips of at least 100.",
         "MLflow here knows none of the runs that made these outputs.",
         "their times are unknown",
         "there is no sound, only what others have computed of it",
@@ -344,6 +346,25 @@ def test_without_a_champion_the_sets_are_those_of_the_best_on_validation(tmp_pat
         coverage = findings_of(tmp_path, params).coverage
         assert coverage.model == best
         assert "4 artists (20 clips) to calibrate on, of at least 50" in coverage.note
+
+
+def test_sets_calibrated_on_enough_clips_and_artists_are_tried_on_test(tmp_path, params):
+    left_by_the_stages(tmp_path, params, n_clips=900)
+    promoted(tmp_path)
+    found = findings_of(tmp_path, params)
+    sets = found.coverage
+    assert (sets.model, sets.clips, sets.note) == ("mfcc/knn", 300, "")
+    assert 0.8 < sets.low < sets.covered < sets.high <= 1
+    page = words_of(render(found))
+    shares = [f"{share * 100:.1f} %" for share in (sets.covered, sets.low, sets.high)]
+    assert "300 {} [{}, {}] {:.1f}".format(*shares, sets.mean_size) in page
+
+
+def test_the_model_card_tells_what_unknown_means_where_sound_is_heard(told, tmp_path, params):
+    line = "It says “unknown” beside music that lies far from what it was trained on."
+    assert line in words_of(render(findings_of(told[0], params)))
+    left_by_the_stages(tmp_path / "theirs", params, sound=False)
+    assert line not in words_of(render(findings_of(tmp_path / "theirs", params)))
 
 
 def test_the_model_card_gives_licences(told, params):

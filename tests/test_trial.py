@@ -5,18 +5,21 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from genre_pred import hearing
 from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import Prediction
 from genre_pred.faults import Fault
-from genre_pred.params import Evaluate
+from genre_pred.params import Compute, Evaluate
 from genre_pred.trial import genre_called, hear_folder, sounds_in
 
 SETTINGS = Evaluate(reproductions=(), ensemble=(), confidence=0.9, n_resamples=200, seed=1)
+ALONE = Compute(workers=1, scheduler=None)
 
 
 class Listener:
     """Hears blues in files whose name begins with b, else jazz."""
 
+    folder = None
     spec = SimpleNamespace(genres=["blues", "jazz"])
     trained_on = frozenset(["learnt.wav"])
 
@@ -26,6 +29,15 @@ class Listener:
         first = 0.8 if path.name.startswith("b") else 0.3
         genre = "blues" if first > 0.5 else "jazz"
         return Prediction(genre, {"blues": first, "jazz": 1 - first}, 1, path.name)
+
+
+@pytest.fixture(autouse=True)
+def listener(monkeypatch):
+    monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
+
+
+def heard(root, sounds):
+    return hear_folder(Listener(), root, sounds, SETTINGS, ALONE)
 
 
 @pytest.fixture
@@ -39,7 +51,7 @@ def folder(tmp_path):
 
 
 def test_songs_in_folders_of_known_genres_are_scored_and_the_rest_answered(folder):
-    tried = hear_folder(Listener(), folder, sounds_in(folder), SETTINGS)
+    tried = heard(folder, sounds_in(folder))
     assert tried.labelled == 3
     accuracy, low, high = tried.accuracy
     assert accuracy == pytest.approx(2 / 3)
@@ -58,20 +70,20 @@ def test_where_artists_are_known_the_interval_goes_over_them(folder):
     names = ["blues/b1.wav", "blues/x.wav", "jazz/deep/j.mp3", "jazz/broken.mp3", "polka/p.ogg"]
     lines = [f"{name},one" for name in [*names, "b loose.flac"]]
     (folder / "artists.csv").write_text("path,artist\n" + "\n".join(lines) + "\n")
-    tried = hear_folder(Listener(), folder, sounds_in(folder), SETTINGS)
+    tried = heard(folder, sounds_in(folder))
     assert tried.by_artist
     assert tried.accuracy[1:] == (0.0, 1.0)  # one artist tells nothing of others
 
 
 def test_what_it_has_learnt_from_proves_nothing(folder):
     (folder / "jazz" / "learnt.wav").write_bytes(b"sound")
-    tried = hear_folder(Listener(), folder, sounds_in(folder), SETTINGS)
+    tried = heard(folder, sounds_in(folder))
     assert tried.labelled == 3
     assert tried.songs.set_index("clip_id").loc["jazz/learnt.wav", "learnt"]
 
 
 def test_without_labels_there_is_no_score(folder):
-    tried = hear_folder(Listener(), folder, [folder / "b loose.flac"], SETTINGS)
+    tried = heard(folder, [folder / "b loose.flac"])
     assert (tried.labelled, tried.accuracy, tried.confusion) == (0, None, None)
 
 
@@ -102,6 +114,6 @@ def test_a_folder_is_a_genre_whatever_its_case_and_punctuation(folder, genre):
 
 def test_folders_written_otherwise_are_scored_too(folder):
     (folder / "jazz").rename(folder / "JAZZ!")
-    tried = hear_folder(Listener(), folder, sounds_in(folder), SETTINGS)
+    tried = heard(folder, sounds_in(folder))
     assert tried.labelled == 3
     assert tried.songs.set_index("clip_id").loc["JAZZ!/deep/j.mp3", "genre"] == "jazz"

@@ -4,6 +4,7 @@ Neither is done through a long-lived memory map: its pages count as the process'
 run over many clips would look, to whoever limits memory, as large as its files.
 """
 
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,12 +60,19 @@ def rows_of(array: np.ndarray, rows: Sequence[int] | np.ndarray | slice) -> np.n
     """Copy rows of an array; of one that np.load has mapped, without leaving its pages in memory.
 
     Args:
-        array: (n_rows, ...), the whole of its file where it is mapped.
+        array: (n_rows, ...); where it is mapped, what np.load gave, and no slice of that.
         rows: Their numbers.
 
     Returns:
         (n, ...) of the same dtype.
+
+    Raises:
+        ValueError: If it is a part of a map: its file does not tell which.
     """
     if isinstance(array, np.memmap):
+        if not isinstance(array.base, mmap.mmap):
+            raise ValueError(
+                f"this is a part of {array.filename}: give the whole map, and its rows"
+            )
         array = np.load(str(array.filename), mmap_mode="r")  # unmapped when this returns
     return np.array(array[rows])

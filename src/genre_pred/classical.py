@@ -1,9 +1,11 @@
 """Classifiers trained on tables of features: fitted pipelines, temperatures, predictions."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,21 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 
 from genre_pred.clips import predictions_table
-from genre_pred.features import Approach, FeatureSet, feature_set, flatten, read_features
-from genre_pred.fitting import NotApplicable, chosen_settings, convergence_noted, fit_pipeline
+from genre_pred.features import (
+    Approach,
+    FeatureSet,
+    feature_set,
+    flatten,
+    read_features,
+    stored_files,
+)
+from genre_pred.fitting import (
+    NotApplicable,
+    chosen_settings,
+    convergence_noted,
+    fit_pipeline,
+    fitting_notes,
+)
 from genre_pred.judge.calibration import scores_of
 from genre_pred.params import Classical
 from genre_pred.scores import calibrate, windows_to_clips
@@ -23,6 +38,18 @@ FLOOR: Approach = "floor"
 TIMED_CLIPS = 64
 
 
+class Table(NamedTuple):
+    """What classifiers read of a collection.
+
+    Attributes:
+        values: (n_rows, n_features) float32.
+        clip_ids: (n_rows,), the clip of each row; a clip may have several windows.
+    """
+
+    values: np.ndarray
+    clip_ids: np.ndarray
+
+
 @dataclass(frozen=True)
 class Job:
     """A classifier to be trained on a feature set.
@@ -31,15 +58,39 @@ class Job:
         features: The feature set's name.
         spec: What comes before the classifier.
         classifier: A name in CLASSIFIERS.
-        values: (n_rows, n_features) float32.
-        clip_ids: (n_rows,), the clip of each row; a clip may have several windows.
+        table: Gives the feature set's table, again and again; a job that goes out to a worker
+            takes along how to read it.
     """
 
     features: str
     spec: FeatureSet
     classifier: str
-    values: np.ndarray = field(repr=False)
-    clip_ids: np.ndarray = field(repr=False)
+    table: Callable[[], Table] = field(repr=False)
+
+
+def stored_table(features: str, data: Path) -> Callable[[], Table]:
+    """How a process reads a feature set's table: once for the jobs that follow each other.
+
+    Args:
+        features: Its name.
+        data: The folder that holds mel/, descriptors/, embeddings/ and finetuned/.
+
+    Raises:
+        Fault: If the feature set is unknown, or was not computed.
+    """
+    # A worker of a cluster outlives a run: it must not take another run's table for this one.
+    written = tuple(file.stat().st_mtime_ns for file in stored_files(features, data))
+    return partial(_read_table, features, data.absolute(), written)
+
+
+@lru_cache(maxsize=1)
+def _read_table(features: str, data: Path, written: tuple[int, ...]) -> Table:
+    values, index = read_features(features, data)
+    return Table(values, index["clip_id"].to_numpy(dtype=object))
+
+
+def _nothing(clip_ids: Sequence[str]) -> Table:
+    return Table(np.zeros((len(clip_ids), 1), np.float32), np.array(clip_ids, dtype=object))
 
 
 @dataclass(frozen=True)
@@ -92,7 +143,7 @@ def jobs(settings: Classical, data: Path, clip_ids: Sequence[str]) -> list[Job]:
 
     Args:
         settings: The section `classical`.
-        data: The folder that holds mel/, descriptors/ and embeddings/.
+        data: The folder that holds mel/, descriptors/, embeddings/ and finetuned/.
         clip_ids: All clips.
 
     Raises:
@@ -100,15 +151,10 @@ def jobs(settings: Classical, data: Path, clip_ids: Sequence[str]) -> list[Job]:
     """
     made = []
     for name in settings.features:
-        spec = feature_set(name, data)
-        values, index = read_features(name, data)
-        of_rows = index["clip_id"].to_numpy(dtype=object)
-        made += [
-            Job(name, spec, classifier, values, of_rows) for classifier in settings.classifiers
-        ]
+        spec, table = feature_set(name, data), stored_table(name, data)
+        made += [Job(name, spec, classifier, table) for classifier in settings.classifiers]
     nothing = FeatureSet("mel", NOTHING, flatten, FLOOR, scale=False)
-    zeros, every = np.zeros((len(clip_ids), 1), np.float32), np.array(clip_ids, dtype=object)
-    return [*made, Job(NOTHING, nothing, "majority", zeros, every)]
+    return [*made, Job(NOTHING, nothing, "majority", partial(_nothing, clip_ids))]
 
 
 def train(
@@ -135,6 +181,7 @@ def train(
     Returns:
         The fitted pipeline and its predictions, or the reason why the data cannot carry it.
     """
+    job.table()  # so that who comes first is not timed for reading it
     started = time.perf_counter()
     targets = clips.set_index("clip_id")["genre"].map({genre: i for i, genre in enumerate(genres)})
     train_in = _train_once if rounds[0].fold < 0 else _train_on_folds
@@ -160,7 +207,7 @@ def train(
         table,
         (time.perf_counter() - started - seconds) / len(few),
         chosen_settings(pipeline, job.classifier, settings),
-        " ".join(notes),
+        " ".join([*notes, *fitting_notes(pipeline)]),
     )
 
 
@@ -206,12 +253,13 @@ def fit(
     Raises:
         NotApplicable: If the data cannot carry the setting.
     """
-    rows = np.flatnonzero(np.isin(job.clip_ids, list(clip_ids)))
-    learnt = job.clip_ids[rows]
+    values, of_rows = job.table()
+    rows = np.flatnonzero(np.isin(of_rows, list(clip_ids)))
+    learnt = of_rows[rows]
     return fit_pipeline(
         job.classifier,
         job.spec,
-        job.values[rows],
+        values[rows],
         targets.loc[learnt].to_numpy(),
         learnt,
         clips,
@@ -223,8 +271,9 @@ def clip_scores(
     pipeline: Pipeline, job: Job, clip_ids: Sequence[str]
 ) -> tuple[np.ndarray, list[str]]:
     """Score clips: (n_clips, n_genres) log-probabilities before calibration, and the clips."""
-    rows = np.flatnonzero(np.isin(job.clip_ids, list(clip_ids)))
-    return windows_to_clips(window_scores(pipeline, job.values[rows]), job.clip_ids[rows])
+    values, of_rows = job.table()
+    rows = np.flatnonzero(np.isin(of_rows, list(clip_ids)))
+    return windows_to_clips(window_scores(pipeline, values[rows]), of_rows[rows])
 
 
 def window_scores(pipeline: Pipeline, values: np.ndarray) -> np.ndarray:

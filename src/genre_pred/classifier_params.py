@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from genre_pred.faults import unknown
-from genre_pred.section import Above0, Name, Names, Positive, Section, SomeNames
+from genre_pred.section import Above0, Name, Names, Positive, Section, SomeNames, only_known
 
 # Values to try, by setting.
 Grid = Annotated[dict[Name, Annotated[tuple[Any, ...], Field(min_length=1)]], Field(min_length=1)]
@@ -128,10 +128,7 @@ class Classical(Section):
     @field_validator("classifiers")
     @classmethod
     def _know_the_classifiers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in cls.known():
-                raise ValueError(f"it names {unknown(name, cls.known())}")
-        return names
+        return only_known(names, cls.known())
 
     @classmethod
     def known(cls) -> dict[str, type[Section]]:

@@ -105,7 +105,7 @@ def store_embeddings(
 
 
 def lowest_cosine(net: nn.Module, patches: Path, embeddings: Path, n_rows: int = 8) -> float:
-    """How far embeddings of a lower precision point where those of float32 do.
+    """How far embeddings of a lower precision point where those of float32 do, on a sample.
 
     Args:
         net: The backbone in float32.
@@ -114,13 +114,16 @@ def lowest_cosine(net: nn.Module, patches: Path, embeddings: Path, n_rows: int =
         n_rows: How many rows are looked at, evenly spread.
 
     Returns:
-        The lowest cosine of a patch.
+        The lowest cosine of a patch, of those that are not all zeros in both (as of silence).
     """
     stored, made = (np.load(path, mmap_mode="r") for path in (patches, embeddings))
     rows = np.unique(np.linspace(0, len(made) - 1, n_rows).astype(int))
     exact = patches_to_embeddings(net, stored[rows])
-    lengths = np.linalg.norm(exact, axis=2) * np.linalg.norm(made[rows], axis=2)
-    return float(((exact * made[rows]).sum(axis=2) / lengths).min())
+    lower = made[rows]
+    lengths = np.linalg.norm(exact, axis=2) * np.linalg.norm(lower, axis=2)
+    cosines = (exact * lower).sum(axis=2) / np.maximum(lengths, np.finfo(lengths.dtype).tiny)
+    told = (exact != 0).any(axis=2) | (lower != 0).any(axis=2)
+    return float(cosines[told].min(initial=1.0))
 
 
 class _Kept(NamedTuple):

@@ -169,11 +169,11 @@ def _steps(model: Model) -> list[tuple[str, str]]:
     if model.approach == "finetune":
         below = [heard, ("models/finetune", f"clip_seconds.{_network(model)}")]
         return below if model.network else [*below, ("models/classical", classified)]
-    if model.approach == "descriptors":
+    backbone = model.files.get("network.safetensors")  # none of embeddings that others computed
+    if model.approach == "embedding" and backbone:
+        below = [heard, ("data/embeddings", f"clip_seconds.{backbone.stem}")]
+    elif model.approach in ("descriptors", "embedding"):
         below = [("data/descriptors", "clip_seconds")]
-    elif model.approach == "embedding":
-        backbone = model.files["network.safetensors"].stem
-        below = [heard, ("data/embeddings", f"clip_seconds.{backbone}")]
     else:
         below = [heard]
     return [*below, ("models/classical", classified)]

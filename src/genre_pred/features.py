@@ -50,7 +50,7 @@ class FeatureSet:
 
 def flatten(values: np.ndarray) -> np.ndarray:
     """(n_rows, ...) into (n_rows, everything else in a row)."""
-    return values.reshape(len(values), -1).astype(np.float32)
+    return values.reshape(len(values), -1).astype(np.float32, copy=False)
 
 
 def patch_statistics(embeddings: np.ndarray) -> np.ndarray:
@@ -150,6 +150,26 @@ def feature_set(name: str, data: Path) -> FeatureSet:
     return known
 
 
+def stored_files(name: str, data: Path) -> list[Path]:
+    """The files, one or two, that a feature set is read from.
+
+    Args:
+        name: Of the feature set.
+        data: The folder that holds mel/, descriptors/, embeddings/ and finetuned/.
+
+    Raises:
+        Fault: If nothing is called so, or the stages before were not asked for what it reads.
+    """
+    spec = feature_set(name, data)
+    folder = data / spec.kind
+    files = [folder / f"{spec.origin}{suffix}" for suffix in (".npy", ".parquet")]
+    found = [file for file in files if file.is_file()]
+    if not found:
+        how = "set finetune.embed" if spec.kind == "finetuned" else "add it to the stage before"
+        raise Fault(f"features {name} need {spec.origin} in {folder}: {how}")
+    return found
+
+
 def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
     """Read what the stages before stored, as a feature set.
 
@@ -158,20 +178,19 @@ def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
         data: The folder that holds mel/, descriptors/, embeddings/ and finetuned/.
 
     Returns:
-        (n_rows, n_features) float32, and the index of its rows (clip_id, window).
+        (n_rows, n_features) float32, memory-mapped where it lies in a file just so; and the index
+        of its rows (clip_id, window).
 
     Raises:
-        Fault: If nothing is called so, or the stages before were not asked for what it reads.
+        Fault: As `stored_files`.
         ValueError: If a value is not finite.
     """
+    stored_files(name, data)
     spec = feature_set(name, data)
     folder = data / spec.kind
-    if not any((folder / f"{spec.origin}{suffix}").is_file() for suffix in (".npy", ".parquet")):
-        how = "set finetune.embed" if spec.kind == "finetuned" else "add it to the stage before"
-        raise Fault(f"features {name} need {spec.origin} in {folder}: {how}")
     match spec.kind:
         case "embeddings" | "finetuned":
-            values = np.load(folder / f"{spec.origin}.npy")
+            values = np.load(folder / f"{spec.origin}.npy", mmap_mode="r")
             index = read_table(folder / f"{spec.origin}.parquet")
         case "descriptors":
             table = read_table(folder / f"{spec.origin}.parquet")

@@ -73,6 +73,7 @@ class Finetuned:
     """What training left: a network with its temperature, predictions and learning curves.
 
     Attributes:
+        seconds: That it took, with what an earlier run had finished before it was killed.
         represented: (n_rows, size) what its head reads of every row of the store, if asked for.
     """
 
@@ -84,6 +85,7 @@ class Finetuned:
     temperature: float
     predictions: pd.DataFrame
     history: pd.DataFrame
+    seconds: float
     represented: np.ndarray | None = None
 
     def summary(self) -> dict[str, object]:
@@ -125,6 +127,7 @@ def finetune(
         The network, its temperature (chosen on validation; with folds, cross-fitted) and its
         predictions.
     """
+    clock = _Clock(work / "seconds.txt")
     genres = genres_of(clips)
     target_of = {g: i for i, g in enumerate(genres)}
     targets = clips.set_index("clip_id")["genre"].map(target_of)
@@ -133,9 +136,15 @@ def finetune(
     build = partial(build_network, name, shape, len(genres), settings, start)
     net, weights = build()
     frozen = run_frozen_part(net, store.patches, settings, work / "frozen.npy")
+    clock.keep()
     examples = Examples(frozen, clip_ids, targets.loc[clip_ids].to_numpy())
     trainings: dict[int, Training] = {}
     scores, predicted = [], []
+
+    def epoch_done(fold: int, figures: dict[str, float]) -> None:
+        clock.keep()
+        on_epoch(fold, figures)
+
     for each in rounds:
         net, _ = build()
         trainings[each.fold] = train_network(
@@ -145,7 +154,7 @@ def finetune(
             each.validation,
             settings,
             checkpoint=work / f"round{each.fold}.pt",
-            on_epoch=partial(on_epoch, each.fold),
+            on_epoch=partial(epoch_done, each.fold),
         )
         if each.predicted:
             of_round, ids = clip_logits(net, examples, each.predicted, settings)
@@ -168,8 +177,25 @@ def finetune(
         temperature,
         predictions_table(predicted, probabilities, genres, where["split"], where["fold"]),
         history_table(trainings),
+        clock.seconds(),
         represented,
     )
+
+
+class _Clock:
+    """Counts the seconds of a training over the runs that it takes, in a file between them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._started = path, time.perf_counter()
+        self._before = float(path.read_text()) if path.is_file() else 0.0
+
+    def seconds(self) -> float:
+        return self._before + time.perf_counter() - self._started
+
+    def keep(self) -> None:
+        """What comes after this, a killed run has not finished: it is done and counted again."""
+        with written_whole(self._path) as temporary:
+            temporary.write_text(f"{self.seconds()}\n")
 
 
 def write_finetuned(trained: Finetuned, folder: Path) -> None:

@@ -90,6 +90,12 @@ def chosen_settings(pipeline: Pipeline, classifier: str, settings: Classical) ->
     return ", ".join(f"{name}={used[name]}" for name in settings.search.get(classifier, {}))
 
 
+def fitting_notes(pipeline: Pipeline) -> list[str]:
+    """What a reader must know of how a pipeline was fitted: a sentence, mostly none."""
+    fitted = pipeline["classify"]
+    return [fitted.note] if isinstance(fitted, KernelSVC) and fitted.note else []
+
+
 @contextmanager
 def convergence_noted(classifier: str) -> Iterator[list[str]]:
     """Keep scikit-learn's ConvergenceWarnings from the terminal; give a note in their place.

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genre_pred.classical import Job, clip_scores, fit
+from genre_pred.classical import Job, clip_scores, fit, stored_table
 from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import genres_of
 from genre_pred.faults import Fault, unknown
-from genre_pred.features import feature_set, read_features
+from genre_pred.features import feature_set
 from genre_pred.fitting import NotApplicable
 from genre_pred.judge.significance import accuracy_interval, paired_difference
 from genre_pred.params import Classical, Evaluate
@@ -74,9 +74,7 @@ def measure_leakage(
     artists = artist_groups(clips)
     if artists is None:
         raise Fault("artists are unknown: nobody can tell how much a random split would flatter")
-    values, index = read_features(features, data)
-    clip_ids = index["clip_id"].to_numpy(dtype=object)
-    job = Job(features, feature_set(features, data), classifier, values, clip_ids)
+    job = Job(features, feature_set(features, data), classifier, stored_table(features, data))
     hear = partial(_hits, job=job, clips=clips, settings=settings, n_folds=n_folds)
     repeats = [(seed, apart) for seed in range(n_repeats) for apart in (True, False)]
     try:

@@ -1,5 +1,6 @@
 """Fitted scikit-learn pipelines on disk: no pickle, and the same pipeline gives the same bytes."""
 
+import itertools
 import re
 import zipfile
 from pathlib import Path
@@ -18,7 +19,7 @@ TRUSTED = [
     "xgboost.sklearn.XGBClassifier",
 ]
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
-IDENTITY = re.compile(r'"__id__": (\d+)|"file": "([^"]+)"')
+IDENTITY = re.compile(r'("is_json": true,\s+)?"__id__": (\d+)|"file": "([^"]+)"')
 
 
 def save_pipeline(pipeline: Pipeline, path: Path) -> None:
@@ -32,13 +33,7 @@ def save_pipeline(pipeline: Pipeline, path: Path) -> None:
         with zipfile.ZipFile(temporary) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
         schema = members.pop("schema.json").decode()
-        identities, names = _numbered(schema)
-        schema = IDENTITY.sub(
-            lambda found: (
-                f'"__id__": {identities[found[1]]}' if found[1] else f'"file": "{names[found[2]]}"'
-            ),
-            schema,
-        )
+        schema, names = _numbered(schema)
         renamed = {names[name]: content for name, content in members.items()}
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in [("schema.json", schema.encode()), *sorted(renamed.items())]:
@@ -52,12 +47,22 @@ def load_pipeline(path: Path) -> Pipeline:
     return skops.io.load(path, trusted=TRUSTED)
 
 
-def _numbered(schema: str) -> tuple[dict[str, int], dict[str, str]]:
+def _numbered(schema: str) -> tuple[str, dict[str, str]]:
+    """The schema with objects and files numbered as they come; the files' new names by the old."""
     identities: dict[str, int] = {}
     names: dict[str, str] = {}
-    for found in IDENTITY.finditer(schema):
-        if found[1]:
-            identities.setdefault(found[1], len(identities))
-        else:
-            names.setdefault(found[2], f"{len(names):04d}{Path(found[2]).suffix}")
-    return identities, names
+    count = itertools.count()
+
+    def new(found: re.Match) -> str:
+        scalar, identity, name = found.groups()
+        if name:
+            names.setdefault(name, f"{len(names):04d}{Path(name).suffix}")
+            return f'"file": "{names[name]}"'
+        # Whether two scalars are one object depends on whether they came from another process.
+        if scalar:
+            return f'{scalar}"__id__": {next(count)}'
+        if identity not in identities:
+            identities[identity] = next(count)
+        return f'"__id__": {identities[identity]}'
+
+    return IDENTITY.sub(new, schema), names

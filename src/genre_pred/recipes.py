@@ -155,7 +155,7 @@ def of_matter(model: str, approach: str, settings: Mapping[str, Any]) -> dict[st
 
     def read(key: str) -> bool:
         section, *rest = key.split(".")
-        if section in ("promote", "compute"):
+        if section in ("promote", "predict", "compute"):
             return False
         if approach == "ensemble":
             return True

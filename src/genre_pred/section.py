@@ -1,6 +1,7 @@
 """What the sections of params.yaml are made of: frozen, and strict about keys, types and ranges."""
 
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,14 +28,19 @@ each_once = AfterValidator(_name_each_once)
 
 def among(known: Collection[str]) -> AfterValidator:
     """A list that holds only names that are known."""
+    return AfterValidator(partial(only_known, known=known))
 
-    def check(names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in known:
-                raise ValueError(f"it names {unknown(name, known)}")
-        return names
 
-    return AfterValidator(check)
+def only_known(names: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
+    """The names.
+
+    Raises:
+        ValueError: If one is not known.
+    """
+    for name in names:
+        if name not in known:
+            raise ValueError(f"it names {unknown(name, known)}")
+    return names
 
 
 Positive = Annotated[int, Field(gt=0)]

@@ -1,20 +1,19 @@
 """A classifier on songs of one's own: right or wrong where they are labelled, a table where not."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
+from genre_pred.hearing import hear
 from genre_pred.judge.metrics import confusion
 from genre_pred.judge.significance import accuracy_interval, bootstrap_groups
-from genre_pred.params import Evaluate
-from genre_pred.progress import bar
+from genre_pred.params import Compute, Evaluate
 from genre_pred.sources.folder import SOUND, artists_of
 from genre_pred.sources.listing import files_under
 
@@ -56,7 +55,11 @@ def sounds_in(root: Path) -> list[Path]:
 
 
 def hear_folder(
-    classifier: GenreClassifier, root: Path, sounds: Iterable[Path], settings: Evaluate
+    classifier: GenreClassifier,
+    root: Path,
+    sounds: Sequence[Path],
+    settings: Evaluate,
+    compute: Compute,
 ) -> Trial:
     """Let a classifier name the genre of every song, and score it where a song is labelled.
 
@@ -69,8 +72,9 @@ def hear_folder(
         root: The folder.
         sounds: Its files, as `sounds_in` gives them.
         settings: Confidence and bootstrap.
+        compute: How many processes hear.
     """
-    genres, sounds = classifier.spec.genres, list(sounds)
+    genres = classifier.spec.genres
     names = pd.Series([sound.relative_to(root).as_posix() for sound in sounds])
     artists = pd.Series(pd.NA, index=names.index, dtype="string")
     if (root / "artists.csv").is_file():
@@ -78,14 +82,12 @@ def hear_folder(
     folders = {sound.relative_to(root).parts[0] for sound in sounds if sound.parent != root}
     label_of = {folder: genre_called(folder, genres) for folder in folders}
     rows = []
-    for sound in bar(sounds, doing="hearing", unit="song"):
+    for sound, found in hear(sounds, classifier, compute):
         name = sound.relative_to(root)
         label = label_of.get(name.parts[0]) if len(name.parts) > 1 else None
         row: dict[str, object] = {"clip_id": name.as_posix(), "genre": label, "reason": ""}
-        try:
-            found = classifier.predict(sound)
-        except AudioError as error:
-            row["reason"] = error.reason
+        if isinstance(found, str):
+            row["reason"] = found
         else:
             row |= {"predicted": found.genre, "probability": found.probabilities[found.genre]}
             row |= {"learnt": found.content in classifier.trained_on, **found.probabilities}

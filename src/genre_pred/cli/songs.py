@@ -160,8 +160,9 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     from genre_pred.trial import hear_folder, sounds_in
 
     classifier = GenreClassifier.load(model)
-    settings = read_params().evaluate
-    tried = hear_folder(classifier, folder, sounds_in(folder), settings)
+    params = read_params()
+    settings = params.evaluate
+    tried = hear_folder(classifier, folder, sounds_in(folder), settings, params.compute)
     if csv:
         with written_whole(csv) as temporary:
             tried.songs.map(no_formula).to_csv(temporary, index=False)

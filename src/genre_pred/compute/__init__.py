@@ -18,7 +18,7 @@ from typing import TypeVar
 from joblib import cpu_count
 
 from genre_pred.compute.cluster import dask_workers
-from genre_pred.compute.pool import Pool, run_block
+from genre_pred.compute.pool import Pool, one_thread, run_block
 from genre_pred.compute.processes import loky_workers
 from genre_pred.params import Compute
 from genre_pred.progress import bar
@@ -97,10 +97,10 @@ def _map(
 def _results(
     settings: Compute, most: int, function: Callable[[Item], Result], items: Sequence[Item]
 ) -> Generator[Result]:
-    n_workers = settings.workers or cpu_count()
-    if settings.scheduler is None and min(n_workers, len(items)) <= 1:
-        for item in items:
-            yield from run_block(function, [item])
+    n_workers = max(1, min(settings.workers or cpu_count(), len(items)))  # nobody without work
+    if settings.scheduler is None and n_workers == 1:
+        with one_thread():
+            yield from map(function, items)
         return
     with _pool(settings.scheduler, n_workers) as pool:
         size = max(1, min(most, len(items) // (BLOCKS_PER_WORKER * pool.n_workers)))

@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from genre_pred.cache import code
 from genre_pred.compute.pool import Pool
 from genre_pred.faults import Fault
@@ -25,8 +27,9 @@ CONNECT_SECONDS = 20.0  # for the scheduler to answer, and for a first worker
 INSTALL = "install genre_pred, in the same version, where the scheduler and the workers run"
 # Another version may give other digits, or cannot read what is sent.
 LIBRARIES = (
-    "av cloudpickle joblib librosa numpy pandas scikit-learn scipy soundfile soxr torch".split()
-)
+    "av cloudpickle joblib librosa numba numpy pandas scikit-learn scipy soundfile soxr torch "
+    "torchaudio torchvision xgboost xgboost-cpu"
+).split()
 
 
 @contextmanager
@@ -47,7 +50,6 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
     """
     try:
         import cloudpickle
-        import dask
         from distributed import Client, KilledWorker, LocalCluster
     except ModuleNotFoundError as error:
         raise Fault(
@@ -55,9 +57,6 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
             "pip install -c constraints.txt -e '.[cluster]'"
         ) from error
     with ExitStack() as stack:
-        # A table of features goes out with the job that reads it; Dask warns from 10 MB on.
-        quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}
-        stack.enter_context(dask.config.set(quiet))
         place: Any = scheduler
         if scheduler == LOCAL:
             place = stack.enter_context(
@@ -113,20 +112,29 @@ class Workplace:
     Attributes:
         folder: The working directory, by the path that it has here.
         token: The name of a file in it: a folder of the same name elsewhere is not the same.
-        versions: Of this package's code, Python and the libraries.
+        versions: Of this package's code, Python, the processor and the libraries.
     """
 
     folder: Path
     token: str
     versions: dict[str, str]
 
-    def check(self) -> None:
+    def check(self, threads: int) -> None:
         """Make sure that this process has it.
 
+        Args:
+            threads: That this process works with.
+
         Raises:
-            Fault: If it has not.
+            Fault: If it has not, or more threads than one.
         """
         me = f"the Dask worker {os.getpid()} on {socket.gethostname()}"
+        if threads != 1:
+            raise Fault(
+                f"{me} has {threads} threads: threads of one process share its working directory "
+                "and the number of threads of a matrix product. Start it with --nworkers as many "
+                "as cores and --nthreads 1"
+            )
         if not (self.folder / self.token).is_file():
             raise Fault(
                 f"{me} does not see {self.folder}: every worker needs the repository, its data/ "
@@ -145,12 +153,16 @@ class Workplace:
 def versions() -> dict[str, str]:
     """The versions of what shapes results, as they were when this process first asked.
 
-    A module that is edited later is not loaded again, so a worker must not hash it again.
+    A module that is edited later is not loaded again, so a worker must not hash it again. Of the
+    processor it is the vector instructions that count, as numpy names them: matrix products and
+    transforms choose their way by them. Two makes with the same instructions are not told apart,
+    though a library may still treat them differently in the last digits.
     """
+    vectors = np.show_config(mode="dicts")["SIMD Extensions"]
     found = {
         "genre_pred of digest": hashlib.sha256("".join(code()).encode()).hexdigest()[:12],
         "Python": ".".join(platform.python_version_tuple()[:2]),
-        "processor": platform.machine(),
+        "processor": " ".join([platform.machine(), *vectors["baseline"], *vectors["found"]]),
     }
     for name in LIBRARIES:
         try:
@@ -168,9 +180,15 @@ def _workplace() -> Iterator[Workplace]:
 
 
 def _run_there(workplace: Workplace, pickled: bytes) -> Any:
-    workplace.check()
+    from distributed import get_worker
+
+    workplace.check(get_worker().state.nthreads)
     with chdir(workplace.folder):  # paths are relative to it
         return pickle.loads(pickled)()
+
+
+def _check_there(workplace: Workplace, dask_worker: Any) -> None:
+    workplace.check(dask_worker.state.nthreads)  # Dask gives itself to who has that argument
 
 
 def _first_worker(client: Any, scheduler: str) -> None:
@@ -186,19 +204,12 @@ def _first_worker(client: Any, scheduler: str) -> None:
 def _look_at_all(client: Any, scheduler: str, workplace: Workplace) -> int:
     """Make sure that every worker is as it must be; returns how many there are."""
     _first_worker(client, scheduler)
-    threads = client.nthreads()
-    for worker, has in threads.items():
-        if has != 1:
-            raise Fault(
-                f"the Dask worker {worker} has {has} threads: threads of one process share its "
-                "working directory and the number of threads of a matrix product. Start it with "
-                "--nworkers as many as cores and --nthreads 1"
-            )
-    for worker, answer in client.run(workplace.check, on_error="return").items():
+    answers = client.run(_check_there, workplace, on_error="return")
+    for worker, answer in answers.items():
         if isinstance(answer, Fault):
             raise answer
         if isinstance(answer, Exception):
             raise Fault(
                 f"the Dask worker {worker} cannot load this code ({answer}): {INSTALL}"
             ) from answer
-    return len(threads)
+    return len(answers)

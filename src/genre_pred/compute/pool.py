@@ -1,5 +1,6 @@
 """What the map asks of those who work, and what they do with a block."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -11,6 +12,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# For libraries that look only once, when they are loaded.
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")}
 
 
 @dataclass(frozen=True)
@@ -36,14 +40,24 @@ def run_block(function: Callable[[Item], Result], items: Sequence[Item]) -> list
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Work with one thread within the block, also in libraries that count threads themselves."""
+    """Work with one thread within the block, also in libraries that count threads themselves.
+
+    A library that is first loaded within it keeps to one thread afterwards.
+    """
     torch: Any = sys.modules.get("torch")  # has a count of its own; not imported for that
     threads = torch.get_num_threads() if torch else 1
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
     with threadpool_limits(1):
         if threads > 1:
             torch.set_num_threads(1)
+        os.environ.update(ONE_THREAD)
         try:
             yield
         finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
             if threads > 1:
                 torch.set_num_threads(threads)

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from joblib.executor import get_memmapping_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from genre_pred.compute.pool import Pool
+from genre_pred.compute.pool import ONE_THREAD, Pool
 from genre_pred.faults import Fault
-
-# For libraries that look only once, when they are loaded.
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")}
 
 
 @contextmanager
 def loky_workers(n_workers: int) -> Iterator[Pool]:
     """Open processes that share large arrays with this one, through memory-mapped files.
+
+    They end with the block, because what they share is freed only then. One block at a time: joblib
+    has one such pool in a process.
 
     Args:
         n_workers: How many, at least 2.

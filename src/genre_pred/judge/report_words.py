@@ -72,6 +72,11 @@ def limits(findings: Findings) -> Iterator[str]:
         f"It knows these {len(collection.clips)} genres and no others; what they mean is what this "
         "collection's labels mean by them."
     )
+    if collection.hears:
+        yield (
+            "It says “unknown” beside music that lies far from what it was trained on. Noise may "
+            "pass for music, and nothing is claimed about speech."
+        )
     if (board["protocol"] + board["artists"].fillna("")).str.contains("optimistic").any():
         yield (
             "The scores are optimistic: "

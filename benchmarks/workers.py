@@ -1,0 +1,85 @@
+"""Workers that stay between turns: a stage starts its own once, for thousands of clips."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from joblib import cpu_count
+
+from genre_pred.compute import Map
+from genre_pred.compute.pool import Pool, run_block
+from genre_pred.compute.processes import loky_workers
+from genre_pred.params import Params
+
+STATUS = Path("/proc/self/status")  # of Linux
+
+
+def n_workers(params: Params) -> int:
+    """As many as the stages use."""
+    return params.compute.workers or cpu_count()
+
+
+@contextmanager
+def lasting_map(params: Params, most: int = 8) -> Iterator[Map]:
+    """Open clip_map's workers for several maps. Only one such block may be open at a time.
+
+    Args:
+        params: The repository's settings.
+        most: Items that go out together, as in clip_map.
+    """
+    with loky_workers(n_workers(params)) as pool:
+        yield partial(_map, pool, most)
+
+
+def seconds_to_start(params: Params) -> float:
+    """What each stage pays once: processes, and the libraries that they load."""
+    begun = time.perf_counter()
+    with lasting_map(params) as each:
+        list(each(_load, range(n_workers(params))))
+    return time.perf_counter() - begun
+
+
+class WatchedMap:
+    """A map that notes the most memory that one of its workers has had.
+
+    Attributes:
+        megabytes: That, over all uses.
+    """
+
+    def __init__(self, each: Map) -> None:
+        self._each = each
+        self.megabytes = 0.0
+
+    def __call__(self, function: Callable, items: Sequence[Any]) -> Iterator[Any]:
+        """Yield the results in the items' order."""
+        for megabytes, result in self._each(partial(_watched, function), items):
+            self.megabytes = max(self.megabytes, megabytes)
+            yield result
+
+
+def peak_megabytes() -> float:
+    """The most that this process has had resident, since it was started.
+
+    Not getrusage's: that counts what the parent had when it forked.
+    """
+    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def _map(pool: Pool, most: int, function: Callable, items: Sequence[Any]) -> Iterator[Any]:
+    size = max(1, min(most, len(items) // (4 * pool.n_workers)))
+    blocks = [items[start : start + size] for start in range(0, len(items), size)]
+    for future in [pool.submit(partial(run_block, function, block)) for block in blocks]:
+        yield from future.result()
+
+
+def _load(_: int) -> None:
+    from genre_pred import describe, embed, mel  # noqa: F401
+
+
+def _watched(function: Callable, item: Any) -> tuple[float, Any]:
+    result = function(item)
+    return peak_megabytes(), result
