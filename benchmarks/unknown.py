@@ -48,7 +48,7 @@ def _loud(samples: np.ndarray) -> np.ndarray:
     return LEVEL * samples / np.abs(samples).max()
 
 
-def test_music(classifier: GenreClassifier, data: Path) -> list[Path]:
+def unheard_music(classifier: GenreClassifier, data: Path) -> list[Path]:
     """The files of the test clips that the classifier has not learnt from."""
     clips, split = read_table(data / "clips.parquet", CLIPS), read_table(data / "split.parquet")
     if not have_sound(clips):
@@ -74,7 +74,7 @@ def tried(classifier: GenreClassifier, data: Path, folder: Path) -> pd.DataFrame
     """
     if classifier.known_music is None:
         raise Fault(f"{classifier.spec.model} does not carry its training music: it cannot tell")
-    kinds = dict.fromkeys(test_music(classifier, data), "test music")
+    kinds = dict.fromkeys(unheard_music(classifier, data), "test music")
     folder.mkdir(parents=True, exist_ok=True)
     for number, (kind, samples) in enumerate(sounds()):
         path = folder / f"{number}.wav"
@@ -90,7 +90,7 @@ def as_row(name: str, found: pd.DataFrame) -> str:
     counts = found.groupby("kind")["unknown"].agg(["sum", "count"])
     kept = "-"
     if "test music" in counts.index:
-        refused, n_clips = counts.loc["test music"]
+        refused, n_clips = counts.loc["test music"].tolist()
         kept = f"{1 - refused / n_clips:.0%} of {n_clips}"
     told = [f"{counts['sum'].get(kind, 0)} of {counts['count'].get(kind, 0)}" for kind in KINDS]
     return f"| {' | '.join([name, kept, *told])} |"
