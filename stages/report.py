@@ -27,7 +27,7 @@ INPUTS = REPORTS / "report_inputs.csv"
 
 def main() -> None:
     params = read_params()
-    sections = ["data", "evaluate", "promote"]
+    sections = ["data", "embed", "evaluate", "finetune", "predict", "weights"]
     with track.stage("report", params, sections, READS, [INPUTS]) as run:
         page = render(read_findings(params, DATA, MODELS, REPORTS, run))
         with written_whole(PAGE) as temporary:

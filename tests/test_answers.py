@@ -1,11 +1,12 @@
 """A CSV file of answers that grows, survives a kill and belongs to one classifier."""
 
 import csv
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from genre_pred.answers import AnswerFile
+from genre_pred.answers import AnswerFile, answers_in
 from genre_pred.faults import Fault
 from genre_pred.prediction import Prediction
 
@@ -49,11 +50,11 @@ def test_it_knows_what_it_holds_whatever_the_names(tmp_path, songs):
     assert held(table, songs) == [True] * 4
     with table.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["path"] for row in rows] == [str(song) for song in songs]
+    assert [row["file"] for row in rows] == [str(song) for song in songs]
     assert rows[0] | {"modified": ""} == {
-        "path": str(songs[0]), "bytes": "1", "modified": "", "error": "",
-        "model": "genre-x@champion (version 1) [0a0a0a0a]", "answer": "jazz",
-        "probability": "0.75", "set": "jazz | Folk, World", "unknown": "true",
+        "file": str(songs[0]), "bytes": "1", "modified": "", "error": "",
+        "model": "genre-x@champion (version 1) [0a0a0a0a]", "genre": "jazz",
+        "probability": "0.75", "genre_set": "jazz | Folk, World", "unknown": "True",
         "novelty": "2.5", "windows": "3", "p(Folk, World)": "0.25", "p(jazz)": "0.75",
     }  # fmt: skip
 
@@ -100,3 +101,43 @@ def test_an_empty_file_is_begun_anew(tmp_path, songs):
     (tmp_path / "answers.csv").touch()
     written(tmp_path / "answers.csv", songs)
     assert held(tmp_path / "answers.csv", songs) == [True] * 4
+
+
+def test_names_that_a_spreadsheet_would_run_are_text_and_known_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    songs = [Path(name) for name in ("=1+1.mp3", "'=1+1.mp3", "@a.mp3", "-b.mp3", "+c.mp3")]
+    for song in songs:
+        song.touch()
+    table = Path("answers.csv")
+    written(table, songs, Prediction("-", {"Folk, World": 0.0, "jazz": 0.0, "-": 1.0}, 1, "c0"))
+    assert held(table, songs) == [True] * 5
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == [f"'{song}" for song in songs]
+    assert {row["genre"] for row in rows} == {"'-"}
+
+
+def test_where_it_cannot_tell_unknown_is_left_blank(tmp_path, songs):
+    table = tmp_path / "answers.csv"
+    written(table, songs[:1], Prediction("jazz", {"Folk, World": 0.25, "jazz": 0.75}, 3, "c0"))
+    with table.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["unknown"], row["novelty"], row["genre_set"]) == ("", "", "")
+
+
+def test_a_genre_may_be_called_as_a_column_is():
+    shares = {"file": 0.1, "error": 0.2, "genre": 0.7}
+    row = Prediction("genre", shares, 1, "c0", unknown=False).row()
+    assert (row["genre"], row["p(genre)"], row["p(file)"]) == ("genre", 0.7, 0.1)
+
+
+def test_of_two_runs_with_one_file_the_second_is_sent_away(tmp_path, songs):
+    table = tmp_path / "new" / "answers.csv"
+    with answers_in(table, classifier()) as answers:
+        second = answers_in(table, classifier())
+        with pytest.raises(Fault, match="another run writes into"), second:
+            pytest.fail("two runs")
+        with answers.adding(songs[:1]):
+            answers.add(songs[0], FOUND)
+    with answers_in(table, classifier()) as answers:
+        assert answers.holds(songs[0])

@@ -200,7 +200,7 @@ def test_a_dropped_mp3_is_answered_with_all_that_belongs_to_it(visit, songs):
     seen.locator(".gp-near").wait_for()
     assert "Low" in seen.locator(".gp-genre").inner_text()
     assert seen.locator(".gp-bars li").count() == 3
-    assert "too few to promise: 3 calibration clips" in seen.locator("#gp-answer").inner_text()
+    assert "too few to promise: 3 artists (3 clips)" in seen.locator("#gp-answer").inner_text()
     assert seen.locator(".gp-strip").first.locator("rect").count() == 4  # windows of 2 s in 9 s
     picture, strip = (seen.locator(it).first.bounding_box() for it in (".gp-mel", ".gp-strip"))
     assert (picture["x"], picture["width"]) == (strip["x"], strip["width"])  # one axis of time
@@ -269,7 +269,9 @@ def test_many_songs_become_a_table_that_sorts_and_a_csv(visit, songs):
     table = pd.read_csv(arriving.value.path())
     assert table["genre"].tolist()[:3] == ["Low", "High", "High"]
     assert table["file"].tolist()[2:] == ["album.zip: side A/high.wav", "album.zip: ../outside.wav"]
-    assert table[list(PITCHES)].iloc[:3].sum(axis=1).tolist() == pytest.approx([1, 1, 1])
+    assert table[[f"p({genre})" for genre in PITCHES]].iloc[:3].sum(
+        axis=1
+    ).tolist() == pytest.approx([1, 1, 1])
     genres = seen.locator("#gp-batch td:nth-child(2)")
     assert genres.all_inner_texts() == ["Low", "High", "High", "-"]
     seen.locator("#gp-batch").get_by_role("button", name="genre").focus()
@@ -324,7 +326,7 @@ def test_a_song_that_is_too_long_is_given_up(classifier, songs, monkeypatch):
 def test_the_page_gives_the_classifiers_own_figures(classifier, songs):
     row = answer(classifier, next(songs_of([songs["mp3"]])))
     found = classifier.predict(songs["mp3"])
-    assert {genre: row[genre] for genre in PITCHES} == found.probabilities
+    assert {genre: row[f"p({genre})"] for genre in PITCHES} == found.probabilities
     assert (row["genre"], row["error"]) == (found.genre, "")
 
 

@@ -293,7 +293,10 @@ def test_an_answer_tells_where_what_is_heard_and_what_it_resembles(workspace, tm
     learnt = workspace.split.loc[workspace.split["split"] == "train", "clip_id"]
     assert {it.clip_id for it in found.nearest} <= set(learnt)
     assert found.genre_set is None
-    assert found.why_no_set == "too few to promise: 3 calibration clips of at least 100"
+    assert (
+        found.why_no_set
+        == "too few to promise: 3 artists (3 clips) to calibrate on, of at least 50"
+    )
     with (tmp_path / "long.wav").open("rb") as file:
         assert classifier.predict(file) == found
 
@@ -336,5 +339,5 @@ def test_one_from_before_there_were_sets_still_answers_and_says_so(workspace, tm
     assert found.probabilities == now.probabilities
     assert found.genre_set is None
     assert "before" in found.why_no_set
-    assert (found.unknown, found.novelty, found.nearest) == (False, None, ())
+    assert (found.unknown, found.novelty, found.nearest) == (None, None, ())
     assert "training music" in found.why_no_novelty

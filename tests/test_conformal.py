@@ -10,7 +10,7 @@ from genre_pred.judge.conformal import GenreSets, calibrate_sets, coverage_on
 GENRES = ["a", "b", "c", "d", "e", "f"]
 
 
-def drawn(n, seed, sharpness=1.5, flattery=1.0):
+def drawn(n, seed, sharpness=1.5, flattery=1.0, clips_each=1):
     """Clips whose genres are drawn from the probabilities, which are then told too sure."""
     rng = np.random.default_rng(seed)
     scores = sharpness * rng.normal(size=(n, len(GENRES)))
@@ -18,7 +18,7 @@ def drawn(n, seed, sharpness=1.5, flattery=1.0):
     clip_ids = [f"{seed}-{number}" for number in range(n)]
     table = pd.DataFrame(softmax(scores, 1 / flattery), columns=GENRES)
     table.insert(0, "clip_id", clip_ids)
-    artists = [f"artist {number // 4}" for number in range(n)]
+    artists = [f"artist {number // clips_each}" for number in range(n)]
     genres = [GENRES[target] for target in targets]
     return table, pd.DataFrame({"clip_id": clip_ids, "genre": genres, "artist": artists})
 
@@ -84,7 +84,22 @@ def test_a_coverage_that_the_clips_cannot_show_takes_all_genres():
 
 def test_too_few_clips_promise_nothing():
     sets = calibrate_sets(*drawn(99, 6), GENRES, 0.9)
-    assert sets.why_not == "too few to promise: 99 calibration clips of at least 100"
+    assert sets.why_not == "too few to promise: 99 clips to calibrate on, of at least 100"
     with pytest.raises(ValueError, match="too few"):
         sets.members(np.eye(6))
     assert calibrate_sets(*drawn(100, 6), GENRES, 0.9).why_not == ""
+
+
+def test_where_artists_are_known_they_are_counted():
+    few = calibrate_sets(*drawn(392, 7, clips_each=8), GENRES, 0.9)
+    assert few.why_not == (
+        "too few to promise: 49 artists (392 clips) to calibrate on, of at least 50"
+    )
+    enough = calibrate_sets(*drawn(400, 7, clips_each=8), GENRES, 0.9)
+    assert (enough.why_not, enough.clips, enough.artists) == ("", 400, 50)
+    predictions, truth = drawn(392, 7, clips_each=8)
+    truth.loc[0, "artist"] = None
+    assert calibrate_sets(predictions, truth, GENRES, 0.9).artists is None
+    predictions, truth = drawn(400, 7, clips_each=8)  # of all clips half were predicted
+    sets = calibrate_sets(predictions[::2], truth, GENRES, 0.9)
+    assert (sets.clips, sets.artists) == (200, 50)

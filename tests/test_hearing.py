@@ -3,9 +3,11 @@
 import os
 
 import pytest
+from click.testing import CliRunner
 
 from genre_pred import hearing
 from genre_pred.audio.decode import AudioError, measure
+from genre_pred.cli import main
 from genre_pred.cli.terminal import shown
 from genre_pred.hearing import hear, songs_in
 from genre_pred.params import Compute
@@ -60,3 +62,10 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp3")
     with pytest.raises(AudioError, match="no regular file"):
         measure(tmp_path / "pipe.mp3")
+
+
+@pytest.mark.parametrize("other", [["--top", "3"], ["--json"]])
+def test_what_a_csv_cannot_have_beside_it_is_refused(other):
+    told = CliRunner().invoke(main, ["predict", "a.mp3", "--csv", "a.csv", *other])
+    assert told.exit_code == 2
+    assert "--csv writes" in told.output

@@ -268,7 +268,7 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path, params):
         "Nobody has stood for champion of genre-demo yet.",
         "Best on validation is mfcc/knn",
         "No network was fine-tuned.",
-        "Here it gives none: too few to promise: 20 calibration clips of at least 100.",
+        "Here it gives none: too few to promise: 4 artists (20 clips) to calibrate on, of at least 50.",
         "MLflow here knows none of the runs that made these outputs.",
         "their times are unknown",
         "there is no sound, only what others have computed of it",
@@ -335,16 +335,29 @@ def test_coverage_is_told_with_its_interval(told, params):
     assert "96 87.5 % [80.0 %, 94.0 %] 1.6" in page
 
 
-def test_sets_calibrated_on_enough_clips_are_tried_on_test(tmp_path, params):
-    left_by_the_stages(tmp_path, params, n_clips=360)
+def test_without_a_champion_the_sets_are_those_of_the_best_on_validation(tmp_path, params):
+    verdict = left_by_the_stages(tmp_path, params)
+    losses = verdict.board.set_index("model")["validation_log_loss"]
+    best = losses[[model.name for model in verdict.best.values()]].idxmin()
+    told = tmp_path / "reports" / "metrics.json"
+    metrics = json.loads(told.read_text())
+    for order in (list(metrics), list(reversed(metrics))):
+        told.write_text(json.dumps({approach: metrics[approach] for approach in order}))
+        coverage = findings_of(tmp_path, params).coverage
+        assert coverage.model == best
+        assert "4 artists (20 clips) to calibrate on, of at least 50" in coverage.note
+
+
+def test_sets_calibrated_on_enough_clips_and_artists_are_tried_on_test(tmp_path, params):
+    left_by_the_stages(tmp_path, params, n_clips=900)
     promoted(tmp_path)
     found = findings_of(tmp_path, params)
     sets = found.coverage
-    assert (sets.model, sets.clips, sets.note) == ("mfcc/knn", 120, "")
+    assert (sets.model, sets.clips, sets.note) == ("mfcc/knn", 300, "")
     assert 0.8 < sets.low < sets.covered < sets.high <= 1
     page = words_of(render(found))
     shares = [f"{share * 100:.1f} %" for share in (sets.covered, sets.low, sets.high)]
-    assert "120 {} [{}, {}] {:.1f}".format(*shares, sets.mean_size) in page
+    assert "300 {} [{}, {}] {:.1f}".format(*shares, sets.mean_size) in page
 
 
 def test_the_model_card_tells_what_unknown_means_where_sound_is_heard(told, tmp_path, params):

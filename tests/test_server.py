@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -90,7 +91,17 @@ def test_a_table_of_base64_is_answered_row_by_row(classifier):
     answer = served.predict(pd.DataFrame({"audio": [text(sound(210)), text(sound(1450))]}))
     assert list(answer) == ["genre", *GENRES, "genre_set", "unknown"]
     assert answer["genre"].tolist() == ["Low", "High"]
+    assert answer["unknown"].tolist() == [None, None]  # it does not carry its training music
     np.testing.assert_allclose(answer[GENRES].sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("name", ["classifier.json", "pipeline.skops", "known_music.npz"])
+def test_what_answers_otherwise_in_any_part_has_another_identity(classifier, tmp_path, name):
+    copied = shutil.copytree(classifier.folder, tmp_path / "copied")
+    assert GenreClassifier(copied).identity == classifier.identity
+    with (copied / name).open("ab") as file:
+        file.write(b"\n")
+    assert GenreClassifier(copied).identity != classifier.identity
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,8 @@ def test_a_sound_outside_any_genre_is_named(tmp_path):
         read_folder(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["split", "fold", "clip_id"])
-def test_a_genre_cannot_be_called_as_a_column_of_the_predictions(tmp_path, name):
+@pytest.mark.parametrize("name", ["split", "clip_id", "unknown", "genre_set", "genre"])
+def test_a_genre_cannot_be_called_as_a_column_beside_the_genres(tmp_path, name):
     touch(tmp_path, "jazz/a.mp3", f"{name}/b.mp3")
     with pytest.raises(SourceError, match=f"cannot be called {name}: rename the folder"):
         read_folder(tmp_path)

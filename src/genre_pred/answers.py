@@ -5,16 +5,17 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from filelock import FileLock, Timeout
 
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
 from genre_pred.files import told_when_full, written_whole
-from genre_pred.prediction import Prediction
+from genre_pred.prediction import ANSWER, Prediction, column_of
 
-FACTS = ("path", "bytes", "modified", "model", "error")
-ANSWER = ("answer", "probability", "set", "unknown", "novelty", "windows")
-BETWEEN = " | "  # genres of a set: a genre's name may well hold a comma
+FACTS = ("file", "bytes", "modified", "model", "error")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for one begins so
 
 
 class AnswerFile:
@@ -23,8 +24,9 @@ class AnswerFile:
     A song is known again by its path, size and time of change. Rows that tell of an error, or of
     a file that has changed since, do not count as held: such songs are heard again.
 
-    Columns are path, bytes, modified (ns since 1970), model, error (why there is no answer),
-    answer, probability, set, unknown, novelty, windows, then one probability per genre.
+    Columns are file, bytes, modified (ns since 1970), model, error (why there is no answer), then
+    those of `Prediction.row`. Texts are written as `no_formula` gives them. Of two runs that use
+    the same file, one must wait: see `answers_in`.
 
     Args:
         path: The file; made where there is none.
@@ -37,7 +39,7 @@ class AnswerFile:
     def __init__(self, path: Path, classifier: GenreClassifier) -> None:
         self._path, self._genres = path, classifier.spec.genres
         self._model = f"{classifier.title or classifier.spec.model} [{classifier.identity}]"
-        self._columns = [*FACTS, *ANSWER, *(f"p({genre})" for genre in self._genres)]
+        self._columns = [*FACTS, *ANSWER, *map(column_of, self._genres)]
         self._rows: dict[str, list[str]] = {}
         if path.exists():
             self._read()
@@ -64,13 +66,13 @@ class AnswerFile:
 
     def holds(self, song: Path) -> bool:
         """Whether the file has the answer for a song as it is now."""
-        row = self._rows.get(str(song))
+        row = self._rows.get(no_formula(str(song)))
         return row is not None and row[1:3] == _state(song) and not row[FACTS.index("error")]
 
     @contextmanager
     def adding(self, songs: Sequence[Path]) -> Iterator[None]:
         """Open the file for the answers of songs; the rows that they have had go."""
-        again = {str(song) for song in songs}
+        again = {no_formula(str(song)) for song in songs}
         kept = [row for path, row in self._rows.items() if path not in again]
         with told_when_full(self._path.parent, self._path.name):
             with written_whole(self._path) as temporary, _opened(temporary, "w") as file:
@@ -82,18 +84,46 @@ class AnswerFile:
     def add(self, song: Path, found: Prediction | str) -> None:
         """Write a song's row, for good: a kill afterwards loses nothing of it."""
         facts = [str(song), *_state(song), self._model]
-        row: list[object]
-        if isinstance(found, str):
-            row = [*facts, found, *[""] * (len(self._columns) - len(FACTS))]
-        else:
-            named = BETWEEN.join(found.genre_set or ())
-            novelty = "" if found.novelty is None else f"{found.novelty:.6g}"
-            sure = found.probabilities[found.genre]
-            unknown = "" if found.novelty is None else str(found.unknown).lower()
-            row = [*facts, "", found.genre, sure, named, unknown, novelty, found.windows]
-            row += [found.probabilities[genre] for genre in self._genres]
-        self._writer.writerow(row)
+        told = {"error": found} if isinstance(found, str) else found.row()
+        row = [*facts, *(told.get(name, "") for name in self._columns[len(facts) :])]
+        self._writer.writerow(map(no_formula, row))
         self._file.flush()
+
+
+@contextmanager
+def answers_in(path: Path, classifier: GenreClassifier) -> Iterator[AnswerFile]:
+    """Open a file of answers for this run alone.
+
+    Args:
+        path: The file; made where there is none. Beside it a hidden file stays, to lock it by.
+        classifier: Who answers.
+
+    Raises:
+        Fault: If another run writes into it, it cannot be written, or as `AnswerFile`.
+    """
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise Fault(
+            f"another run writes into {path}: wait for its end, or name another file"
+        ) from None
+    except OSError as error:
+        raise Fault(f"{path} cannot be written: {error}") from error
+    try:
+        yield AnswerFile(path, classifier)
+    finally:
+        lock.release()
+
+
+def no_formula(cell: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet would take for a formula and run.
+
+    Also before one that begins with an apostrophe: so two names never become the same.
+    """
+    quoted = isinstance(cell, str) and cell.startswith((*FORMULA, "'"))
+    return f"'{cell}" if quoted else cell
 
 
 def _identity_in(model: str) -> str:

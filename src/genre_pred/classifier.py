@@ -387,10 +387,10 @@ class GenreClassifier:
         """Its predictions of clips that it, or its fold's stand-in, has not seen."""
         return pd.read_parquet(self.folder / "held_out.parquet")
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """Eight hex digits that tell it from classifiers that were trained otherwise."""
-        return digest(self.folder / "classifier.json")[:8]
+        """Eight hex digits that tell it from all that answer otherwise: of its whole folder."""
+        return digest(self.folder)[:8]
 
     @property
     def megabytes(self) -> float:

@@ -73,7 +73,8 @@ class KnownMusic:
             index: clip_id, window: what the rows stand for.
             clips: clip_id, genre, path, content.
             split: clip_id, split, fold.
-            accept: The share of validation clips that are not to be called unknown.
+            accept: The share of validation clips that are not to be called unknown. A clip is the
+                excerpts that training takes of a track; of a whole song all windows are averaged.
         """
         facts = clips[["clip_id", "genre", "path", "content"]].merge(
             split, on="clip_id", validate="1:1"

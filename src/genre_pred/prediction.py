@@ -2,6 +2,14 @@
 
 from dataclasses import dataclass
 
+ANSWER = ("genre", "probability", "genre_set", "unknown", "novelty", "windows")
+BETWEEN = " | "  # genres of a set: a genre's name may well hold a comma
+# What bends the promise of a set: see judge.conformal.
+CALIBRATED_ON = (
+    "calibrated on excerpts, not whole songs, and on the clips that the model was chosen on: "
+    "slightly optimistic"
+)
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -47,12 +55,14 @@ class Prediction:
         windows: How many windows were heard.
         content: A digest of the sound, as in clips.parquet.
         genre_set: Genres among which the true one is found at the stated coverage, the most
-            probable first; None where nothing can be promised.
+            probable first; None where nothing can be promised. See CALIBRATED_ON.
         coverage: The share of songs whose genre the set holds; None without a set.
         why_no_set: Why there is no set; empty where there is one.
-        unknown: Whether it is unlike the music that the classifier has learnt from.
+        unknown: Whether it is unlike the music that the classifier has learnt from; None where
+            the classifier cannot tell.
         novelty: How unlike, a mean distance; None where the classifier cannot tell.
-        threshold: The novelty above which it is unknown; None where the classifier cannot tell.
+        threshold: The novelty above which it is unknown, found on excerpts of tracks as the set
+            is; None where the classifier cannot tell.
         why_no_novelty: Why the classifier cannot tell; empty where it can.
         timeline: What was heard in each window, in turn; windows do not overlap.
         nearest: The training clips that it resembles most, at most three, the nearest first.
@@ -67,7 +77,7 @@ class Prediction:
     genre_set: tuple[str, ...] | None = None
     coverage: float | None = None
     why_no_set: str = ""
-    unknown: bool = False
+    unknown: bool | None = None
     novelty: float | None = None
     threshold: float | None = None
     why_no_novelty: str = ""
@@ -79,3 +89,25 @@ class Prediction:
     def best(self, count: int) -> list[tuple[str, float]]:
         """The most probable genres with their probabilities, the best first."""
         return sorted(self.probabilities.items(), key=lambda pair: -pair[1])[:count]
+
+    def row(self) -> dict[str, object]:
+        """The answer as a row of a table, in the same words everywhere.
+
+        Returns:
+            What `ANSWER` names (genre_set as text, empty without one; None for what the classifier
+            cannot tell), then `p(GENRE)` of each genre.
+        """
+        return {
+            "genre": self.genre,
+            "probability": self.probabilities[self.genre],
+            "genre_set": BETWEEN.join(self.genre_set or ()),
+            "unknown": self.unknown,
+            "novelty": self.novelty,
+            "windows": self.windows,
+            **{column_of(genre): share for genre, share in self.probabilities.items()},
+        }
+
+
+def column_of(genre: str) -> str:
+    """The column of a genre's probability, in which it may be called as any other column is."""
+    return f"p({genre})"

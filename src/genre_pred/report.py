@@ -166,12 +166,13 @@ def _looks(
 def _coverage(
     best: Mapping[str, Model], board: pd.DataFrame, clips: pd.DataFrame, params: Params
 ) -> Coverage | None:
-    """How often the sets of the champion, or else of the best model, hold the true genre."""
+    """How often sets hold the true genre: the champion's, else those of the best on validation."""
     if not best:
         return None
     models, genres = {model.name: model for model in best.values()}, genres_of(clips)
     champion = [name for name in board.loc[board["role"] == "champion", "model"] if name in models]
-    model = models[champion[0]] if champion else next(iter(best.values()))
+    losses = board.set_index("model")["validation_log_loss"]
+    model = models[champion[0] if champion else min(models, key=lambda name: losses[name])]
     assert model.predictions is not None
     table = model.predictions
     sets = calibrate_sets(

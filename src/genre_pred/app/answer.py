@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from genre_pred.prediction import Neighbour, Prediction
+from genre_pred.prediction import CALIBRATED_ON, Neighbour, Prediction
 
 ROWS, RAREST = 5, 0.05  # at most so many genres in the timeline, none rarer in every window
 _ENDS = (min, max)
@@ -40,7 +40,10 @@ def _set(found: Prediction) -> str:
     if found.genre_set is None:
         return f'<p class="gp-quiet">No set of genres is given: {escape(found.why_no_set)}.</p>'
     named = ", ".join(f"<strong>{escape(genre)}</strong>" for genre in found.genre_set)
-    return f"<p>In {found.coverage:.0%} of songs like these, the genre is among: {named}</p>"
+    return (
+        f"<p>In {found.coverage:.0%} of songs like these, the genre is among: {named}</p>"
+        f'<p class="gp-quiet">{_sentence(CALIBRATED_ON)}</p>'
+    )
 
 
 def time_line(found: Prediction, seconds: float, picture: str, heights: Mapping[str, float]) -> str:

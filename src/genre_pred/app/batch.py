@@ -21,6 +21,7 @@ from genre_pred.app.limits import (
 from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
+from genre_pred.prediction import ANSWER, column_of
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 # The others unpack at once whatever a read takes: of bzip2 1 MB may become 20 GB, in memory.
@@ -29,7 +30,7 @@ ENCRYPTED = 0x1  # a flag of the zip format
 _BLOCK = 1 << 20  # bytes
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
 UNKNOWN = "unknown: unlike the training music"
-FACTS = ["file", "genre", "probability", "genre_set", "unknown", "error"]
+FACTS = ["file", "error"]
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _copy(packed: IO[bytes], sound: IO[bytes]) -> int:
 
 
 def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
-    """One song's row: file, genre, probability, genre_set, unknown, error, then every genre."""
+    """One song's row: file, error, then those of `Prediction.row` where it could be heard."""
     row: dict[str, object] = {"file": song.name, "error": song.reason}
     if song.sound is None:
         return row
@@ -170,18 +171,12 @@ def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
         return row | {"error": error.reason}
     except Fault as fault:
         return row | {"error": str(fault)}
-    return row | {
-        "genre": found.genre,
-        "probability": found.probabilities[found.genre],
-        "genre_set": " | ".join(found.genre_set or ()),
-        "unknown": found.unknown,
-        **found.probabilities,
-    }
+    return row | found.row()
 
 
 def as_table(rows: Sequence[dict[str, object]], genres: Sequence[str]) -> pd.DataFrame:
     """The rows of `answer` as the table that is downloaded."""
-    return pd.DataFrame(rows).reindex(columns=[*FACTS, *genres])
+    return pd.DataFrame(rows).reindex(columns=[*FACTS, *ANSWER, *map(column_of, genres)])
 
 
 def as_shown(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import gradio as gr
 import pandas as pd
 from starlette.middleware import Middleware
 
+from genre_pred.answers import no_formula
 from genre_pred.app import standing
 from genre_pred.app.answer import genres_heard, neighbours, time_line, trouble
 from genre_pred.app.batch import answer, as_shown, as_table, songs_of
@@ -184,7 +185,7 @@ def _answering(classifier: GenreClassifier) -> Callable[..., tuple[str, dict]]:
 def _written(told: pd.DataFrame) -> Path:
     folder = tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"])
     path = Path(folder) / "genres.csv"
-    told.to_csv(path, index=False)
+    told.map(no_formula).to_csv(path, index=False)
     return path
 
 

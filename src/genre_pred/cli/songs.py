@@ -40,6 +40,8 @@ def predict(
 
     if as_json and csv:
         raise click.UsageError("--json prints and --csv writes: choose one of them")
+    if top and csv:
+        raise click.UsageError("--csv writes every genre: leave --top out")
     classifier = GenreClassifier.load(model)
     songs, failed = songs_in(paths)
     if csv:
@@ -70,17 +72,17 @@ def _spread() -> "Compute":
 def _into_csv(
     csv: Path, songs: list[Path], classifier: "GenreClassifier"
 ) -> list[tuple[Path, str]]:
-    from genre_pred.answers import AnswerFile
+    from genre_pred.answers import answers_in
     from genre_pred.hearing import hear
 
-    answers = AnswerFile(csv, classifier)
-    fresh = [song for song in songs if not answers.holds(song)]
     failed = []
-    with answers.adding(fresh):
-        for song, found in hear(fresh, classifier, _spread()):
-            answers.add(song, found)
-            if isinstance(found, str):
-                failed.append((song, found))
+    with answers_in(csv, classifier) as answers:
+        fresh = [song for song in songs if not answers.holds(song)]
+        with answers.adding(fresh):
+            for song, found in hear(fresh, classifier, _spread()):
+                answers.add(song, found)
+                if isinstance(found, str):
+                    failed.append((song, found))
     told = f"{shown(csv)}: {len(fresh) - len(failed)} added"
     held = len(songs) - len(fresh)
     click.echo(told + (f", {held} held already" if held else ""))
@@ -107,12 +109,14 @@ def _print_json(
 def _print_table(
     answers: list[tuple[Path, "Prediction"]], classifier: "GenreClassifier", top: int
 ) -> None:
+    from genre_pred.prediction import CALIBRATED_ON
+
     sets = any(found.genre_set for _, found in answers)
     columns = ["genre", "probability", *["next"] * (top > 1), *["one of"] * sets, "windows", "file"]
     rows = table(*columns)
     for song, found in answers:
         first, *others = found.best(top)
-        row = [found.genre + " (unknown)" * found.unknown, f"{first[1]:.0%}"]
+        row = [found.genre + " (unknown)" * bool(found.unknown), f"{first[1]:.0%}"]
         if top > 1:
             row.append(", ".join(f"{genre} {share:.0%}" for genre, share in others))
         if sets:
@@ -121,7 +125,8 @@ def _print_table(
     show(rows)
     first_answer = answers[0][1]
     if first_answer.coverage:
-        click.echo(f"one of: holds the genre of {first_answer.coverage:.0%} of such songs")
+        promise = f"holds the genre of {first_answer.coverage:.0%} of such songs"
+        click.echo(f"one of: {promise}, {CALIBRATED_ON}")
     else:
         click.echo(f"no sets of genres: {first_answer.why_no_set}")
     if first_answer.why_no_novelty:
@@ -148,6 +153,7 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     its interval, and who was taken for whom. All others are listed with their answer. Exit code 1
     if any could not be heard.
     """
+    from genre_pred.answers import no_formula
     from genre_pred.classifier import GenreClassifier
     from genre_pred.files import written_whole
     from genre_pred.params import read_params
@@ -159,7 +165,7 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     tried = hear_folder(classifier, folder, sounds_in(folder), settings, params.compute)
     if csv:
         with written_whole(csv) as temporary:
-            tried.songs.to_csv(temporary, index=False)
+            tried.songs.map(no_formula).to_csv(temporary, index=False)
     heard = tried.songs[tried.songs["predicted"].notna()]
     if tried.accuracy and tried.confusion is not None:
         counts = table("true \\ predicted", *tried.confusion.columns)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from genre_pred.clips import CLIPS, PREDICTIONS, TRACKS
+from genre_pred.clips import NO_GENRES, TRACKS
 from genre_pred.sources.listing import SourceError, files_under, why_it_may_be_missing
 
 SOUND = frozenset(
@@ -51,7 +51,7 @@ def read_tracks(root: Path) -> pd.DataFrame:
             "split": pd.array([pd.NA] * len(names), dtype="string"),
         }
     )
-    reserved = tracks.loc[tracks["genre"].isin({*PREDICTIONS, *CLIPS}), "genre"]
+    reserved = tracks.loc[tracks["genre"].isin(NO_GENRES), "genre"]
     if not reserved.empty:
         raise SourceError(f"a genre cannot be called {reserved.iloc[0]}: rename the folder")
     if (root / "artists.csv").is_file():

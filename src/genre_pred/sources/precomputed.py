@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from genre_pred.clips import (
-    CLIPS,
-    PREDICTIONS,
+    NO_GENRES,
     TEST,
     TRACKS,
     TRAIN,
@@ -332,7 +331,7 @@ def _with_paths(tracks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_genres(tracks: pd.DataFrame, path: Path) -> None:
-    reserved = tracks.loc[tracks["genre"].isin({*PREDICTIONS, *CLIPS}), "genre"]
+    reserved = tracks.loc[tracks["genre"].isin(NO_GENRES), "genre"]
     if not reserved.empty:
         raise SourceError(f"{path}: a genre cannot be called {reserved.iloc[0]}")
 

@@ -47,7 +47,7 @@ def log_candidate(
                     ColSpec("string", "genre"),
                     *(ColSpec("double", genre) for genre in genres),
                     ColSpec("string", "genre_set"),
-                    ColSpec("boolean", "unknown"),
+                    ColSpec("boolean", "unknown", required=False),
                 ]
             ),
         ),
