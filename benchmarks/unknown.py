@@ -87,12 +87,12 @@ def tried(classifier: GenreClassifier, data: Path, folder: Path) -> pd.DataFrame
 
 def as_row(name: str, found: pd.DataFrame) -> str:
     """A row of the README's table: share of test music kept, then those called unknown."""
-    counts = found.groupby("kind")["unknown"].agg(["sum", "count"])
+    kinds = found.groupby("kind")["unknown"]
+    refused, heard = kinds.sum().to_dict(), kinds.count().to_dict()
     kept = "-"
-    if "test music" in counts.index:
-        refused, n_clips = counts.loc["test music"].tolist()
-        kept = f"{1 - refused / n_clips:.0%} of {n_clips}"
-    told = [f"{counts['sum'].get(kind, 0)} of {counts['count'].get(kind, 0)}" for kind in KINDS]
+    if n_clips := heard.get("test music"):
+        kept = f"{1 - refused['test music'] / n_clips:.0%} of {n_clips}"
+    told = [f"{refused.get(kind, 0)} of {heard.get(kind, 0)}" for kind in KINDS]
     return f"| {' | '.join([name, kept, *told])} |"
 
 
