@@ -70,6 +70,11 @@ class Prediction:
     timeline: tuple[Stretch, ...] = ()
     nearest: tuple[Neighbour, ...] = ()
 
+    @property
+    def seconds(self) -> float:
+        """Length of the recording: as much of it lies before its windows as behind them."""
+        return self.timeline[0].start + self.timeline[-1].end if self.timeline else 0.0
+
     def best(self, count: int) -> list[tuple[str, float]]:
         """The most probable genres with their probabilities, the best first."""
         return sorted(self.probabilities.items(), key=lambda pair: -pair[1])[:count]

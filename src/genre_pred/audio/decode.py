@@ -9,7 +9,7 @@ MP3 or Ogg to the exact sample, so reading always starts at the beginning, excep
 import hashlib
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,12 +101,17 @@ class _Block:
     mono: np.ndarray  # (n,) float32
 
 
-def measure(source: AudioSource, max_seconds: float = math.inf) -> Measured:
+def measure(
+    source: AudioSource,
+    max_seconds: float = math.inf,
+    check: Callable[[], None] | None = None,
+) -> Measured:
     """Decode the whole of a source once and measure it.
 
     Args:
         source: Path, or seekable binary stream.
         max_seconds: Where decoding stops and gives up: a small file can hold days of silence.
+        check: Called again and again while it is decoded; what it raises ends that.
 
     Returns:
         The measurements.
@@ -117,6 +122,8 @@ def measure(source: AudioSource, max_seconds: float = math.inf) -> Measured:
     """
     digest, n_samples, energy, peak = hashlib.sha256(), 0, 0.0, 0.0
     for block in _blocks(source, 0):
+        if check:
+            check()
         digest.update(block.mono.astype("<f4", copy=False).tobytes())
         n_samples += len(block.mono)
         if n_samples > max_seconds * block.sample_rate:
