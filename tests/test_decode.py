@@ -1,8 +1,11 @@
 """Decoding: every format, exact slices, and a sentence for everything that is no sound."""
 
+import contextlib
+import errno
 import io
 import os
 import pickle
+import struct
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -331,25 +334,86 @@ def test_a_real_fma_track() -> None:
     np.testing.assert_allclose(read_samples(path)[0], by_sndfile, atol=1e-6)
 
 
-def test_damaged_mp3s_are_heard_or_refused_and_nothing_is_printed(tmp_path, stereo, capfd):
-    path = tmp_path / "damaged.mp3"
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", ["mp3", "wav", "flac", "aiff", "caf"])
+def test_damaged_files_are_heard_or_refused_and_nothing_is_printed(kind, tmp_path, stereo, capfd):
+    path = tmp_path / f"damaged.{kind}"
     soundfile.write(path, stereo[: 2 * RATE], RATE)
     whole = np.frombuffer(path.read_bytes(), np.uint8)
-    heard = 0
-    for seed in range(40):
+    headers, n_headers = (400, 20) if kind == "mp3" else (100, 3)
+    heard = refused = 0
+    for seed in range(20):
         rng = np.random.default_rng(seed)
         damaged = whole.copy()
-        damaged[rng.integers(0, len(damaged), 200)] = rng.integers(0, 256, 200)
-        damaged[rng.integers(0, 400, 20)] = rng.integers(0, 256, 20)  # the first headers
+        damaged[rng.integers(200, len(damaged), 200)] = rng.integers(0, 256, 200)
+        damaged[rng.integers(0, headers, n_headers)] = rng.integers(0, 256, n_headers)
         path.write_bytes(damaged.tobytes())
-        try:
-            found = measure(path)
-        except AudioError as error:
-            assert error.reason
-        else:
-            heard += 1
-            samples, _ = read_samples(path)
-            assert len(samples) == found.n_samples
-            assert np.isfinite(samples).all()
+        for source in (path, io.BytesIO(damaged.tobytes())):
+            try:
+                found = measure(source)
+            except AudioError as error:
+                assert error.reason
+                refused += 1
+            else:
+                heard += 1
+                samples, _ = read_samples(source)
+                assert len(samples) == found.n_samples
+                assert np.isfinite(samples).all()
     assert heard > 0
+    assert refused > 0
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("n_bytes", [2**50, 2**62, 2**63 - 100, -1000])
+def test_a_chunk_longer_than_any_file_kills_nothing(n_bytes, tmp_path, capfd):
+    path = tmp_path / "song.caf"
+    soundfile.write(path, np.zeros(20_000), 8000)
+    before, data, after = path.read_bytes().partition(b"data")
+    path.write_bytes(before + b"free" + struct.pack(">q", n_bytes) + data + after)
+    for source in (path, io.BytesIO(path.read_bytes())):
+        with contextlib.suppress(AudioError):
+            assert measure(source).n_samples == 20_000
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_disk_that_fails_costs_one_file(files, monkeypatch):
+    class Failing(io.FileIO):
+        def read(self, size: int = -1) -> bytes:
+            if self.tell():
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    monkeypatch.setattr(Path, "open", lambda self, mode: Failing(self))
+    with pytest.raises(AudioError, match=r"cannot be read \(Input/output error\)"):
+        measure(files["mp3"])
+    monkeypatch.undo()
+    assert measure(files["mp3"]).seconds == pytest.approx(SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", ["wav", "mov"])
+@pytest.mark.parametrize("rate", [1, 999, 768_001, 20_000_000])
+def test_a_rate_that_no_recording_has_is_refused(kind, rate, tmp_path):
+    path = tmp_path / f"song.{kind}"
+    if kind == "wav":
+        soundfile.write(path, np.zeros(10_000), rate)
+    else:
+        with av.open(path, "w") as output:
+            stream = output.add_stream("alac", rate=rate)
+            frame = av.AudioFrame.from_ndarray(
+                np.zeros((1, 4096), np.int16), format="s16p", layout="mono"
+            )
+            frame.sample_rate = rate
+            stream.layout = "mono"
+            output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
+    with pytest.raises(AudioError, match=f"its sample rate is {rate} Hz: 1 to 768 kHz can be"):
+        measure(path)
+    with pytest.raises(AudioError, match="its sample rate"):
+        read_samples(path, 0, 100)
+
+
+@pytest.mark.parametrize("rate", [1000, 768_000])
+def test_the_slowest_and_the_fastest_rate_are_heard(rate, tmp_path):
+    soundfile.write(tmp_path / "song.wav", np.zeros(2 * rate), rate)
+    assert measure(tmp_path / "song.wav").seconds == 2

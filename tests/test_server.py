@@ -32,7 +32,7 @@ from genre_pred.audio.excerpts import Recording
 from genre_pred.classifier import GenreClassifier, Spec, save_classifier
 from genre_pred.cli import main
 from genre_pred.pipelines import save_pipeline
-from genre_pred.served import Served, _load_pyfunc
+from genre_pred.served import DEADLINE, Served, _load_pyfunc
 from genre_pred.server import FORM, Bounded, Limits
 from genre_pred.track import Refused
 
@@ -117,6 +117,7 @@ def test_what_answers_otherwise_in_any_part_has_another_identity(classifier, tmp
         ([text(sound(200, 0.2))], "row 0: too short: 0.2 s of at least 1 s"),
         ([text(sound(200, 5.5))], "row 0: too long: more than 5 s"),
         ([text(sound(200, 60, "FLAC"))], "row 0: too long: more than 5 s"),
+        ([text(sound(200, 2.6))] * 2, "the rows are too long together: more than 5 s"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_a_sentence(classifier, rows, sentence):
@@ -126,6 +127,29 @@ def test_what_cannot_be_answered_is_refused_in_a_sentence(classifier, rows, sent
     told = json.loads(refused.value.serialize_as_json())
     assert told == {"error_code": "INVALID_PARAMETER_VALUE", "message": sentence}
     assert refused.value.get_http_status_code() == 400
+
+
+def test_rows_are_as_long_together_as_they_may_be(classifier):
+    rows = pd.DataFrame({"audio": [text(sound(200, 2.3)), text(sound(200, 2.7))]})
+    assert len(Served(classifier, max_rows=2, max_seconds=5).predict(rows)) == 2
+
+
+def test_what_a_check_raises_ends_decoding_and_hearing(classifier):
+    calls = []
+
+    def check() -> None:
+        calls.append(None)
+        if len(calls) > last:
+            raise TimeoutError
+
+    last = 1000
+    classifier.predict(io.BytesIO(sound(200, 9)), check=check)
+    assert len(calls) == 3 + 4  # blocks of 65536 samples, windows of 2 s
+    for last in (0, 4):
+        calls.clear()
+        with pytest.raises(TimeoutError):
+            classifier.predict(io.BytesIO(sound(200, 9)), check=check)
+        assert len(calls) == last + 1
 
 
 # Limits, before an application that stands for MLflow's.
@@ -157,7 +181,7 @@ class Behind:
         self.at_work -= 1
 
 
-async def ask(server: Bounded, chunks, headers=(JSON,), pause: float = 0) -> tuple[int, dict]:
+async def ask(server, chunks, headers=(JSON,), pause: float = 0) -> tuple[int, dict]:
     waiting, sent = list(chunks), []
 
     async def receive():
@@ -170,8 +194,9 @@ async def ask(server: Bounded, chunks, headers=(JSON,), pause: float = 0) -> tup
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/invocations", "raw_path": b"/invocations"}
-    await server({**scope, "headers": list(headers)}, receive, send)
+    path = {"path": "/invocations", "raw_path": b"/invocations", "query_string": b""}
+    scope = {"type": "http", "method": "POST", **path, "headers": list(headers)}
+    await server(scope, receive, send)
     start, *bodies = sent
     return start["status"], json.loads(b"".join(part["body"] for part in bodies))
 
@@ -207,6 +232,40 @@ def test_other_content_types_are_told_415():
 def test_a_body_that_does_not_come_is_told_408():
     status, told = asked(Bounded(Behind(), LIMITS), [b"x"] * 100, pause=0.3)
     assert (status, told["message"]) == (408, "the body took more than 1 s")
+    assert told["error_code"] == "REQUEST_TIMEOUT"
+
+
+def test_slow_uploads_leave_the_queue_to_whole_requests():
+    server = Bounded(Behind(), LIMITS)
+
+    async def five_slow_ones_and_a_quick_one():
+        slow = [asyncio.create_task(ask(server, [b"x"] * 8, pause=0.1)) for _ in range(5)]
+        await asyncio.sleep(0.2)
+        quick = await ask(server, [b"x"])
+        done = sum(task.done() for task in slow)
+        return quick, done, await asyncio.gather(*slow)
+
+    quick, done, slow = asyncio.run(five_slow_ones_and_a_quick_one())
+    assert (quick[0], done) == (200, 0)
+    assert 200 in [status for status, _ in slow]
+    assert (server._inside, server._held) == (0, 0)
+
+
+def test_only_its_lifespan_gives_a_server_its_thread():
+    async def behind(scope, receive, send):
+        pass
+
+    async def executors():
+        server, loop = Bounded(behind, LIMITS), asyncio.get_running_loop()
+        found = []
+        for kind in ("lifespan", "websocket"):
+            await server({"type": kind}, None, None)
+            found.append(loop._default_executor)
+        return found
+
+    first, second = asyncio.run(executors())
+    assert first is second
+    assert first._max_workers == 1
 
 
 def test_requests_are_answered_one_at_a_time_and_no_more_than_a_queue_of_them():
@@ -246,6 +305,7 @@ def test_a_slow_answer_is_told_504_and_the_next_waits_for_its_thread():
 
     (status, told), second = asyncio.run(two())
     assert (status, told["message"]) == (504, "there was no answer within 1 s")
+    assert told["error_code"] == "DEADLINE_EXCEEDED"
     assert second == (200, {})
     assert behind.most_at_work == 1
 
@@ -298,6 +358,47 @@ def workspace(classifier, tmp_path_factory):
             version = track.register("genre-tones", uri, run.info.run_id, {"model": SPEC.model})
             track.crown("genre-tones", version, "it is the first", "first")
         yield folder
+
+
+def test_hearing_ends_with_its_request(classifier, workspace):
+    class Slow(GenreClassifier):
+        heard = 0
+
+        def _of_window(self, window, rate):
+            self.heard += 1
+            time.sleep(0.2)
+            return super()._of_window(window, rate)
+
+    _, folder = track.fetch("genre-tones@champion")
+    slow = Slow(classifier.folder)
+    app = track.scoring_app(Served(slow), folder, 60)
+    server = Bounded(app, Limits(megabytes=9, rows=9, seconds=100, queue=9, timeout=2))
+    long, short = (
+        json.dumps(table(text(sound(200, seconds, "MP3")))).encode() for seconds in (60, 3)
+    )
+
+    async def both():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        return await ask(server, [long]), await ask(server, [short])
+
+    (status, told), (answered, _) = asyncio.run(both())
+    assert (status, told["error_code"]) == (504, "DEADLINE_EXCEEDED")
+    assert answered == 200
+    assert slow.heard < 15  # of 30 windows and 1
+
+
+def test_an_answer_that_comes_too_late_is_told_504(classifier):
+    token = DEADLINE.set(time.monotonic() - 1)
+    try:
+        with pytest.raises(Refused) as late:
+            Served(classifier).predict(pd.DataFrame({"audio": [text(sound(200))]}))
+    finally:
+        DEADLINE.reset(token)
+    assert late.value.get_http_status_code() == 504
+    assert json.loads(late.value.serialize_as_json()) == {
+        "error_code": "DEADLINE_EXCEEDED",
+        "message": "there was no answer in time",
+    }
 
 
 class Running:

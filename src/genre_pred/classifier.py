@@ -18,7 +18,7 @@ Prediction walks the same functions as training, with the same rounding to the s
 import json
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -136,7 +136,12 @@ class GenreClassifier:
         title, folder = track.fetch(model)
         return cls(folder, title)
 
-    def predict(self, source: str | Path | BinaryIO, max_seconds: float = math.inf) -> Prediction:
+    def predict(
+        self,
+        source: str | Path | BinaryIO,
+        max_seconds: float = math.inf,
+        check: Callable[[], None] | None = None,
+    ) -> Prediction:
         """Name the genre of a recording of seconds to hours.
 
         Windows of `clip_seconds` are scored one by one, as many as fit without overlap, and their
@@ -145,6 +150,7 @@ class GenreClassifier:
         Args:
             source: A file's path, or an open binary file that can seek.
             max_seconds: What is longer is refused.
+            check: Called while it is decoded, and for each window; what it raises ends that.
 
         Raises:
             AudioError: If it cannot be decoded, or is shorter than `min_seconds` or longer than
@@ -153,14 +159,14 @@ class GenreClassifier:
         """
         self.check_hears()
         source = Path(source) if isinstance(source, str) else source
-        found = measure(source, max_seconds)
+        found = measure(source, max_seconds, check)
         if found.seconds < self.clip.min_seconds:
             raise AudioError(
                 str(source) if isinstance(source, Path) else "the sound given",
                 f"too short: {found.seconds:.1f} s of at least {self.clip.min_seconds:g} s",
             )
         recording = Recording(source, found.sample_rate, found.n_samples)
-        scores, read = self._hear(recording, None)
+        scores, read = self._hear(recording, None, check)
         probabilities = self._mean([part.probabilities(it) for part, it in scores])
         by_window = self._mean([softmax(it, part.spec.temperature) for part, it in scores])
         return Prediction(
@@ -244,13 +250,14 @@ class GenreClassifier:
         return np.mean(of_parts, axis=0)
 
     def _hear(
-        self, recording: Recording, count: int | None
+        self, recording: Recording, count: int | None, check: Callable[[], None] | None = None
     ) -> tuple[list[tuple["GenreClassifier", np.ndarray]], list[np.ndarray]]:
         """Decode a recording once for all who answer.
 
         Args:
             recording: What to hear.
             count: How many windows; None for as many as fit.
+            check: Called before each classifier hears each window.
 
         Returns:
             Each classifier that answers, an ensemble's members or this one, with its
@@ -262,6 +269,8 @@ class GenreClassifier:
         read = []
         for window in read_excerpts(recording, self.clip, count):
             for number, part in enumerate(parts):
+                if check:
+                    check()
                 judged, compared = part._of_window(window, recording.sample_rate)
                 heard[number].append(judged)
                 if number == 0:

@@ -86,6 +86,11 @@ class Prediction:
     sample_rate: int = 0
     n_samples: int = 0
 
+    @property
+    def seconds(self) -> float:
+        """Length of the recording: as much of it lies before its windows as behind them."""
+        return self.timeline[0].start + self.timeline[-1].end if self.timeline else 0.0
+
     def best(self, count: int) -> list[tuple[str, float]]:
         """The most probable genres with their probabilities, the best first."""
         return sorted(self.probabilities.items(), key=lambda pair: -pair[1])[:count]

@@ -3,6 +3,8 @@
 import base64
 import io
 import math
+import time
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,11 @@ import pandas as pd
 from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
-from genre_pred.track.scoring import Refused
+from genre_pred.prediction import Prediction
+from genre_pred.track.scoring import Late, Refused
+
+# By time.monotonic(), of the request that is answered: work goes on in a thread that none can end.
+DEADLINE: ContextVar[float] = ContextVar("DEADLINE", default=math.inf)
 
 
 class Served:
@@ -20,7 +26,7 @@ class Served:
     Args:
         classifier: Who answers.
         max_rows: Of a table; None for any number.
-        max_seconds: Of a sound.
+        max_seconds: Of a table's sounds together.
     """
 
     def __init__(
@@ -43,33 +49,47 @@ class Served:
             where nothing can be promised) and unknown (None where it cannot tell).
 
         Raises:
-            Refused: If there are no rows or too many, or the sound of one cannot be heard.
+            Refused: If there are no rows or too many, the sound of one cannot be heard, or all
+                together are too long.
+            Late: As soon as DEADLINE has passed.
         """
         if not len(model_input):
             raise Refused("there are no rows: each row's audio is a sound file as base64 text")
         if self.max_rows is not None and len(model_input) > self.max_rows:
             raise Refused(f"there are {len(model_input)} rows: at most {self.max_rows} at a time")
-        rows = []
+        rows, seconds = [], 0.0
         for number, text in enumerate(model_input["audio"]):
             try:
-                rows.append(self._row(text))
+                found = self._heard(text)
             except AudioError as error:
                 raise Refused(f"row {number}: {error.reason}") from None
             except Fault as fault:
                 raise Refused(str(fault)) from None
+            seconds += found.seconds
+            if round(seconds, 3) > self.max_seconds:
+                raise Refused(f"the rows are too long together: more than {self.max_seconds:g} s")
+            rows.append(_row(found))
         columns = ["genre", *self.classifier.spec.genres, "genre_set", "unknown"]
         return pd.DataFrame(rows, columns=columns)
 
-    def _row(self, text: object) -> dict[str, Any]:
+    def _heard(self, text: object) -> Prediction:
         if not isinstance(text, str):
             raise AudioError("", "its audio is no text")
         try:
             sound = base64.b64decode(text, validate=True)
         except ValueError:  # binascii.Error, or letters beyond ASCII
             raise AudioError("", "its audio is not base64 text") from None
-        found = self.classifier.predict(io.BytesIO(sound), self.max_seconds)
-        # the genres under their own names, which are none of the other columns': see NO_GENRES
-        return {**found.row(), **found.probabilities}
+        return self.classifier.predict(io.BytesIO(sound), self.max_seconds, _check)
+
+
+def _row(found: Prediction) -> dict[str, Any]:
+    # the genres under their own names, which are none of the other columns': see NO_GENRES
+    return {**found.row(), **found.probabilities}
+
+
+def _check() -> None:
+    if time.monotonic() > DEADLINE.get():
+        raise Late("there was no answer in time")
 
 
 def _load_pyfunc(path: str) -> Served:

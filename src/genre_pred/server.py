@@ -30,11 +30,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from genre_pred import track
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
-from genre_pred.served import Served
+from genre_pred.served import DEADLINE, Served
 
 SETTINGS = "GENRE_PRED_SERVER"  # the variable by which workers learn what to serve
 HELD_BODIES = 8  # as many bodies of the largest size are held in memory
 DRAINED_BODIES = 8  # as much of a refused body is read, so that the client reads the answer
+CODES = {
+    408: "REQUEST_TIMEOUT",
+    413: "RESOURCE_EXHAUSTED",
+    503: "TEMPORARILY_UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
 MLFLOWS_OWN = ("Invalid input", "The input must be", "Failed to")
 STOP_SECONDS = 30
 CONNECTIONS = 1000
@@ -52,8 +58,8 @@ class Limits:
     Attributes:
         megabytes: Of a body (10^6 bytes); 413 beyond.
         rows: Of a body; 400 beyond.
-        seconds: Of a sound; 400 beyond.
-        queue: Requests that wait or are answered; 503 beyond.
+        seconds: Of a body's sounds together; 400 beyond.
+        queue: Requests that have come whole, and wait or are answered; 503 beyond.
         timeout: In seconds, of the body's coming (408 beyond), then of the answer (504).
     """
 
@@ -78,9 +84,9 @@ class Denied(Fault):
 
     def answer(self) -> Response:
         """The sentence in the shape of MLflow's errors."""
-        code = {413: "RESOURCE_EXHAUSTED", 503: "TEMPORARILY_UNAVAILABLE"}.get(self.status)
         headers = {"Retry-After": "1"} if self.status == 503 else None
-        told = {"error_code": code or "BAD_REQUEST", "message": self.sentence}
+        code = CODES.get(self.status, "BAD_REQUEST")
+        told = {"error_code": code, "message": self.sentence}
         return JSONResponse(told, self.status, headers)
 
 
@@ -110,22 +116,25 @@ class Upload:
 class Bounded:
     """Keeps the limits of /invocations, and logs a line for each request.
 
-    Requests are answered one at a time, in their order. What has timed out goes on in its thread,
-    and nothing else starts before it ends: work never piles up.
+    Requests are answered one at a time, in their order. What has timed out goes on in its thread
+    until it looks at DEADLINE, and nothing else starts before it ends: work never piles up.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app, self.limits = app, limits
         self._most = limits.megabytes * 1_000_000
-        self._inside, self._held = 0, 0  # requests, and the bytes of their bodies
+        self._inside, self._held = 0, 0  # whole requests, and the bytes of all
         self._turn = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             # MLflow predicts in the loop's threads.
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
             await self.app(scope, receive, _ending_in_peace(send))
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
             return
         started, status, told = time.perf_counter(), 499, ""
         try:
@@ -150,13 +159,11 @@ class Bounded:
         headers, upload = Headers(scope=scope), Upload(receive)
         try:
             self._check_head(headers)
-            self._inside += 1
             body = bytearray()
             try:
                 await self._read(upload, body)
-                return await self._answered(scope, receive, bytes(body))
+                return await self._queued(scope, receive, body)
             finally:
-                self._inside -= 1
                 self._held -= len(body)
         except Denied as denied:
             # A client that waits to be asked for its body reads the answer at once.
@@ -165,13 +172,16 @@ class Bounded:
             return denied.answer()
 
     def _check_head(self, headers: Headers) -> None:
-        if self._inside >= self.limits.queue:
-            raise self._busy()
+        self._check_queue()
         if int(headers.get("content-length", 0)) > self._most:
             raise self._too_large()
         kind = headers.get("content-type", "")
         if kind.partition(";")[0].strip().lower() != "application/json":
             raise Denied(415, f"Content-Type must be application/json, not {kind or 'left out'}")
+
+    def _check_queue(self) -> None:
+        if self._inside >= self.limits.queue:
+            raise self._busy()
 
     async def _read(self, upload: Upload, body: bytearray) -> None:
         try:
@@ -196,20 +206,29 @@ class Bounded:
                 while upload.more and came < DRAINED_BODIES * self._most:
                     came += len(await upload.chunk())
 
-    async def _answered(self, scope: Scope, receive: Receive, body: bytes) -> Response:
+    async def _queued(self, scope: Scope, receive: Receive, body: bytearray) -> Response:
+        self._check_queue()  # again: others have come whole before
+        self._inside += 1
+        try:
+            return await self._answered(scope, receive, body)
+        finally:
+            self._inside -= 1
+
+    async def _answered(self, scope: Scope, receive: Receive, body: bytearray) -> Response:
+        DEADLINE.set(time.monotonic() + self.limits.timeout)
         try:
             async with asyncio.timeout(self.limits.timeout), self._turn:
                 await asyncio.to_thread(
                     int
                 )  # waits for the thread: one that has timed out is there
-                answer = await _answer_of(self.app, scope, _replayed(body, receive))
+                answer = await _answer_of(self.app, scope, _replayed(bytes(body), receive))
         except TimeoutError:
             raise Denied(504, f"there was no answer within {self.limits.timeout} s") from None
         except RecursionError:
             raise Denied(400, f"the body is nested too deeply: {FORM}") from None
         return answer if answer.status_code == 200 else self._reworded(answer, body)
 
-    def _reworded(self, answer: Response, body: bytes) -> Response:
+    def _reworded(self, answer: Response, body: bytearray) -> Response:
         """An error in one sentence: MLflow's own repeat the body, or tell of Python."""
         told = bytes(answer.body).decode()
         sentence = json.loads(told)["message"] if told.startswith("{") else told
@@ -318,6 +337,7 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
         factory=True,
         host=host,
         port=port,
+        ws="none",
         workers=workers,
         log_config=None,
         access_log=False,

@@ -9,7 +9,7 @@ MP3 or Ogg to the exact sample, so reading always starts at the beginning, excep
 import hashlib
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ AudioSource = Path | BinaryIO
 
 _BLOCK_SAMPLES = 1 << 16
 _SILENCE_DB = -200.0
+_RATES_HZ = 1_000, 768_000  # memory and work go with the rate, and a header may claim any
 # First bytes of RIFF, RF64, Wave64, AIFF, AU, CAF, FLAC and Ogg.
 _SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"caff", b"fLaC", b"OggS")
 _SEEKS_EXACTLY = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU")
@@ -72,6 +73,26 @@ class Measured:
         return self.n_samples / self.sample_rate
 
 
+class _Stream:
+    """A stream that cannot seek where a damaged file points, and then says so without raising.
+
+    libsndfile calls back where nothing can be raised: Python prints the trace. PyAV keeps the
+    exception for later, perhaps for the next file.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return self._stream.seek(offset, whence)
+        except (OSError, ValueError):
+            return -1
+
+
 @dataclass(frozen=True)
 class _Block:
     sample_rate: int
@@ -80,22 +101,29 @@ class _Block:
     mono: np.ndarray  # (n,) float32
 
 
-def measure(source: AudioSource, max_seconds: float = math.inf) -> Measured:
+def measure(
+    source: AudioSource,
+    max_seconds: float = math.inf,
+    check: Callable[[], None] | None = None,
+) -> Measured:
     """Decode the whole of a source once and measure it.
 
     Args:
         source: Path, or seekable binary stream.
         max_seconds: Where decoding stops and gives up: a small file can hold days of silence.
+        check: Called again and again while it is decoded; what it raises ends that.
 
     Returns:
         The measurements.
 
     Raises:
-        AudioError: If it cannot be opened or decoded, is empty or too long, or holds no audio or
-            NaN.
+        AudioError: If it cannot be opened or decoded, is empty or too long, holds no audio or
+            NaN, or its sample rate is beyond 1 to 768 kHz.
     """
     digest, n_samples, energy, peak = hashlib.sha256(), 0, 0.0, 0.0
     for block in _blocks(source, 0):
+        if check:
+            check()
         digest.update(block.mono.astype("<f4", copy=False).tobytes())
         n_samples += len(block.mono)
         if n_samples > max_seconds * block.sample_rate:
@@ -182,7 +210,11 @@ def _blocks(source: AudioSource, start: int) -> Iterator[_Block]:
         if not magic:
             raise AudioError(path, "the file is empty")
         n_blocks = 0
-        for block in _sndfile_or_ffmpeg(stream, path, magic, start):
+        for block in _sndfile_or_ffmpeg(_Stream(stream), path, magic, start):
+            if not _RATES_HZ[0] <= block.sample_rate <= _RATES_HZ[1]:
+                raise AudioError(
+                    path, f"its sample rate is {block.sample_rate} Hz: 1 to 768 kHz can be heard"
+                )
             if not np.isfinite(block.mono).all():
                 raise AudioError(path, "holds samples that are not numbers (NaN or infinite)")
             n_blocks += 1
@@ -197,11 +229,10 @@ def _opened(source: AudioSource) -> Iterator[tuple[BinaryIO, str]]:
         if source.exists() and not source.is_file():  # opening a pipe would wait for a writer
             raise AudioError(str(source), "cannot be read (it is no regular file)")
         try:
-            stream = source.open("rb")
-        except OSError as error:
+            with source.open("rb") as stream:
+                yield stream, str(source)
+        except OSError as error:  # also while it is decoded, where a disk fails
             raise AudioError(str(source), f"cannot be read ({error.strerror})") from error
-        with stream:
-            yield stream, str(source)
     else:
         source.seek(0)
         yield source, _name(source)
@@ -212,7 +243,7 @@ def _name(source: AudioSource) -> str:
     return str(name) if isinstance(name, str | Path) else "the sound given"
 
 
-def _sndfile_or_ffmpeg(stream: BinaryIO, path: str, magic: bytes, start: int) -> Iterator[_Block]:
+def _sndfile_or_ffmpeg(stream: _Stream, path: str, magic: bytes, start: int) -> Iterator[_Block]:
     if magic in _SNDFILE_MAGIC:
         try:
             sound = soundfile.SoundFile(stream)
@@ -241,7 +272,7 @@ def _sndfile_blocks(sound: soundfile.SoundFile, start: int) -> Iterator[_Block]:
         first += len(read)
 
 
-def _ffmpeg_blocks(stream: BinaryIO, path: str) -> Iterator[_Block]:
+def _ffmpeg_blocks(stream: _Stream, path: str) -> Iterator[_Block]:
     import av  # here, because a collection of WAV or FLAC never needs it
 
     first, kind, fifo = 0, None, av.AudioFifo()  # a fifo, because MP3 frames are only 26 ms each
@@ -260,7 +291,7 @@ def _ffmpeg_blocks(stream: BinaryIO, path: str) -> Iterator[_Block]:
         yield _block(fifo.read(), first)
 
 
-def _ffmpeg_frames(stream: BinaryIO, path: str) -> Iterator["av.AudioFrame"]:
+def _ffmpeg_frames(stream: _Stream, path: str) -> Iterator["av.AudioFrame"]:
     import av
 
     n_good, n_bad = 0, 0
@@ -278,7 +309,7 @@ def _ffmpeg_frames(stream: BinaryIO, path: str) -> Iterator["av.AudioFrame"]:
                     continue
                 n_good += len(frames)
                 yield from frames
-    except av.FFmpegError as error:
+    except (av.FFmpegError, IndexError) as error:  # IndexError: PyAV, of a stream that begins late
         if not n_good:
             raise AudioError(path, "is not a sound file that can be decoded") from error
     if n_bad > n_good:  # noise can look like the odd frame of sound

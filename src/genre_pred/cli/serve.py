@@ -15,14 +15,14 @@ import click
     type=click.FloatRange(0, min_open=True),
     default=900,
     show_default=True,
-    help="Of a sound.",
+    help="Of a body's sounds together.",
 )
 @click.option(
     "--queue",
     type=click.IntRange(1),
     default=64,
     show_default=True,
-    help="Requests at a time in each worker.",
+    help="Whole requests at a time in each worker.",
 )
 @click.option(
     "--timeout",

@@ -7,7 +7,7 @@ from typing import Any
 from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import DEADLINE_EXCEEDED, INVALID_PARAMETER_VALUE
 
 
 class Refused(MlflowException):
@@ -17,13 +17,21 @@ class Refused(MlflowException):
     before the message of MLflow's own.
     """
 
+    code = INVALID_PARAMETER_VALUE
+
     def __init__(self, sentence: str) -> None:
-        super().__init__(sentence, INVALID_PARAMETER_VALUE)
+        super().__init__(sentence, self.code)
         self.sentence = sentence
 
     def serialize_as_json(self) -> str:
         """The body of the answer."""
         return json.dumps({"error_code": self.error_code, "message": self.sentence})
+
+
+class Late(Refused):
+    """A request whose answer nobody awaits any longer: status 504."""
+
+    code = DEADLINE_EXCEEDED
 
 
 def scoring_app(model: Any, folder: Path, timeout_seconds: int) -> Any:
