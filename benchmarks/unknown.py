@@ -90,7 +90,8 @@ def as_row(name: str, found: pd.DataFrame) -> str:
     counts = found.groupby("kind")["unknown"].agg(["sum", "count"])
     kept = "-"
     if "test music" in counts.index:
-        refused, n_clips = counts.loc["test music"].tolist()
+        n_clips = counts["count"]["test music"]
+        refused = counts["sum"]["test music"]
         kept = f"{1 - refused / n_clips:.0%} of {n_clips}"
     told = [f"{counts['sum'].get(kind, 0)} of {counts['count'].get(kind, 0)}" for kind in KINDS]
     return f"| {' | '.join([name, kept, *told])} |"
