@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,10 +19,15 @@ from click.testing import CliRunner
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
-from genre_pred.app import limits, page, standing
+from starlette.responses import PlainTextResponse
+
+from genre_pred.app import limits, page, standing, uploads
 from genre_pred.app.answer import genres_heard, neighbours, time_line
 from genre_pred.app.batch import answer, as_shown, as_table, songs_of
+from genre_pred.app.listening import excerpt_to_play
 from genre_pred.app.spectrogram import draw_spectrogram
+from genre_pred.app.tables import SORTING
+from genre_pred.audio import decode
 from genre_pred.audio.decode import AudioError, measure
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classical import jobs, train
@@ -120,9 +126,9 @@ def address(classifier, tmp_path_factory):
         abroad = watch_sockets(patch)
         with page.serving(classifier) as address:
             yield address
-            uploads = Path(os.environ["GRADIO_TEMP_DIR"])
-            assert uploads.is_dir()
-        assert not uploads.exists()
+            folder = Path(os.environ["GRADIO_TEMP_DIR"])
+            assert folder.is_dir()
+        assert not folder.exists()
         assert not abroad
 
 
@@ -209,6 +215,24 @@ def test_a_dropped_mp3_is_answered_with_all_that_belongs_to_it(visit, songs):
     assert not seen.locator("b", has_text="Odd").count()  # a genre's name is text, never HTML
 
 
+def test_the_sound_of_a_video_is_answered(visit, tmp_path):
+    film = tmp_path / "film.mkv"
+    with av.open(str(film), "w") as made:
+        pictures = made.add_stream("mpeg4", rate=10)
+        sound = made.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        pictures.width = pictures.height = 64
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))
+        samples = (32767 * tone("High", 43)).astype(np.int16)[None]
+        heard = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        heard.sample_rate = 16_000
+        for stream, of_stream in ((pictures, frame), (sound, heard)):
+            made.mux([*stream.encode(of_stream), *stream.encode()])
+    seen = visit()
+    seen.locator("input[type=file][accept*=video]").set_input_files(str(film))
+    seen.locator(".gp-near").wait_for()
+    assert "High" in seen.locator(".gp-genre").inner_text()
+
+
 def test_a_recording_from_the_microphone_is_answered(visit):
     seen = visit(permissions=["microphone"])
     seen.get_by_label("Record audio").click()
@@ -257,6 +281,13 @@ def test_many_songs_become_a_table_that_sorts_and_a_csv(visit, songs):
     assert genres.all_inner_texts() == ["Low", "High", "High", "-"]
 
 
+def test_a_page_that_is_full_says_so(visit, songs, monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_UPLOADED_MEGABYTES", 0)
+    seen = visit()
+    drop(seen, "#gp-sound", songs["mp3"])
+    seen.get_by_text("takes no more: come back later").wait_for()
+
+
 def test_without_a_store_the_leaderboard_says_what_to_run(visit):
     seen = visit()
     seen.get_by_role("tab", name="Leaderboard").click()
@@ -299,12 +330,59 @@ def test_the_page_gives_the_classifiers_own_figures(classifier, songs):
     assert (row["genre"], row["error"]) == (found.genre, "")
 
 
+def test_uploads_that_are_deleted_while_a_batch_lasts_are_heard_all_the_same(
+    classifier, songs, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    files = []
+    for number, kind in enumerate(["mp3", "wav", "zip"]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        files.append(shutil.copy(songs[kind], folder))
+
+    def sweep(*_, **__) -> None:
+        for file in files:
+            Path(file).unlink(missing_ok=True)
+
+    told, _ = page._answering(classifier)(files, sweep)
+    assert "3 of 4 could be heard" in told
+    assert not list((tmp_path / "0").iterdir())  # nor is anything kept afterwards
+    told, _ = page._answering(classifier)(files[1:], sweep)
+    assert "0 of 2 could be heard" in told
+    assert told.count("cannot be read (No such file or directory)") == 2
+
+
+def test_uploads_are_refused_where_they_would_fill_the_folder(tmp_path, monkeypatch):
+    testing = pytest.importorskip("starlette.testclient")
+    monkeypatch.setattr(uploads, "MOST_UPLOADED_MEGABYTES", 1)
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "song.mp3").write_bytes(bytes(600_000))
+    (tmp_path / "0" / "held.mp3").hardlink_to(tmp_path / "0" / "song.mp3")
+    broken = tmp_path / "tmpbroken"
+    broken.write_bytes(bytes(300_000))
+
+    async def gradios(scope, receive, send):
+        await PlainTextResponse("taken")(scope, receive, send)
+
+    client = testing.TestClient(uploads.Bounded(gradios, tmp_path))
+    assert client.post("/gradio_api/upload", content=bytes(90_000)).text == "taken"
+    refused = client.post("/gradio_api/upload", content=bytes(200_000))
+    assert (refused.status_code, refused.text) == (413, uploads.FULL)
+    assert client.post("/gradio_api/queue/join", content=bytes(200_000)).text == "taken"
+    assert client.post("/gradio_api/upload", content=iter([b"x"])).status_code == 411
+    os.utime(broken, (0, 0))
+    assert client.post("/gradio_api/upload", content=bytes(200_000)).text == "taken"
+    assert not broken.exists()
+
+
 def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, monkeypatch):
     packed = tmp_path / "hostile.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("/etc/passwd.wav", b"x")
         archive.writestr("a\\..\\..\\b.wav", b"x")
         archive.writestr("nested.zip", b"x")
+        archive.writestr(".", b"x")
+        archive.writestr("squeezed.wav", b"x", zipfile.ZIP_BZIP2)
         archive.writestr("bomb.wav", bytes(3_000_000))
         link = zipfile.ZipInfo("link.wav")
         link.external_attr = 0o120777 << 16
@@ -317,6 +395,8 @@ def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, 
     assert told == {
         "/etc/passwd.wav": "refused: its name points outside the zip",
         "a\\..\\..\\b.wav": "refused: its name points outside the zip",
+        ".": "refused: it has no name",
+        "squeezed.wav": "is packed in a way that is not read here",
         "nested.zip": "an archive within an archive is not opened",
         "bomb.wav": "is larger than 2 MB",
         "link.wav": "refused: it is a link, not a file",
@@ -337,6 +417,20 @@ def test_a_damaged_zip_is_a_row_with_a_reason(classifier, songs, tmp_path, cut):
     damaged.write_bytes(bytes(middle) if cut == 400 else whole[:cut])
     rows = [answer(classifier, song) for song in songs_of([damaged])]
     assert rows and all(row["error"] for row in rows)
+
+
+@pytest.mark.parametrize("claimed", [20_000, 1])
+def test_a_zip_that_lists_too_many_files_is_not_read(tmp_path, monkeypatch, claimed):
+    packed = tmp_path / "many.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(20_000):
+            archive.writestr(f"{number:05d}.wav", b"")
+    whole = bytearray(packed.read_bytes())
+    whole[-14:-10] = claimed.to_bytes(2, "little") * 2  # its end record may say what it likes
+    packed.write_bytes(bytes(whole))
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("was listed"))
+    (told,) = songs_of([packed])
+    assert told.reason == "lists too many files to be read"
 
 
 def test_songs_beyond_the_limit_are_not_heard(songs, monkeypatch):
@@ -377,8 +471,36 @@ def test_the_time_line_has_the_recordings_own_time():
 
 def test_a_neighbour_without_its_sound_is_named_all_the_same():
     told = neighbours([(Neighbour("7", "Rock", "gone.mp3", 1.0), None)])
-    assert "clip 7" in told and "its sound is not on this machine" in told
+    assert "clip 7" in told and "its sound is not here any more" in told
     assert neighbours([]) == ""
+
+
+def test_a_neighbour_plays_only_while_its_own_sound_lies_there(tmp_path):
+    path, clip = tmp_path / "clip.wav", read_params(ROOT / "params.yaml").clip
+    soundfile.write(path, tone("Low", 1), 16_000)
+    near = Neighbour("1", "Low", str(path), 1.0, measure(path).content)
+    assert str(excerpt_to_play(near, clip)).startswith("data:audio/mpeg;base64,")
+    assert excerpt_to_play(replace(near, content=""), clip) is None
+    soundfile.write(path, tone("High", 2), 16_000)
+    assert excerpt_to_play(near, clip) is None
+    soundfile.write(path, tone("Low", 1), 16_000)
+    assert excerpt_to_play(near, clip)
+    path.write_bytes(b"this is no sound")
+    assert excerpt_to_play(near, clip) is None
+    path.unlink()
+    assert excerpt_to_play(near, clip) is None
+
+
+def test_a_song_is_decoded_no_more_often_than_it_takes(classifier, songs, monkeypatch):
+    decoded = []
+    blocks = decode._blocks
+    monkeypatch.setattr(decode, "_blocks", lambda *of: decoded.append(of[0]) or blocks(*of))
+    page.hear(classifier, str(songs["mp3"]))
+    # To measure it, to hear it, to draw it; the others are neighbours.
+    assert sum(Path(it).name == songs["mp3"].name for it in decoded) == 3
+    decoded.clear()
+    answer(classifier, next(songs_of([songs["mp3"]])))
+    assert len(decoded) == 2
 
 
 @pytest.mark.parametrize("seconds", [0.05, 1.0, 61.3])
@@ -409,6 +531,27 @@ def test_the_leaderboard_names_notes_once_and_leaves_empty_columns_out():
     told = standing._board("Quoted", board, standing.PUBLISHED)
     assert "<td>a|b<sup>1</sup></td><td>50.0</td>" in told and "&lt;c&gt;" in told
     assert told.count("quoted") == 1 and "protocol" not in told
+
+
+def test_durations_sort_by_their_length(chromium):
+    seconds = [0.72, 4000.0, 138.0, 0.8, np.nan]
+    board = pd.DataFrame({"model": list("abcde"), "train_seconds": seconds, "note": ""})
+    columns = {name: standing.OF_ALL_RUNS[name] for name in ("model", "training", "note")}
+    seen = chromium.new_page()
+    seen.set_content(SORTING + standing._board("Models", board, columns))
+    seen.get_by_role("button", name="training").click()
+    models = seen.locator("td:nth-child(1)")
+    assert models.all_inner_texts() == list("eadcb")
+    assert seen.locator("td:nth-child(2)").all_inner_texts() == [
+        "-",
+        "0.7 s",
+        "0.8 s",
+        "2.3 min",
+        "1.1 h",
+    ]
+    seen.get_by_role("button", name="training").click()
+    assert models.all_inner_texts() == list("bcdae")
+    seen.close()
 
 
 # The command

@@ -137,7 +137,14 @@ SMALL = {
         "classifiers": ["svc_rbf", "random_forest", "xgboost", "logistic_regression"],
     },
     "descriptors": {"sets": ["mfcc", "fma", "gtzan"], "sample_rate": 22050},
-    "finetune": {"trainable": "fc", "epochs": 2, "hidden": 16, "batch_size": 4, "embed": True},
+    "finetune": {
+        "networks": NETWORKS_TRIED,
+        "trainable": "fc",
+        "epochs": 2,
+        "hidden": 16,
+        "batch_size": 4,
+        "embed": True,
+    },
 }
 
 

@@ -15,6 +15,7 @@ def collection(folds, n=200, seed=0):
     clips = pd.DataFrame({"clip_id": [f"c{i}" for i in range(n)]})
     clips["genre"] = np.where(np.arange(n) % 2, "jazz", "rock")
     clips["path"] = "music/" + clips["clip_id"] + ".mp3"
+    clips["content"] = "digest of " + clips["clip_id"]
     split = clips[["clip_id"]].assign(
         split="validation" if folds else np.where(np.arange(n) < 0.7 * n, "train", "validation"),
         fold=np.arange(n) % 5 if folds else -1,
@@ -65,7 +66,7 @@ def test_a_training_clip_is_its_own_nearest_and_windows_are_averaged():
     known = KnownMusic.learn(values, index, clips, split, 0.95)
     _, nearest = known.compare([values[0]])
     assert nearest[0].clip_id == "c0"
-    assert nearest[0].path == "music/c0.mp3"
+    assert (nearest[0].path, nearest[0].content) == ("music/c0.mp3", "digest of c0")
     assert nearest[0].distance == pytest.approx(0, abs=1e-3)
     one, other = (known.compare([values[row]])[0] for row in (0, 1))
     both, _ = known.compare([values[0], values[1]])
@@ -81,6 +82,15 @@ def test_it_is_written_without_pickles_and_twice_the_same(tmp_path, monkeypatch)
     read = KnownMusic.load(tmp_path / "one.npz")
     values, *_ = collection(False)
     assert read.compare([values[3]]) == known.compare([values[3]])
+
+
+def test_what_was_saved_before_contents_were_kept_can_be_read(tmp_path):
+    known = KnownMusic.learn(*collection(False), 0.95)
+    of_old = {name: value for name, value in vars(known).items() if name != "content"}
+    np.savez(tmp_path / "old.npz", **of_old)
+    read = KnownMusic.load(tmp_path / "old.npz")
+    (row, *_), *_ = collection(False)
+    assert [it.content for it in read.compare([row])[1]] == ["", "", ""]
 
 
 def test_very_few_clips_will_do():

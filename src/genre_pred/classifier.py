@@ -171,6 +171,8 @@ class GenreClassifier:
             **self._genre_set(probabilities),
             **self._novelty(read),
             timeline=self._timeline(recording, by_window),
+            sample_rate=found.sample_rate,
+            n_samples=found.n_samples,
         )
 
     def check_hears(self) -> None:

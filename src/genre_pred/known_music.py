@@ -36,6 +36,7 @@ class KnownMusic:
         clip_id: (n_rows,) text: the training clip of each point; a clip may have several windows.
         genre: (n_rows,) text.
         path: (n_rows,) text.
+        content: (n_rows,) text, as in clips.parquet; empty of one from before it was kept.
         points: (n_rows, n_components + 1) float32.
         mean: (n_features,) float32, of the training windows.
         scale: (n_features,) float32, their standard deviation; 1 where a feature does not vary.
@@ -46,6 +47,7 @@ class KnownMusic:
     clip_id: np.ndarray
     genre: np.ndarray
     path: np.ndarray
+    content: np.ndarray
     points: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
@@ -69,12 +71,14 @@ class KnownMusic:
         Args:
             values: (n_rows, n_features): what the classifier reads of all windows.
             index: clip_id, window: what the rows stand for.
-            clips: clip_id, genre, path.
+            clips: clip_id, genre, path, content.
             split: clip_id, split, fold.
             accept: The share of validation clips that are not to be called unknown. A clip is the
                 excerpts that training takes of a track; of a whole song all windows are averaged.
         """
-        facts = clips[["clip_id", "genre", "path"]].merge(split, on="clip_id", validate="1:1")
+        facts = clips[["clip_id", "genre", "path", "content"]].merge(
+            split, on="clip_id", validate="1:1"
+        )
         rows = index[["clip_id"]].merge(facts, on="clip_id", how="left", validate="m:1")
         folds = bool((split["fold"] >= 0).all())
         side = rows["split"].to_numpy(dtype=object)
@@ -90,6 +94,7 @@ class KnownMusic:
                 clip_id=rows["clip_id"].to_numpy(dtype=str)[learnt],
                 genre=rows["genre"].to_numpy(dtype=str)[learnt],
                 path=rows["path"].to_numpy(dtype=str)[learnt],
+                content=rows["content"].to_numpy(dtype=str)[learnt],
                 points=np.empty((0, 0), np.float32),  # which it takes the rest to find
                 mean=scaler.mean_.astype(np.float32),
                 scale=scaler.scale_.astype(np.float32),
@@ -138,7 +143,11 @@ class KnownMusic:
         shown = order[np.sort(first)[:SHOWN]]
         return novelty / n_windows, tuple(
             Neighbour(
-                str(self.clip_id[row]), str(self.genre[row]), str(self.path[row]), float(means[row])
+                str(self.clip_id[row]),
+                str(self.genre[row]),
+                str(self.path[row]),
+                float(means[row]),
+                str(self.content[row]),
             )
             for row in shown
         )
@@ -152,7 +161,8 @@ class KnownMusic:
     def load(cls, path: Path) -> Self:
         """Read it; nothing is unpickled."""
         with np.load(path, allow_pickle=False) as arrays:
-            return cls(**{each.name: arrays[each.name] for each in fields(cls)})
+            unknown = {"content": np.full(arrays["path"].shape, "")}
+            return cls(**unknown | {name: arrays[name] for name in arrays})
 
 
 def _novelty(points: np.ndarray, known: np.ndarray) -> np.ndarray:

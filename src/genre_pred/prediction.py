@@ -35,12 +35,14 @@ class Neighbour:
         genre: Its label.
         path: Where its sound lay when the classifier was registered, relative to the repository.
         distance: In the space of `known_music`; comparable within one classifier only.
+        content: A digest of its sound; empty where the classifier was registered without.
     """
 
     clip_id: str
     genre: str
     path: str
     distance: float
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Prediction:
         why_no_novelty: Why the classifier cannot tell; empty where it can.
         timeline: What was heard in each window, in turn; windows do not overlap.
         nearest: The training clips that it resembles most, at most three, the nearest first.
+        sample_rate: Of the sound, in Hz.
+        n_samples: Its length, per channel.
     """
 
     genre: str
@@ -79,6 +83,8 @@ class Prediction:
     why_no_novelty: str = ""
     timeline: tuple[Stretch, ...] = ()
     nearest: tuple[Neighbour, ...] = ()
+    sample_rate: int = 0
+    n_samples: int = 0
 
     def best(self, count: int) -> list[tuple[str, float]]:
         """The most probable genres with their probabilities, the best first."""

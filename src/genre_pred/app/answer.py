@@ -106,7 +106,7 @@ def neighbours(near: Sequence[tuple[Neighbour, str | None]]) -> str:
     items = []
     for clip, sound in near:
         name = f"{escape(clip.genre)}, clip {escape(clip.clip_id)}"
-        player = '<span class="gp-quiet">its sound is not on this machine</span>'
+        player = '<span class="gp-quiet">its sound is not here any more</span>'
         if sound:
             player = f'<audio controls preload="none" src="{sound}" aria-label="{name}"></audio>'
         items.append(

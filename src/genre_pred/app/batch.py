@@ -1,5 +1,6 @@
 """Many songs at once: files and what zips hold, each answered or with the reason why not."""
 
+import io
 import stat
 import tempfile
 import zipfile
@@ -17,16 +18,16 @@ from genre_pred.app.limits import (
     MOST_SONGS,
     MOST_UNPACKED_MEGABYTES,
 )
-from genre_pred.audio.decode import AudioError, measure
+from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
 from genre_pred.prediction import ANSWER, column_of
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
-# LZMA is not among them: its archive says how much memory unpacking takes, up to 4 GB.
-UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+# The others unpack at once whatever a read takes: of bzip2 1 MB may become 20 GB, in memory.
+UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1  # a flag of the zip format
-_BLOCK = 1 << 20
+_BLOCK = 1 << 20  # bytes
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
 UNKNOWN = "unknown: unlike the training music"
 FACTS = ["file", "error"]
@@ -66,7 +67,36 @@ def songs_of(files: Sequence[Path]) -> Iterator[Song]:
 
 def _unpacked(file: Path) -> Iterator[Song]:
     try:
-        archive = zipfile.ZipFile(file)
+        whole = _Frugal(file)
+    except OSError as error:
+        yield Song(file.name, None, f"cannot be read ({error.strerror})")
+        return
+    with whole:
+        yield from _entries(file, whole)
+
+
+class _ListTooLong(zipfile.BadZipFile):
+    pass
+
+
+class _Frugal(io.FileIO):
+    """A zip whose list of contents, which zipfile takes in one read, must be short.
+
+    Its length is what bounds memory: the number of entries beside it may be a lie.
+    """
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > _BLOCK:
+            raise _ListTooLong
+        return super().read(size)
+
+
+def _entries(file: Path, whole: BinaryIO) -> Iterator[Song]:
+    try:
+        archive = zipfile.ZipFile(whole)
+    except _ListTooLong:
+        yield Song(file.name, None, "lists too many files to be read")
+        return
     except _BROKEN:
         yield Song(file.name, None, "is not a zip file that can be read")
         return
@@ -106,6 +136,8 @@ def _is_aside(entry: zipfile.ZipInfo) -> bool:
 
 def _why_refused(entry: zipfile.ZipInfo) -> str:
     path = PurePosixPath(entry.filename.replace("\\", "/"))
+    if not path.parts:
+        return "refused: it has no name"
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         return "refused: its name points outside the zip"
     if path.suffix.lower() in ARCHIVES:
@@ -134,8 +166,7 @@ def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
     if song.sound is None:
         return row
     try:
-        measure(song.sound, MOST_SECONDS)
-        found = classifier.predict(song.sound)
+        found = classifier.predict(song.sound, MOST_SECONDS)
     except AudioError as error:
         return row | {"error": error.reason}
     except Fault as fault:
@@ -153,9 +184,9 @@ def as_shown(table: pd.DataFrame) -> pd.DataFrame:
     shown = pd.DataFrame(
         {
             "file": table["file"],
-            "genre": table["genre"].fillna("-"),
+            "genre": table["genre"].astype(object).fillna("-"),
             "%": [_percent(share) for share in table["probability"].astype(float)],
-            "likely": table["genre_set"].fillna(""),
+            "likely": table["genre_set"].astype(object).fillna(""),
             "remark": table["error"].mask(table["unknown"].eq(True), UNKNOWN),
         }
     )

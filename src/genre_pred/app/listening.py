@@ -14,26 +14,37 @@ from genre_pred.audio.decode import AudioError, measure
 from genre_pred.audio.excerpts import Recording, read_excerpts
 from genre_pred.audio.front_ends import resample
 from genre_pred.params import Clip
+from genre_pred.prediction import Neighbour
 
 RATE = 32_000  # in Hz; one that MP3 has
 REMEMBERED = 64  # clips of about 300 kB
 
 
-@lru_cache(maxsize=REMEMBERED)
-def excerpt_to_play(path: str, clip: Clip) -> str | None:
+def excerpt_to_play(near: Neighbour, clip: Clip) -> str | None:
     """The stretch of a clip that training took, its first one where there are several.
 
     Args:
-        path: Of the clip.
+        near: The clip.
         clip: How long the stretch is.
 
     Returns:
-        An MP3 as an address that holds it; None where the sound is not there any more.
+        An MP3 as an address that holds it; None where the sound is not there any more, or what
+        lies there now is another one.
     """
-    if not Path(path).is_file():
+    try:
+        found = Path(near.path).stat()
+    except OSError:
         return None
+    return _excerpt(near.path, near.content, clip, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _excerpt(path: str, content: str, clip: Clip, size: int, modified: int) -> str | None:
+    """Its last arguments are the file's state, so that a changed one is heard again."""
     try:
         found = measure(Path(path))
+        if found.content != content:
+            return None
         recording = Recording(Path(path), found.sample_rate, found.n_samples)
         (excerpt, *_) = read_excerpts(recording, clip, 1)
     except AudioError:

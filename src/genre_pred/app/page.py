@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 import pandas as pd
+from starlette.middleware import Middleware
 
 from genre_pred.answers import no_formula
 from genre_pred.app import standing
@@ -18,7 +19,8 @@ from genre_pred.app.limits import KEPT_SECONDS, MOST_MEGABYTES, MOST_SECONDS, MO
 from genre_pred.app.listening import excerpt_to_play
 from genre_pred.app.spectrogram import draw_spectrogram, heights
 from genre_pred.app.tables import SORTING, table
-from genre_pred.audio.decode import AudioError, measure
+from genre_pred.app.uploads import Bounded, held
+from genre_pred.audio.decode import AudioError
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
@@ -75,6 +77,7 @@ def serving(
                 theme=gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONOSPACED),
                 css_paths=STYLE,
                 head=SORTING,
+                app_kwargs={"middleware": [Middleware(Bounded, folder=Path(uploads))]},
             )
         except OSError as error:
             taken = "none from 7860 on is free" if port is None else f"{port} is taken"
@@ -113,29 +116,32 @@ def _song_tab(classifier: GenreClassifier) -> None:
                 buttons=[],
                 elem_id="gp-sound",
             )
+            # The audio component turns films away before they are sent.
+            film = gr.UploadButton("Or the sound of a video", file_types=["video"], size="sm")
             gr.HTML(f'<p class="gp-quiet">{TAKES}</p>')
         with gr.Column(scale=3):
             genres = gr.HTML('<p class="gp-quiet">The answer comes here.</p>', elem_id="gp-answer")
     time = gr.HTML(elem_id="gp-time")
     near = gr.HTML(elem_id="gp-near")
-    sound.change(partial(hear, classifier), sound, [genres, time, near], api_visibility="private")
+    told, hearing = [genres, time, near], partial(hear, classifier)
+    sound.change(hearing, sound, told, api_visibility="private")
+    film.upload(hearing, film, told, api_visibility="private")
 
 
 def hear(classifier: GenreClassifier, sound: str | None) -> tuple[str, str, str]:
     """What the page says of one sound: its genres, its time line, its neighbours, as HTML."""
     if sound is None:
         return "", "", ""
-    path = Path(sound)
     try:
-        found = measure(path, MOST_SECONDS)
-        told = classifier.predict(path)
-        picture = draw_spectrogram(Recording(path, found.sample_rate, found.n_samples))
+        with held([sound]) as (path,):
+            told = classifier.predict(path, MOST_SECONDS)
+            picture = draw_spectrogram(Recording(path, told.sample_rate, told.n_samples))
     except AudioError as error:
-        return trouble(f"{path.name}: {error.reason}."), "", ""
+        return trouble(f"{Path(sound).name}: {error.reason}."), "", ""
     except Fault as fault:
         return trouble(str(fault)), "", ""
-    near = [(clip, excerpt_to_play(clip.path, classifier.clip)) for clip in told.nearest]
-    line = time_line(told, found.seconds, picture, heights())
+    near = [(clip, excerpt_to_play(clip, classifier.clip)) for clip in told.nearest]
+    line = time_line(told, told.n_samples / told.sample_rate, picture, heights())
     return genres_heard(told), line, neighbours(near)
 
 
@@ -161,9 +167,10 @@ def _answering(classifier: GenreClassifier) -> Callable[..., tuple[str, dict]]:
         if not files:
             return trouble("Choose files first."), gr.update(visible=False)
         rows: list[dict[str, object]] = []
-        for song in songs_of([Path(file) for file in files]):
-            progress(None, desc=f"{len(rows) + 1}: {song.name}")
-            rows.append(answer(classifier, song))
+        with held(files) as kept:
+            for song in songs_of(kept):
+                progress(None, desc=f"{len(rows) + 1}: {song.name}")
+                rows.append(answer(classifier, song))
         told = as_table(rows, classifier.spec.genres)
         shown = as_shown(told)
         words = f"{told['genre'].notna().sum()} of {len(told)} could be heard"

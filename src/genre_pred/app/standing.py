@@ -20,6 +20,7 @@ from genre_pred.judge.standings import published_elsewhere, standings
 from genre_pred.params import read_params
 
 CONFIDENCE, N_RESAMPLES, SEED = 0.95, 2000, 0  # outside a workspace, which has its own
+SORT_BY = {"training": "train_seconds"}  # a duration in words does not sort
 # The caption has them, a footnote, or `genre-pred leaderboard`.
 LEFT_OUT = ("artists", "test seen", "run", "note")
 PROMOTION = Path("reports/promotion.json")
@@ -136,6 +137,7 @@ def _board(caption: str, board: pd.DataFrame, columns: Mapping[str, Cell]) -> st
         [[*told][number] for number in said],
         [[row[number] for number in said] for row in cells],
         notes=[known.index(note) + 1 if note else 0 for note in notes],
+        sort_by={name: board[column].tolist() for name, column in SORT_BY.items() if name in told},
     )
     items = "".join(f"<li>{escape(note)}</li>" for note in known)
     return f'{shown}<ol class="gp-notes gp-quiet">{items}</ol>' if known else shown

@@ -3,8 +3,10 @@
 Gradio's own has headers that no key sorts by.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+
+import pandas as pd
 
 SORTING = """<script>
 document.addEventListener("click", event => {
@@ -14,7 +16,7 @@ document.addEventListener("click", event => {
   for (const other of head.parentElement.cells) other.ariaSort = null;
   head.ariaSort = upward ? "ascending" : "descending";
   const body = head.closest("table").tBodies[0];
-  const text = row => row.cells[head.cellIndex].innerText;
+  const text = row => row.cells[head.cellIndex].dataset.sort ?? row.cells[head.cellIndex].innerText;
   const rows = [...body.rows].sort(
     (one, other) => text(one).localeCompare(text(other), undefined, {numeric: true}));
   body.append(...(upward ? rows : rows.reverse()));
@@ -28,6 +30,7 @@ def table(
     rows: Sequence[Sequence[str]],
     *,
     notes: Sequence[int] = (),
+    sort_by: Mapping[str, Sequence[float]] | None = None,
     wrap: bool = False,
 ) -> str:
     """A table as HTML.
@@ -37,13 +40,18 @@ def table(
         header: Of the columns; each sorts.
         rows: Their cells.
         notes: The number of each row's footnote, 0 without; empty where no row has one.
+        sort_by: Of columns whose text does not sort, as durations: header -> the rows' numbers.
         wrap: Whether long cells are broken, rather than the table made wider.
     """
     body = []
-    for row, note in zip(rows, notes or [0] * len(rows), strict=True):
-        first, *others = (escape(cell) for cell in row)
+    for number, (row, note) in enumerate(zip(rows, notes or [0] * len(rows), strict=True)):
+        raw = {name: values[number] for name, values in (sort_by or {}).items()}
+        first, *others = (
+            f"<td{_sort_by(raw.get(name))}>{escape(cell)}"
+            for name, cell in zip(header, row, strict=True)
+        )
         mark = f"<sup>{note}</sup>" if note else ""
-        body.append(f"<td>{first}{mark}</td>{''.join(f'<td>{cell}</td>' for cell in others)}")
+        body.append(f"{first}{mark}</td>{''.join(f'{cell}</td>' for cell in others)}")
     head = "".join(
         f'<th scope="col"><button type="button" class="gp-sort">{escape(name)}</button></th>'
         for name in header
@@ -54,3 +62,8 @@ def table(
         f"<thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table></div>"
     )
+
+
+def _sort_by(value: float | None) -> str:
+    # As many digits of each: they are compared as whole numbers, before and after the point.
+    return "" if pd.isna(value) else f' data-sort="{value:.6f}"'
