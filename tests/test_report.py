@@ -268,7 +268,7 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path, params):
         "Nobody has stood for champion of genre-demo yet.",
         "Best on validation is mfcc/knn",
         "No network was fine-tuned.",
-        "Here it gives none: too few to promise: 4 artists (20 clips) to calibrate on, of at least 50.",
+        "none: too few to promise: 4 artists (20 clips) to calibrate on, of at least 50.",
         "MLflow here knows none of the runs that made these outputs.",
         "their times are unknown",
         "there is no sound, only what others have computed of it",
