@@ -77,6 +77,7 @@ def serving(
                 theme=gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONOSPACED),
                 css_paths=STYLE,
                 head=SORTING,
+                _frontend=False,  # else it asks itself for 3 s, and a busy machine is given up
                 app_kwargs={"middleware": [Middleware(Bounded, folder=Path(uploads))]},
             )
         except OSError as error:
