@@ -63,9 +63,9 @@ def entrant(folder: Path, name: str, table: pd.DataFrame, **changes) -> Entrant:
     """A registered classifier that has the given held-out predictions."""
     place = folder / name
     trained_on = changes.pop("trained_on", ["learnt"])
-    save_classifier(
-        place, replace(SPEC, model=name, **changes), files={}, trained_on=trained_on, held_out=table
-    )
+    spec = replace(SPEC, model=name, **changes)
+    told = {"trained_on": trained_on, "held_out": table, "known_music": None}
+    save_classifier(place, spec, files={}, **told)
     uri = track.log_candidate(place, name, ["a", "b"], "", folder)
     run = mlflow.active_run()
     version = track.register(NAME, uri, run.info.run_id, {"model": name, "digest": name})
