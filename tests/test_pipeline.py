@@ -157,10 +157,10 @@ def test_a_second_run_has_nothing_to_do(repository):
     ("change", "affected"),
     [
         ({"compute": {"workers": 1}}, []),
-        ({"evaluate": {"seed": 1}}, ["evaluate", "promote"]),
+        ({"evaluate": {"seed": 1}}, ["evaluate", "promote", "report"]),
         (
             {"split": {"method": "grouped"}},
-            ["split", "finetune", "classical_train", "evaluate", "promote"],
+            ["split", "finetune", "classical_train", "evaluate", "promote", "report"],
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_an_experiment_registers_a_challenger_and_leaves_the_champion(repository
     settle(repository)
     before = repository.champion()
     told = repository.run("dvc", "exp", "run", "-S", "classical.svc_rbf.C=30", "-n", "strong")
-    assert ran(told) == ["classical_train", "evaluate", "promote"]
+    assert ran(told) == ["classical_train", "evaluate", "promote", "report"]
     assert repository.champion() == before
     (run,) = repository.runs(stage="classical_train", dvc_experiment="strong")
     assert run.data.params["classical.svc_rbf.C"] == "30.0"
