@@ -72,3 +72,8 @@ def make_clips():
         return unsplit.assign(content=unsplit["clip_id"])
 
     return make
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first: two processes share the files, and the last one is waited for."""
+    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
