@@ -10,7 +10,10 @@ import pytest
 import soundfile
 from loopback import serving
 
+from genre_pred.audio.compiled import load_librosa
 from genre_pred.params import read_params
+
+load_librosa("librosa.beat")  # some tests ask librosa itself
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
+from genre_pred.audio.compiled import load_librosa
 from genre_pred.audio.decode import read_windows
 from genre_pred.audio.excerpts import Recording
 from genre_pred.audio.front_ends import FRONT_ENDS, resample
@@ -50,7 +51,8 @@ def draw_spectrogram(recording: Recording) -> str:
 
 def heights() -> dict[str, float]:
     """Where frequencies stand on the picture: a share of its height, from below."""
-    from librosa import hz_to_mel  # slow to import
+    load_librosa()  # slow to import
+    from librosa import hz_to_mel
 
     top = hz_to_mel(HEARD_AS.sample_rate / 2)
     return {

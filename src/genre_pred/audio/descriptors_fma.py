@@ -13,6 +13,10 @@ import librosa
 import numpy as np
 import pandas as pd
 
+from genre_pred.audio.compiled import load_librosa
+
+load_librosa()
+
 STATISTICS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")  # as FMA sorts its columns
 N_FFT = 2048
 HOP_LENGTH = 512

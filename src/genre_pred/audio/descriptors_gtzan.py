@@ -11,6 +11,10 @@ import librosa
 import numpy as np
 import pandas as pd
 
+from genre_pred.audio.compiled import load_librosa
+
+load_librosa("librosa.beat")
+
 N_FFT = 2048
 HOP_LENGTH = 512
 N_MFCC = 20

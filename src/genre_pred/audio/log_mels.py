@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from genre_pred.audio.compiled import load_librosa
 from genre_pred.audio.mel_bands import BLOCK_FRAMES, MelBands, htk_bands, mel_spectrogram
 
 
@@ -95,6 +96,7 @@ def _efficientat_bands() -> MelBands:
 
 @lru_cache(maxsize=1)
 def _librosa_bands() -> MelBands:
-    from librosa.filters import mel  # slow to import, and only this front end needs it
+    load_librosa()  # slow, and only this front end needs it
+    from librosa.filters import mel
 
     return MelBands.of(mel(sr=22_050, n_fft=2048, n_mels=128).T)
