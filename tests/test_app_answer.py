@@ -1,0 +1,137 @@
+"""What the page says of a song and of the models, piece by piece."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from page_songs import tone, train_classifier, write_songs
+
+pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
+
+from genre_pred.app import limits, page, standing
+from genre_pred.app.answer import genres_heard, neighbours, time_line
+from genre_pred.app.batch import answer, songs_of
+from genre_pred.app.listening import excerpt_to_play
+from genre_pred.app.spectrogram import draw_spectrogram
+from genre_pred.audio import decode
+from genre_pred.audio.decode import AudioError, measure
+from genre_pred.audio.excerpts import Recording
+from genre_pred.classifier import GenreClassifier
+from genre_pred.params import read_params
+from genre_pred.prediction import Neighbour, Prediction, Stretch
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory) -> GenreClassifier:
+    return train_classifier(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory) -> dict[str, Path]:
+    return write_songs(tmp_path_factory.mktemp("songs"))
+
+
+def test_a_song_that_is_too_long_is_given_up(classifier, songs, monkeypatch):
+    with pytest.raises(AudioError, match="too long: more than 6 s"):
+        measure(songs["mp3"], 6)
+    monkeypatch.setattr(page, "MOST_SECONDS", 6)
+    told, *others = page.hear(classifier, str(songs["mp3"]))
+    assert "É «low».mp3: too long: more than 6 s." in told
+    assert others == ["", ""]
+
+
+def test_a_classifier_that_cannot_hear_says_so_everywhere(classifier, songs):
+    deaf = GenreClassifier(classifier.folder)
+    deaf.spec = replace(classifier.spec, hears=False)
+    assert "cannot hear sound" in answer(deaf, next(songs_of([songs["wav"]])))["error"]
+    assert "cannot hear sound" in page.hear(deaf, str(songs["wav"]))[0]
+
+
+def made_up(**more) -> Prediction:
+    shares = {"Rock": 0.7, "Folk & <i>": 0.3}
+    stretches = (Stretch(1.0, 11.0, shares), Stretch(11.0, 21.0, {"Rock": 1.0, "Folk & <i>": 0.0}))
+    return Prediction("Rock", shares, 2, "digest", timeline=stretches, **more)
+
+
+def test_what_is_unknown_or_promised_is_said_plainly():
+    told = genres_heard(made_up(genre_set=("Rock", "Folk & <i>"), coverage=0.9))
+    assert "In 90% of songs like these, the genre is among: <strong>Rock</strong>" in told
+    assert "<i>" not in told
+    told = genres_heard(made_up(unknown=True, why_no_set="too few to promise"))
+    assert '<h2 class="gp-genre">Unknown</h2>' in told and "Rock is the nearest (70%)" in told
+    assert "No set of genres is given: too few to promise." in told
+
+
+def test_the_time_line_has_the_recordings_own_time():
+    told = time_line(made_up(), 22.0, "data:,", {})
+    assert 'x="0.04545" y="0.3000" height="0.7000" width="0.45455"' in told
+    assert "2 windows; what is left blank was not listened to" in told
+    assert '<span style="left:90.91%">0:20</span>' in told
+
+
+def test_a_neighbour_without_its_sound_is_named_all_the_same():
+    told = neighbours([(Neighbour("7", "Rock", "gone.mp3", 1.0), None)])
+    assert "clip 7" in told and "its sound is not here any more" in told
+    assert neighbours([]) == ""
+
+
+def test_a_neighbour_plays_only_while_its_own_sound_lies_there(tmp_path):
+    path, clip = tmp_path / "clip.wav", read_params(ROOT / "params.yaml").clip
+    soundfile.write(path, tone("Low", 1), 16_000)
+    near = Neighbour("1", "Low", str(path), 1.0, measure(path).content)
+    assert str(excerpt_to_play(near, clip)).startswith("data:audio/mpeg;base64,")
+    assert excerpt_to_play(replace(near, content=""), clip) is None
+    soundfile.write(path, tone("High", 2), 16_000)
+    assert excerpt_to_play(near, clip) is None
+    soundfile.write(path, tone("Low", 1), 16_000)
+    assert excerpt_to_play(near, clip)
+    path.write_bytes(b"this is no sound")
+    assert excerpt_to_play(near, clip) is None
+    path.unlink()
+    assert excerpt_to_play(near, clip) is None
+
+
+def test_a_song_is_decoded_no_more_often_than_it_takes(classifier, songs, monkeypatch):
+    decoded = []
+    blocks = decode._blocks
+    monkeypatch.setattr(decode, "_blocks", lambda *of: decoded.append(of[0]) or blocks(*of))
+    page.hear(classifier, str(songs["mp3"]))
+    # To measure it, to hear it, to draw it; the others are neighbours.
+    assert sum(Path(it).name == songs["mp3"].name for it in decoded) == 3
+    decoded.clear()
+    answer(classifier, next(songs_of([songs["mp3"]])))
+    assert len(decoded) == 2
+
+
+@pytest.mark.parametrize("seconds", [0.05, 1.0, 61.3])
+def test_the_spectrogram_shows_a_tone_at_its_height_all_along(tmp_path, seconds):
+    from base64 import b64decode
+
+    from PIL import Image
+
+    t = np.arange(round(22_050 * seconds)) / 22_050
+    soundfile.write(tmp_path / "tone.wav", 0.5 * np.sin(2 * np.pi * 1000 * t), 22_050)
+    address = draw_spectrogram(Recording(tmp_path / "tone.wav", 22_050, len(t)))
+    picture = np.array(Image.open(io.BytesIO(b64decode(address.partition(",")[2]))))
+    rows = picture.sum(axis=2).argmax(axis=0)  # (columns,) of the brightest
+    from_below = 1 - rows / picture.shape[0]
+    middle = from_below[1:-1] if len(rows) > 2 else from_below
+    np.testing.assert_allclose(middle, page.heights()["1 kHz"], atol=0.02)
+
+
+def test_the_leaderboard_names_notes_once_and_leaves_empty_columns_out():
+    board = pd.DataFrame({"model": ["a|b", "<c>"], "accuracy": [50.0, np.nan]})
+    board = board.assign(protocol="", by="", note="quoted")
+    told = standing._board("Quoted", board, standing.PUBLISHED)
+    assert "<td>a|b<sup>1</sup></td><td>50.0</td>" in told and "&lt;c&gt;" in told
+    assert told.count("quoted") == 1 and "protocol" not in told
+
+
+def test_the_limits_are_told_to_who_drops_a_song():
+    assert f"{limits.MOST_MEGABYTES} MB and {limits.MOST_SECONDS // 60} minutes" in page.TAKES

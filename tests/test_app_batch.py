@@ -1,0 +1,150 @@
+"""Many songs at once: a row for each, zips of every kind, and uploads that are bounded."""
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from page_songs import PITCHES, train_classifier, write_songs
+
+pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
+
+from starlette.responses import PlainTextResponse
+
+from genre_pred.app import page, uploads
+from genre_pred.app.batch import answer, as_shown, as_table, songs_of
+from genre_pred.classifier import GenreClassifier
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory) -> GenreClassifier:
+    return train_classifier(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory) -> dict[str, Path]:
+    return write_songs(tmp_path_factory.mktemp("songs"))
+
+
+def test_the_page_gives_the_classifiers_own_figures(classifier, songs):
+    row = answer(classifier, next(songs_of([songs["mp3"]])))
+    found = classifier.predict(songs["mp3"])
+    assert {genre: row[f"p({genre})"] for genre in PITCHES} == found.probabilities
+    assert (row["genre"], row["error"]) == (found.genre, "")
+
+
+def test_uploads_that_are_deleted_while_a_batch_lasts_are_heard_all_the_same(
+    classifier, songs, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    files = []
+    for number, kind in enumerate(["mp3", "wav", "zip"]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        files.append(shutil.copy(songs[kind], folder))
+
+    def sweep(*_, **__) -> None:
+        for file in files:
+            Path(file).unlink(missing_ok=True)
+
+    told, _ = page._answering(classifier)(files, sweep)
+    assert "3 of 4 could be heard" in told
+    assert not list((tmp_path / "0").iterdir())  # nor is anything kept afterwards
+    told, _ = page._answering(classifier)(files[1:], sweep)
+    assert "0 of 2 could be heard" in told
+    assert told.count("cannot be read (No such file or directory)") == 2
+
+
+def test_uploads_are_refused_where_they_would_fill_the_folder(tmp_path, monkeypatch):
+    testing = pytest.importorskip("starlette.testclient")
+    monkeypatch.setattr(uploads, "MOST_UPLOADED_MEGABYTES", 1)
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "song.mp3").write_bytes(bytes(600_000))
+    (tmp_path / "0" / "held.mp3").hardlink_to(tmp_path / "0" / "song.mp3")
+    broken = tmp_path / "tmpbroken"
+    broken.write_bytes(bytes(300_000))
+
+    async def gradios(scope, receive, send):
+        await PlainTextResponse("taken")(scope, receive, send)
+
+    client = testing.TestClient(uploads.Bounded(gradios, tmp_path))
+    assert client.post("/gradio_api/upload", content=bytes(90_000)).text == "taken"
+    refused = client.post("/gradio_api/upload", content=bytes(200_000))
+    assert (refused.status_code, refused.text) == (413, uploads.FULL)
+    assert client.post("/gradio_api/queue/join", content=bytes(200_000)).text == "taken"
+    assert client.post("/gradio_api/upload", content=iter([b"x"])).status_code == 411
+    os.utime(broken, (0, 0))
+    assert client.post("/gradio_api/upload", content=bytes(200_000)).text == "taken"
+    assert not broken.exists()
+
+
+def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, monkeypatch):
+    packed = tmp_path / "hostile.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("/etc/passwd.wav", b"x")
+        archive.writestr("a\\..\\..\\b.wav", b"x")
+        archive.writestr("nested.zip", b"x")
+        archive.writestr(".", b"x")
+        archive.writestr("squeezed.wav", b"x", zipfile.ZIP_BZIP2)
+        archive.writestr("bomb.wav", bytes(3_000_000))
+        link = zipfile.ZipInfo("link.wav")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("__MACOSX/._high.wav", b"x")
+        archive.write(songs["wav"], "good.wav")
+    monkeypatch.setattr("genre_pred.app.batch.MOST_MEGABYTES", 2)
+    rows = [answer(classifier, song) for song in songs_of([packed])]
+    told = {row["file"].partition(": ")[2]: row["error"] for row in rows}
+    assert told == {
+        "/etc/passwd.wav": "refused: its name points outside the zip",
+        "a\\..\\..\\b.wav": "refused: its name points outside the zip",
+        ".": "refused: it has no name",
+        "squeezed.wav": "is packed in a way that is not read here",
+        "nested.zip": "an archive within an archive is not opened",
+        "bomb.wav": "is larger than 2 MB",
+        "link.wav": "refused: it is a link, not a file",
+        "good.wav": "",
+    }
+    monkeypatch.setattr("genre_pred.app.batch.MOST_UNPACKED_MEGABYTES", 1)
+    *_, last = songs_of([packed])
+    assert last.reason == "not unpacked: 1 MB of a zip are the most"
+    assert [*tmp_path.iterdir()] == [packed]
+
+
+@pytest.mark.parametrize("cut", [0, 30, 400, -30])
+def test_a_damaged_zip_is_a_row_with_a_reason(classifier, songs, tmp_path, cut):
+    damaged = tmp_path / "damaged.zip"
+    whole = songs["zip"].read_bytes()
+    middle = bytearray(whole)
+    middle[1000:1100] = bytes(100)  # its checksum is wrong now
+    damaged.write_bytes(bytes(middle) if cut == 400 else whole[:cut])
+    rows = [answer(classifier, song) for song in songs_of([damaged])]
+    assert rows and all(row["error"] for row in rows)
+
+
+@pytest.mark.parametrize("claimed", [20_000, 1])
+def test_a_zip_that_lists_too_many_files_is_not_read(tmp_path, monkeypatch, claimed):
+    packed = tmp_path / "many.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(20_000):
+            archive.writestr(f"{number:05d}.wav", b"")
+    whole = bytearray(packed.read_bytes())
+    whole[-14:-10] = claimed.to_bytes(2, "little") * 2  # its end record may say what it likes
+    packed.write_bytes(bytes(whole))
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("was listed"))
+    (told,) = songs_of([packed])
+    assert told.reason == "lists too many files to be read"
+
+
+def test_songs_beyond_the_limit_are_not_heard(songs, monkeypatch):
+    monkeypatch.setattr("genre_pred.app.batch.MOST_SONGS", 1)
+    first, second = songs_of([songs["wav"], songs["mp3"]])
+    assert first.reason == ""
+    assert second.reason == "not heard: 1 songs are the most at once"
+
+
+def test_a_table_without_sets_has_no_column_of_them(classifier, songs):
+    table = as_table([answer(classifier, next(songs_of([songs["wav"]])))], list(PITCHES))
+    assert list(as_shown(table)) == ["file", "genre", "%", "remark"]
+    assert "likely" in as_shown(table.assign(genre_set="High | Low"))

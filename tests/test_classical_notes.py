@@ -1,0 +1,67 @@
+"""Classifiers: what a training tells of itself, a choice, a note or the reason of a failure."""
+
+import numpy as np
+import pytest
+from classical_case import Case, small_settings
+
+from genre_pred import kernel_svc
+
+
+@pytest.fixture
+def settings(params):
+    return small_settings(params)
+
+
+@pytest.fixture
+def make_case(make_clips):
+    return lambda **options: Case(make_clips, **options)
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_more_components_than_clips_are_a_reason_and_no_prediction(make_case, settings, folds):
+    case = make_case(folds=folds)
+    trained = case.train("svc_rbf", settings.model_copy(update={"pca_components": 9}), pca=True)
+    assert "classical.pca_components = 9" in trained.reason
+    assert "of 8 features" in trained.reason
+    assert (trained.pipeline, trained.predictions) == (None, None)
+    assert trained.summary()["reason"] == trained.reason
+    assert np.isnan(trained.summary()["temperature"])
+
+
+def test_any_other_mistake_rises(make_case, settings):
+    case = make_case()
+    case.values[5, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        case.train("svc_rbf", settings)
+
+
+SEARCH = {"knn": {"n_neighbors": (1, 5, 12)}}
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_what_a_search_chose_is_told(make_case, settings, folds):
+    case = make_case(noise=4.0, folds=folds)
+    trained = case.train("knn", settings.model_copy(update={"search": SEARCH}))
+    chosen = trained.pipeline["classify"].n_neighbors
+    assert chosen in (1, 5, 12)
+    assert trained.summary()["chosen"] == f"n_neighbors={chosen}"
+    assert case.train("svc_rbf", settings).summary()["chosen"] == ""
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("folds", [0, 3])
+def test_who_does_not_converge_has_a_note(make_case, settings, folds):
+    case = make_case(noise=4.0, folds=folds)
+    assert case.train("mlp", settings).note == ""
+    hasty = settings.model_copy(update={"mlp": settings.mlp.model_copy(update={"max_iter": 2})})
+    trained = case.train("mlp", hasty)
+    assert trained.summary()["note"] == "did not converge: raise classical.mlp.max_iter"
+    assert trained.predictions is not None
+
+
+def test_who_is_fitted_the_slow_way_has_a_note(make_case, settings, monkeypatch):
+    case = make_case()
+    assert case.train("svc_rbf", settings).note == ""
+    monkeypatch.setattr(kernel_svc, "MOST_ROWS", 20)
+    found = case.train("svc_rbf", settings).note
+    assert found == "fitted the slow way, on more than 20 rows"

@@ -1,0 +1,100 @@
+"""The model that is served: a row for each sound, and a sentence for what it cannot answer."""
+
+import io
+import json
+import shutil
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from served_tones import GENRES, sound, text, train_classifier
+
+from genre_pred.classifier import GenreClassifier
+from genre_pred.served import DEADLINE, Served, _load_pyfunc
+from genre_pred.track import Refused
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory) -> GenreClassifier:
+    return train_classifier(tmp_path_factory.mktemp("classifier"))
+
+
+def test_a_table_of_base64_is_answered_row_by_row(classifier):
+    served = _load_pyfunc(str(classifier.folder))
+    answer = served.predict(pd.DataFrame({"audio": [text(sound(210)), text(sound(1450))]}))
+    assert list(answer) == ["genre", *GENRES, "genre_set", "unknown"]
+    assert answer["genre"].tolist() == ["Low", "High"]
+    assert answer["unknown"].tolist() == [None, None]  # it does not carry its training music
+    np.testing.assert_allclose(answer[GENRES].sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("name", ["classifier.json", "pipeline.skops", "known_music.npz"])
+def test_what_answers_otherwise_in_any_part_has_another_identity(classifier, tmp_path, name):
+    copied = shutil.copytree(classifier.folder, tmp_path / "copied")
+    assert GenreClassifier(copied).identity == classifier.identity
+    with (copied / name).open("ab") as file:
+        file.write(b"\n")
+    assert GenreClassifier(copied).identity != classifier.identity
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([], "there are no rows: each row's audio is a sound file as base64 text"),
+        ([text(sound(200))] * 3, "there are 3 rows: at most 2 at a time"),
+        ([text(sound(200)), "/etc/passwd"], "row 1: its audio is not base64 text"),
+        (["Ä"], "row 0: its audio is not base64 text"),
+        ([None], "row 0: its audio is no text"),
+        ([""], "row 0: the file is empty"),
+        ([text(b"no sound")], "row 0: is not a sound file that can be decoded"),
+        ([text(sound(200, 0.2))], "row 0: too short: 0.2 s of at least 1 s"),
+        ([text(sound(200, 5.5))], "row 0: too long: more than 5 s"),
+        ([text(sound(200, 60, "FLAC"))], "row 0: too long: more than 5 s"),
+        ([text(sound(200, 2.6))] * 2, "the rows are too long together: more than 5 s"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_in_a_sentence(classifier, rows, sentence):
+    with pytest.raises(Refused) as refused:
+        Served(classifier, max_rows=2, max_seconds=5).predict(pd.DataFrame({"audio": rows}))
+    refused.value.message = "as MLflow's server does: " + refused.value.message
+    told = json.loads(refused.value.serialize_as_json())
+    assert told == {"error_code": "INVALID_PARAMETER_VALUE", "message": sentence}
+    assert refused.value.get_http_status_code() == 400
+
+
+def test_rows_are_as_long_together_as_they_may_be(classifier):
+    rows = pd.DataFrame({"audio": [text(sound(200, 2.3)), text(sound(200, 2.7))]})
+    assert len(Served(classifier, max_rows=2, max_seconds=5).predict(rows)) == 2
+
+
+def test_what_a_check_raises_ends_decoding_and_hearing(classifier):
+    calls = []
+
+    def check() -> None:
+        calls.append(None)
+        if len(calls) > last:
+            raise TimeoutError
+
+    last = 1000
+    classifier.predict(io.BytesIO(sound(200, 9)), check=check)
+    assert len(calls) == 3 + 4  # blocks of 65536 samples, windows of 2 s
+    for last in (0, 4):
+        calls.clear()
+        with pytest.raises(TimeoutError):
+            classifier.predict(io.BytesIO(sound(200, 9)), check=check)
+        assert len(calls) == last + 1
+
+
+def test_an_answer_that_comes_too_late_is_told_504(classifier):
+    token = DEADLINE.set(time.monotonic() - 1)
+    try:
+        with pytest.raises(Refused) as late:
+            Served(classifier).predict(pd.DataFrame({"audio": [text(sound(200))]}))
+    finally:
+        DEADLINE.reset(token)
+    assert late.value.get_http_status_code() == 504
+    assert json.loads(late.value.serialize_as_json()) == {
+        "error_code": "DEADLINE_EXCEEDED",
+        "message": "there was no answer in time",
+    }

@@ -1,0 +1,262 @@
+"""Real servers of a registered champion, on real ports: ours answers as MLflow's does."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mlflow
+import pytest
+import requests
+from click.testing import CliRunner
+from served_tones import GENRES, SPEC, ask, sound, table, text, train_classifier
+
+from genre_pred import track
+from genre_pred.classifier import GenreClassifier
+from genre_pred.cli import main
+from genre_pred.served import Served
+from genre_pred.server import Bounded, Limits
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 180  # torch and MLflow are slow to import on a busy machine
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory) -> GenreClassifier:
+    return train_classifier(tmp_path_factory.mktemp("classifier"))
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def workspace(classifier, tmp_path_factory):
+    """A registry whose champion is the small classifier."""
+    folder = tmp_path_factory.mktemp("workspace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(folder))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(folder)
+        experiment = track.store.open_experiment("genre-tones")
+        with mlflow.start_run(experiment_id=experiment) as run:
+            code = ROOT / "src" / "genre_pred"
+            example = text(sound(200, 2))
+            uri = track.log_candidate(classifier.folder, "floor", GENRES, example, code)
+            version = track.register("genre-tones", uri, run.info.run_id, {"model": SPEC.model})
+            track.crown("genre-tones", version, "it is the first", "first")
+        yield folder
+
+
+def test_hearing_ends_with_its_request(classifier, workspace):
+    class Slow(GenreClassifier):
+        heard = 0
+
+        def _of_window(self, window, rate):
+            self.heard += 1
+            time.sleep(0.2)
+            return super()._of_window(window, rate)
+
+    _, folder = track.fetch("genre-tones@champion")
+    slow = Slow(classifier.folder)
+    app = track.scoring_app(Served(slow), folder, 60)
+    server = Bounded(app, Limits(megabytes=9, rows=9, seconds=100, queue=9, timeout=2))
+    long, short = (
+        json.dumps(table(text(sound(200, seconds, "MP3")))).encode() for seconds in (60, 3)
+    )
+
+    async def both():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        return await ask(server, [long]), await ask(server, [short])
+
+    (status, told), (answered, _) = asyncio.run(both())
+    assert (status, told["error_code"]) == (504, "DEADLINE_EXCEEDED")
+    assert answered == 200
+    assert slow.heard < 15  # of 30 windows and 1
+
+
+class Running:
+    """A server in processes of its own."""
+
+    def __init__(self, command: list[str], folder: Path, port: int) -> None:
+        self.url, self.log = f"http://127.0.0.1:{port}", folder / f"{port}.log"
+        environment = os.environ | {
+            "DVC_ROOT": str(folder),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+            "PYTHONPATH": str(ROOT / "src"),
+        }
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *command], cwd=folder, env=environment,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def wait(self) -> None:
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and self.process.poll() is None:
+            with contextlib.suppress(requests.ConnectionError, requests.Timeout):
+                if requests.get(f"{self.url}/ping", timeout=5).status_code == 200:
+                    return
+            time.sleep(0.2)
+        raise AssertionError(f"it did not start: {self.log.read_text()}")
+
+    def ask(self, body: object) -> requests.Response:
+        data = body if isinstance(body, bytes) else json.dumps(body)
+        kind = {"Content-Type": "application/json"}
+        return requests.post(f"{self.url}/invocations", data, headers=kind, timeout=60)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def servers(workspace):
+    """Our server with two workers, and MLflow's; both of the same champion."""
+    model = "models:/genre-tones@champion"
+    ports = free_port(), free_port()
+    ours = [
+        "-c",
+        "from genre_pred.cli import main; main()",
+        "serve",
+        "--workers",
+        "2",
+        "--megabytes",
+        "1",
+        "--seconds",
+        "10",
+    ]
+    theirs = ["-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
+    running = [
+        Running([*command, "--port", str(port)], workspace, port)
+        for command, port in zip((ours, theirs), ports, strict=True)
+    ]
+    try:
+        for server in running:
+            server.wait()
+        yield running
+    finally:
+        for server in running:
+            server.kill()
+
+
+def test_predict_class_and_servers_give_the_same_probabilities(servers, workspace, classifier):
+    song = workspace / "song.mp3"
+    song.write_bytes(sound(500, 7, "MP3"))
+    expected = classifier.predict(song).probabilities
+    ours, theirs = servers
+    answers = [
+        server.ask(table(text(song.read_bytes()))).json() for server in [ours] * 6 + [theirs]
+    ]
+    told = [answer["predictions"][0] for answer in answers]
+    command = CliRunner().invoke(main, ["predict", "--json", str(song)])
+    told.append(json.loads(command.output)["files"][0]["probabilities"])
+    loaded = GenreClassifier.load("genre-tones@champion").predict(song)
+    told.append(loaded.probabilities)
+    assert 0.01 < expected["Low"] < 0.99
+    for probabilities in told:
+        for genre in GENRES:
+            assert probabilities[genre] == pytest.approx(expected[genre], abs=1e-6)
+    assert set(told[0]) == {"genre", *GENRES, "genre_set", "unknown"}
+    assert answers[0] == answers[-1]
+
+
+WRONG = [
+    b"no JSON",
+    table(),
+    table("/etc/passwd"),
+    table(text(b"no sound")),
+    table(text(sound(200, 0.2))),
+    {"dataframe_split": {"columns": ["sound"], "data": [["x"]]}},
+    {"dataframe_records": 5},
+    {"inputs": {"audio": ["x"]}},
+    {},
+    [],
+]
+
+
+@pytest.mark.parametrize("body", WRONG, ids=lambda body: str(body)[:60])
+def test_a_wrong_body_is_told_400_without_a_stack_trace(servers, body):
+    for server in servers:
+        answer = server.ask(body)
+        assert answer.status_code == 400
+        assert "message" in answer.json()
+        assert "stack_trace" not in answer.json()
+        assert "Traceback" not in answer.text
+    sentence = servers[0].ask(body).json()["message"]
+    assert "\n" not in sentence
+    assert 10 < len(sentence) < 200
+
+
+def test_what_the_classifier_refuses_both_servers_tell_alike(servers):
+    ours, theirs = (server.ask(table(text(b"no sound"))) for server in servers)
+    assert ours.json() == theirs.json()
+    assert ours.json()["message"] == "row 0: is not a sound file that can be decoded"
+
+
+def test_the_same_addresses_answer(servers):
+    for address in ("ping", "health", "version"):
+        told = [requests.get(f"{server.url}/{address}", timeout=10) for server in servers]
+        assert [answer.status_code for answer in told] == [200, 200]
+        assert told[0].text == told[1].text
+
+
+def test_what_is_beyond_the_limits_is_told(servers):
+    ours, _ = servers
+    large = ours.ask(table("A" * 3_000_000))
+    assert (large.status_code, large.json()["message"]) == (
+        413,
+        "the body is too large: at most 1 MB",
+    )
+    long = ours.ask(table(text(sound(200, 15, "FLAC"))))
+    assert (long.status_code, long.json()["message"]) == (400, "row 0: too long: more than 10 s")
+    many = ours.ask(table(*["AAAA"] * 17))
+    assert (many.status_code, many.json()["message"]) == (
+        400,
+        "there are 17 rows: at most 16 at a time",
+    )
+    deep = ours.ask(b"[" * 100_000)
+    assert deep.status_code == 400
+    assert ours.ask(table(text(sound(200)))).status_code == 200
+
+
+def test_a_model_that_is_not_there_is_told_before_anything_is_served(workspace):
+    told = CliRunner().invoke(main, ["serve", "--model", "genre-nothing"])
+    assert told.exit_code == 1
+    assert told.output == "Error: no registered model 'genre-nothing'; known are genre-tones\n"
+
+
+def test_under_load_nothing_is_lost_then_it_stops_cleanly(servers, workspace):
+    ours, _ = servers
+    until = time.monotonic() + START_SECONDS
+    while ours.log.read_text().count(" answers\n") < 2 and time.monotonic() < until:
+        time.sleep(0.2)  # the one that was ready first has answered so far
+    song = workspace / "load.mp3"
+    song.write_bytes(sound(300, 3, "MP3"))
+    command = [sys.executable, "-m", "benchmarks.load", str(song), "--url", ours.url]
+    told = subprocess.run(
+        [*command, "--clients", "10", "--seconds", "3"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert " 0 lost" in told.stdout
+    assert re.search(r"latency: median \d+\.\d+ s, p95 \d+\.\d+ s, p99 \d+\.\d+ s", told.stdout)
+    assert ours.stop() == 0
+    lines = ours.log.read_text().splitlines()
+    assert not [line for line in lines if not re.match(r"\d{4}-\d\d-\d\d .* \[\d+\] ", line)]
+    answered = [line for line in lines if " POST /invocations 200 " in line]
+    assert len({line.split("[")[1].split("]")[0] for line in answered}) == 2, "one worker idled"
