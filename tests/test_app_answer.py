@@ -56,7 +56,9 @@ def test_a_classifier_that_cannot_hear_says_so_everywhere(classifier, songs):
 def made_up(**more) -> Prediction:
     shares = {"Rock": 0.7, "Folk & <i>": 0.3}
     stretches = (Stretch(1.0, 11.0, shares), Stretch(11.0, 21.0, {"Rock": 1.0, "Folk & <i>": 0.0}))
-    return Prediction("Rock", shares, 2, "digest", timeline=stretches, **more)
+    return Prediction(
+        "Rock", shares, 2, "digest", timeline=stretches, sample_rate=8000, n_samples=176_000, **more
+    )
 
 
 def test_what_is_unknown_or_promised_is_said_plainly():
@@ -69,7 +71,7 @@ def test_what_is_unknown_or_promised_is_said_plainly():
 
 
 def test_the_time_line_has_the_recordings_own_time():
-    told = time_line(made_up(), 22.0, "data:,", {})
+    told = time_line(made_up(), "data:,", {})
     assert 'x="0.04545" y="0.3000" height="0.7000" width="0.45455"' in told
     assert "2 windows; what is left blank was not listened to" in told
     assert '<span style="left:90.91%">0:20</span>' in told

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from genre_pred import champion, track
-from genre_pred.classifier import Spec, save_classifier
+from genre_pred.classifier_folder import Spec, save_classifier
 from genre_pred.entrants import Entrant
 from genre_pred.faults import Fault
 from genre_pred.judge.promotion import NotComparable

@@ -361,7 +361,10 @@ def test_rollback_and_forcing_are_kept_in_the_history(repository):
 
 @pytest.mark.parametrize(
     ("stage", "change", "begun"),
-    [("mel", {"dtype": "float16"}, "data/mel/.efficientat*"), ("finetune", {"seed": 2}, "round-1.pt")],
+    [
+        ("mel", {"dtype": "float16"}, "data/mel/.efficientat*"),
+        ("finetune", {"seed": 2}, "round-1.pt"),
+    ],
 )
 def test_a_killed_run_is_made_good_by_the_next(repository, stage, change, begun):
     settle(repository)

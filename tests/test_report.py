@@ -13,7 +13,8 @@ import pytest
 
 from genre_pred.clips import genres_of, write_table
 from genre_pred.evaluate import genre_table, judge_models
-from genre_pred.judge.findings import Coverage
+from genre_pred.judge.conformal import Coverage
+from genre_pred.judge.findings import Promise
 from genre_pred.judge.report import SECTIONS, render
 from genre_pred.models import read_models
 from genre_pred.report import read_findings
@@ -329,8 +330,9 @@ def test_costs_and_lineage_are_those_of_the_runs(told, params, monkeypatch):
 
 
 def test_coverage_is_told_with_its_interval(told, params):
-    sets = Coverage("mfcc/knn", 0.9, 0.875, 0.8, 0.94, 1.62, 96, "Calibrated out of fold.")
-    page = words_of(render(replace(findings_of(told[0], params), coverage=sets)))
+    tried = Coverage(0.875, 0.8, 0.94, clips=96, mean_size=1.62)
+    sets = Promise("mfcc/knn", 0.9, tried, "Calibrated out of fold.")
+    page = words_of(render(replace(findings_of(told[0], params), promise=sets)))
     assert "should hold the true one in 90.0 % of cases. Calibrated out of fold." in page
     assert "96 87.5 % [80.0 %, 94.0 %] 1.6" in page
 
@@ -343,20 +345,21 @@ def test_without_a_champion_the_sets_are_those_of_the_best_on_validation(tmp_pat
     metrics = json.loads(told.read_text())
     for order in (list(metrics), list(reversed(metrics))):
         told.write_text(json.dumps({approach: metrics[approach] for approach in order}))
-        coverage = findings_of(tmp_path, params).coverage
-        assert coverage.model == best
-        assert "4 artists (20 clips) to calibrate on, of at least 50" in coverage.note
+        promise = findings_of(tmp_path, params).promise
+        assert promise.model == best
+        assert "4 artists (20 clips) to calibrate on, of at least 50" in promise.note
 
 
 def test_sets_calibrated_on_enough_clips_and_artists_are_tried_on_test(tmp_path, params):
     left_by_the_stages(tmp_path, params, n_clips=900)
     promoted(tmp_path)
     found = findings_of(tmp_path, params)
-    sets = found.coverage
-    assert (sets.model, sets.clips, sets.note) == ("mfcc/knn", 300, "")
-    assert 0.8 < sets.low < sets.covered < sets.high <= 1
+    assert (found.promise.model, found.promise.note) == ("mfcc/knn", "")
+    sets = found.promise.tried
+    assert sets.clips == 300
+    assert 0.8 < sets.low < sets.share < sets.high <= 1
     page = words_of(render(found))
-    shares = [f"{share * 100:.1f} %" for share in (sets.covered, sets.low, sets.high)]
+    shares = [f"{share * 100:.1f} %" for share in (sets.share, sets.low, sets.high)]
     assert "300 {} [{}, {}] {:.1f}".format(*shares, sets.mean_size) in page
 
 

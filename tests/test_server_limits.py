@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from served_tones import JSON, ask
 
-from genre_pred.server import FORM, Bounded, Limits
+from genre_pred.bounded import FORM, Bounded, Limits
 
 LIMITS = Limits(megabytes=1, rows=1, seconds=1, queue=2, timeout=1)
 

@@ -20,10 +20,10 @@ from click.testing import CliRunner
 from served_tones import GENRES, SPEC, ask, sound, table, text, train_classifier
 
 from genre_pred import track
+from genre_pred.bounded import Bounded, Limits
 from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 from genre_pred.served import Served
-from genre_pred.server import Bounded, Limits
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 180  # torch and MLflow are slow to import on a busy machine

@@ -7,9 +7,9 @@ import pytest
 
 from genre_pred import hearing
 from genre_pred.audio.decode import AudioError
-from genre_pred.classifier import Prediction
 from genre_pred.faults import Fault
 from genre_pred.params import Compute, Evaluate
+from genre_pred.prediction import Prediction
 from genre_pred.trial import genre_called, hear_folder, sounds_in
 
 SETTINGS = Evaluate(reproductions=(), ensemble=(), confidence=0.9, n_resamples=200, seed=1)

@@ -1,25 +1,10 @@
-"""Sound in, genre out: what the registry stores, and what command line and server call.
-
-A classifier is a folder that carries everything it needs and nothing that runs on loading:
-
-| file | holds |
-|---|---|
-| classifier.json | genres, front end, the length of a clip, temperature: see Spec |
-| network.safetensors | the backbone or the fine-tuned network, where there is one |
-| pipeline.skops | the scikit-learn pipeline, where there is one |
-| known_music.npz | its training clips in a small space: see known_music |
-| trained_on.txt | content digests of its training and validation clips, one a line |
-| held_out.parquet | predictions of clips it has not seen: content, genre, artist, ... |
-| members/0, members/1, ... | of an ensemble: the classifiers whose probabilities it averages |
+"""Sound in, genre out: what command line, page and server call.
 
 Prediction walks the same functions as training, with the same rounding to the store's dtype.
 """
 
-import json
 import math
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -30,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from genre_pred.audio.decode import AudioError, measure
+from genre_pred.audio.decode import AudioError, measure, source_name
 from genre_pred.audio.excerpts import (
     Recording,
     excerpt_starts,
@@ -40,6 +25,15 @@ from genre_pred.audio.excerpts import (
 )
 from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.classical import window_scores
+from genre_pred.classifier_folder import (
+    HELD_OUT,
+    KNOWN_MUSIC,
+    NETWORK,
+    PIPELINE,
+    TRAINED_ON,
+    Spec,
+    member_folder,
+)
 from genre_pred.embed import BACKBONES, patches_to_embeddings
 from genre_pred.faults import Fault
 from genre_pred.features import FeatureSet, log_mel_statistics, named_features
@@ -55,69 +49,18 @@ from genre_pred.pipelines import load_pipeline
 from genre_pred.prediction import Prediction, Stretch
 from genre_pred.scores import windows_to_clips
 
-KNOWN_MUSIC = "known_music.npz"
-
-
-@dataclass(frozen=True)
-class Spec:
-    """How a classifier turns sound into probabilities.
-
-    Attributes:
-        model: Its name on the leaderboard.
-        approach: embedding, finetune, descriptors or ensemble.
-        collection: The music it was trained on.
-        genres: In the order of its scores.
-        clip: min_seconds, clip_seconds, windows_per_track.
-        store_dtype: That patches are rounded to.
-        features: The feature set, or None for a network.
-        network: The network, or None for a feature set.
-        hidden: Width of the network's head; 0 without one.
-        descriptor_rate: In Hz, for descriptors.
-        precision: Of the network: float32 or bfloat16.
-        temperature: Of the calibration.
-        weights: Which weights its backbone started from; empty without one.
-        note: What must stand beside its answers; mostly empty.
-        protocol: How the clips were split, in words.
-        grouped: Whether no artist stood on two sides.
-        validation_log_loss: In nats.
-        members: Of an ensemble, the names of what it averages.
-        hears: Whether it can hear sound; false where it was trained on what others computed.
-        genre_sets: How it makes sets of genres, as GenreSets; empty of one from before there were.
-    """
-
-    model: str
-    approach: str
-    collection: str
-    genres: list[str]
-    clip: dict[str, Any]
-    store_dtype: str
-    features: str | None
-    network: str | None
-    hidden: int
-    descriptor_rate: int
-    precision: str
-    temperature: float
-    weights: str
-    note: str
-    protocol: str
-    grouped: bool
-    validation_log_loss: float
-    members: list[str] = field(default_factory=list)
-    hears: bool = True
-    genre_sets: dict[str, Any] = field(default_factory=dict)
-
 
 class GenreClassifier:
     """A trained classifier in its folder.
 
     Args:
-        folder: As `save_classifier` wrote it.
+        folder: As `classifier_folder.save_classifier` wrote it.
         title: What it is called in the registry; empty for one from elsewhere.
     """
 
     def __init__(self, folder: Path, title: str = "") -> None:
         self.folder, self.title = folder, title
-        self.spec = Spec(**json.loads((folder / "classifier.json").read_text()))
+        self.spec = Spec.read(folder)
         self.clip = Clip.model_validate(self.spec.clip)
 
     @classmethod
@@ -162,7 +105,7 @@ class GenreClassifier:
         found = measure(source, max_seconds, check)
         if found.seconds < self.clip.min_seconds:
             raise AudioError(
-                str(source) if isinstance(source, Path) else "the sound given",
+                source_name(source),
                 f"too short: {found.seconds:.1f} s of at least {self.clip.min_seconds:g} s",
             )
         recording = Recording(source, found.sample_rate, found.n_samples)
@@ -352,7 +295,7 @@ class GenreClassifier:
 
     @cached_property
     def _pipeline(self) -> Any:
-        return load_pipeline(self.folder / "pipeline.skops")
+        return load_pipeline(self.folder / PIPELINE)
 
     @cached_property
     def _network(self) -> nn.Module:
@@ -366,7 +309,7 @@ class GenreClassifier:
         else:
             net = BACKBONES[self._feature_set.origin].build()
             precision = self.spec.precision
-        net.load_state_dict(load_file(self.folder / "network.safetensors"))
+        net.load_state_dict(load_file(self.folder / NETWORK))
         return only_to_run(net, precision)
 
     @cached_property
@@ -389,12 +332,12 @@ class GenreClassifier:
     @cached_property
     def trained_on(self) -> frozenset[str]:
         """Content digests of its training and validation clips."""
-        return frozenset((self.folder / "trained_on.txt").read_text().split())
+        return frozenset((self.folder / TRAINED_ON).read_text().split())
 
     @cached_property
     def held_out(self) -> pd.DataFrame:
         """Its predictions of clips that it, or its fold's stand-in, has not seen."""
-        return pd.read_parquet(self.folder / "held_out.parquet")
+        return pd.read_parquet(self.folder / HELD_OUT)
 
     @cached_property
     def identity(self) -> str:
@@ -404,40 +347,6 @@ class GenreClassifier:
     @property
     def megabytes(self) -> float:
         """Size of all it needs to predict."""
-        parts = [self.folder / "network.safetensors", self.folder / "pipeline.skops"]
+        parts = [self.folder / NETWORK, self.folder / PIPELINE]
         own = sum(part.stat().st_size for part in parts if part.is_file()) / 1e6
         return own + sum(member.megabytes for member in self.members)
-
-
-def member_folder(folder: Path, number: int) -> Path:
-    """Where an ensemble keeps one of its members."""
-    return folder / "members" / str(number)
-
-
-def save_classifier(
-    folder: Path,
-    spec: Spec,
-    *,
-    files: dict[str, Path],
-    trained_on: Sequence[str],
-    held_out: pd.DataFrame,
-    known_music: KnownMusic | None,
-) -> None:
-    """Lay a classifier's folder out.
-
-    Args:
-        folder: Made here.
-        spec: How it predicts.
-        files: network.safetensors and pipeline.skops, as far as it has them.
-        trained_on: Content digests of its training and validation clips.
-        held_out: clip_id, content, genre, artist, split, fold and a probability per genre.
-        known_music: Its training clips; None of an ensemble, and of what cannot hear.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, path in files.items():
-        shutil.copyfile(path, folder / name)
-    (folder / "trained_on.txt").write_text("".join(f"{line}\n" for line in sorted(trained_on)))
-    held_out.to_parquet(folder / "held_out.parquet", index=False)
-    if known_music:
-        known_music.save(folder / KNOWN_MUSIC)
-    (folder / "classifier.json").write_text(json.dumps(asdict(spec), indent=2) + "\n")

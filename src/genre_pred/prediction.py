@@ -88,8 +88,8 @@ class Prediction:
 
     @property
     def seconds(self) -> float:
-        """Length of the recording: as much of it lies before its windows as behind them."""
-        return self.timeline[0].start + self.timeline[-1].end if self.timeline else 0.0
+        """Length of the recording."""
+        return self.n_samples / self.sample_rate
 
     def best(self, count: int) -> list[tuple[str, float]]:
         """The most probable genres with their probabilities, the best first."""

@@ -13,7 +13,7 @@ from genre_pred.clips import CLIPS, TEST, TRAIN, VALIDATION, genres_of, have_sou
 from genre_pred.evaluate import REPRODUCTION, judging_split, on_judging_split
 from genre_pred.files import digest
 from genre_pred.judge.conformal import calibrate_sets, coverage_on
-from genre_pred.judge.findings import Collection, Coverage, Findings, Lineage, Look
+from genre_pred.judge.findings import Collection, Findings, Lineage, Look, Promise
 from genre_pred.judge.licences import SCRATCH, licences_of
 from genre_pred.judge.metrics import confusion, reliability
 from genre_pred.judge.mistakes import hardest_clips, most_confused
@@ -56,7 +56,7 @@ def read_findings(
         metrics=metrics,
         promotion=promotion,
         looks=_looks(best, board, clips, reports / "genres.csv"),
-        coverage=_coverage(best, board, clips, params),
+        promise=_promise(best, board, clips, params),
         histories={
             path.parent.name: _history(path)
             for path in sorted((models / "finetune").glob("*/history.csv"))
@@ -163,9 +163,9 @@ def _looks(
     return looks
 
 
-def _coverage(
+def _promise(
     best: Mapping[str, Model], board: pd.DataFrame, clips: pd.DataFrame, params: Params
-) -> Coverage | None:
+) -> Promise | None:
     """How often sets hold the true genre: the champion's, else those of the best on validation."""
     if not best:
         return None
@@ -179,14 +179,13 @@ def _coverage(
         table[table["split"] == VALIDATION], clips, genres, params.predict.coverage
     )
     judged = table[table["split"] == TEST]
-    unknown, note = float("nan"), ""
     if sets.why_not:
         note = f"Here it gives none: {sets.why_not}."
-    elif judged.empty:
+        return Promise(model.name, sets.coverage, note=note)
+    if judged.empty:
         note = "It was not tried: no clips are left that the sets were not made on."
-    if note:
-        return Coverage(model.name, sets.coverage, unknown, unknown, unknown, unknown, 0, note)
-    found = coverage_on(
+        return Promise(model.name, sets.coverage, note=note)
+    tried = coverage_on(
         sets,
         judged,
         clips,
@@ -195,9 +194,7 @@ def _coverage(
         n_resamples=params.evaluate.n_resamples,
         rng=np.random.default_rng(params.evaluate.seed),
     )
-    return Coverage(
-        model.name, sets.coverage, found.share, found.low, found.high, found.mean_size, found.clips
-    )
+    return Promise(model.name, sets.coverage, tried)
 
 
 def _costs(

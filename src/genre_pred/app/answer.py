@@ -46,15 +46,15 @@ def _set(found: Prediction) -> str:
     )
 
 
-def time_line(found: Prediction, seconds: float, picture: str, heights: Mapping[str, float]) -> str:
+def time_line(found: Prediction, picture: str, heights: Mapping[str, float]) -> str:
     """The spectrogram, and under it the probabilities of each window, on one axis of time.
 
     Args:
         found: The answer.
-        seconds: Length of the whole recording.
         picture: The spectrogram's address.
         heights: What to write beside it, and where: shares of its height, from below.
     """
+    seconds = found.seconds
     ticks = "".join(
         f'<span style="bottom:{100 * height:.1f}%">{escape(name)}</span>'
         for name, height in heights.items()

@@ -142,7 +142,7 @@ def hear(classifier: GenreClassifier, sound: str | None) -> tuple[str, str, str]
     except Fault as fault:
         return trouble(str(fault)), "", ""
     near = [(clip, excerpt_to_play(clip, classifier.clip)) for clip in told.nearest]
-    line = time_line(told, told.n_samples / told.sample_rate, picture, heights())
+    line = time_line(told, picture, heights())
     return genres_heard(told), line, neighbours(near)
 
 

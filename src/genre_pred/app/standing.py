@@ -13,7 +13,7 @@ from genre_pred.app.answer import trouble
 from genre_pred.app.tables import table
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
-from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, Cell
+from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, QUOTED, Cell, numbered
 from genre_pred.judge.published import published_on
 from genre_pred.judge.significance import accuracy_interval, bootstrap_groups
 from genre_pred.judge.standings import published_elsewhere, standings
@@ -120,8 +120,7 @@ def leaderboards(collection: str) -> str:
     tables = [_board(standing.words, standing.board, OF_ALL_RUNS) for standing in found]
     others = published_elsewhere(found, published)
     if len(others):
-        words = "Quoted, not measured here, each with a protocol of its own"
-        tables.append(_board(words, others, PUBLISHED))
+        tables.append(_board(QUOTED, others, PUBLISHED))
     return "".join(tables)
 
 
@@ -130,14 +129,13 @@ def _board(caption: str, board: pd.DataFrame, columns: Mapping[str, Cell]) -> st
     cells = [[cell(row) for cell in told.values()] for _, row in board.iterrows()]
     # A column may say nothing of any model, as the published figures of one's own music.
     said = [number for number in range(len(told)) if {row[number] for row in cells} - {"", "-"}]
-    notes = [columns["note"](row) for _, row in board.iterrows()]
-    known = [*dict.fromkeys(filter(None, notes))]
+    marks, notes = numbered(board["note"])
     shown = table(
         caption,
         [[*told][number] for number in said],
         [[row[number] for number in said] for row in cells],
-        notes=[known.index(note) + 1 if note else 0 for note in notes],
+        marks=[",".join(map(str, of_row)) for of_row in marks],
         sort_by={name: board[column].tolist() for name, column in SORT_BY.items() if name in told},
     )
-    items = "".join(f"<li>{escape(note)}</li>" for note in known)
-    return f'{shown}<ol class="gp-notes gp-quiet">{items}</ol>' if known else shown
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f'{shown}<ol class="gp-notes gp-quiet">{items}</ol>' if notes else shown

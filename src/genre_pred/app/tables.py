@@ -29,7 +29,7 @@ def table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
-    notes: Sequence[int] = (),
+    marks: Sequence[str] = (),
     sort_by: Mapping[str, Sequence[float]] | None = None,
     wrap: bool = False,
 ) -> str:
@@ -39,19 +39,19 @@ def table(
         caption: Above it.
         header: Of the columns; each sorts.
         rows: Their cells.
-        notes: The number of each row's footnote, 0 without; empty where no row has one.
+        marks: The numbers of each row's footnotes; empty where no row has one.
         sort_by: Of columns whose text does not sort, as durations: header -> the rows' numbers.
         wrap: Whether long cells are broken, rather than the table made wider.
     """
     body = []
-    for number, (row, note) in enumerate(zip(rows, notes or [0] * len(rows), strict=True)):
+    for number, (row, mark) in enumerate(zip(rows, marks or [""] * len(rows), strict=True)):
         raw = {name: values[number] for name, values in (sort_by or {}).items()}
         first, *others = (
             f"<td{_sort_by(raw.get(name))}>{escape(cell)}"
             for name, cell in zip(header, row, strict=True)
         )
-        mark = f"<sup>{note}</sup>" if note else ""
-        body.append(f"{first}{mark}</td>{''.join(f'{cell}</td>' for cell in others)}")
+        raised = f"<sup>{mark}</sup>" if mark else ""
+        body.append(f"{first}{raised}</td>{''.join(f'{cell}</td>' for cell in others)}")
     head = "".join(
         f'<th scope="col"><button type="button" class="gp-sort">{escape(name)}</button></th>'
         for name in header

@@ -127,7 +127,7 @@ def measure(
         digest.update(block.mono.astype("<f4", copy=False).tobytes())
         n_samples += len(block.mono)
         if n_samples > max_seconds * block.sample_rate:
-            raise AudioError(_name(source), f"too long: more than {max_seconds:g} s")
+            raise AudioError(source_name(source), f"too long: more than {max_seconds:g} s")
         energy += float(np.square(block.mono, dtype=np.float64).sum())
         peak = max(peak, float(np.abs(block.mono).max()))
     power = energy / n_samples
@@ -235,10 +235,10 @@ def _opened(source: AudioSource) -> Iterator[tuple[BinaryIO, str]]:
             raise AudioError(str(source), f"cannot be read ({error.strerror})") from error
     else:
         source.seek(0)
-        yield source, _name(source)
+        yield source, source_name(source)
 
 
-def _name(source: AudioSource) -> str:
+def source_name(source: AudioSource) -> str:
     name = source if isinstance(source, Path) else getattr(source, "name", None)
     return str(name) if isinstance(name, str | Path) else "the sound given"
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from genre_pred.judge.markdown import Cell
     from genre_pred.judge.standings import Standing
 
-QUOTED = "Quoted, not measured here, each with a protocol of its own:"
 CLIPS_PER_SECOND = (
     "clips/s: from the file to the genre on one core of that run's machine, once all is loaded; "
     "- where it has not told"
@@ -101,7 +100,7 @@ def _commands(rows: pd.DataFrame) -> list[str]:
 def _tell(
     name: str, found: list["Standing"], quoted: pd.DataFrame, wide: bool, commands: bool
 ) -> None:
-    from genre_pred.judge.markdown import ESSENTIAL, OF_ALL_RUNS, PUBLISHED, with_marks
+    from genre_pred.judge.markdown import ESSENTIAL, OF_ALL_RUNS, PUBLISHED, QUOTED, with_marks
 
     for standing in found:
         tell(f"{name}: {standing.words}\n")
@@ -121,7 +120,7 @@ def _tell(
                 click.echo(command)  # not broken: to be copied
             click.echo()
     if len(quoted):
-        tell(f"{name}: {QUOTED}\n")
+        tell(f"{name}: {QUOTED}:\n")
         show(_rows(quoted, PUBLISHED, folded=False))
         click.echo()
 
@@ -153,11 +152,11 @@ FOLDS: Mapping[str, Callable[[str], str]] = {
 
 
 def _tell_in_markdown(name: str, found: list["Standing"], quoted: pd.DataFrame) -> None:
-    from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, table_of
+    from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, QUOTED, table_of
 
     click.echo(f"## {name}\n")
     for standing in found:
         click.echo(f"{standing.words}\n\n{table_of(standing.board, OF_ALL_RUNS)}\n")
         click.echo("\n".join([f"{CLIPS_PER_SECOND}\n", "```sh", *standing.commands, "```", ""]))
     if len(quoted):
-        click.echo(f"{QUOTED}\n\n{table_of(quoted, PUBLISHED)}\n")
+        click.echo(f"{QUOTED}:\n\n{table_of(quoted, PUBLISHED)}\n")

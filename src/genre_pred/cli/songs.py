@@ -193,9 +193,7 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     if tried.no_genres:
         folders, genres = ", ".join(tried.no_genres), ", ".join(classifier.spec.genres)
         click.echo(f"not scored, for these folders are no genres: {folders}; known are {genres}")
-    click.echo(f"by {classifier.title}: {classifier.spec.model}")
-    if classifier.spec.note:
-        click.echo(classifier.spec.note)
+    _print_who(classifier)
     failed = tried.songs[tried.songs["reason"] != ""]
     for song in failed.to_dict("records"):
         click.echo(f"error: {song['clip_id']}: {song['reason']}", err=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from genre_pred.judge.conformal import Coverage
+
 
 @dataclass(frozen=True)
 class Collection:
@@ -60,26 +62,19 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """How often the set of genres that a model gives beside its answer holds the true one.
+class Promise:
+    """The set of genres that a model may give beside its answer, and whether it holds the true one.
 
     Attributes:
         model: Whose sets.
-        promised: The share that was asked for, in [0, 1].
-        covered: The share of the clips whose set holds their genre.
-        low, high: Its interval.
-        mean_size: Genres in a set.
-        clips: How many were tried.
-        note: What a reader must know; the reason, where nothing is promised.
+        coverage: The share of sets that should hold it, in (0, 1).
+        tried: How many did; None where that was not tried.
+        note: Why not, or what a reader must know; mostly empty.
     """
 
     model: str
-    promised: float
-    covered: float
-    low: float
-    high: float
-    mean_size: float
-    clips: int
+    coverage: float
+    tried: Coverage | None = None
     note: str = ""
 
 
@@ -114,7 +109,7 @@ class Findings:
         metrics: reports/metrics.json.
         promotion: reports/promotion.json; None where there is none yet.
         looks: The best of each approach; the one that matters most first.
-        coverage: Of the champion's prediction sets; None where it gives none.
+        promise: Of the champion's prediction sets; None where no model could be judged.
         histories: Network -> epoch, split, accuracy, loss.
         costs: model, train_seconds, megabytes, clip_seconds; NaN where it is unknown.
         lineage: Where all this comes from.
@@ -128,7 +123,7 @@ class Findings:
     metrics: Mapping[str, Any]
     promotion: Mapping[str, Any] | None
     looks: Sequence[Look]
-    coverage: Coverage | None
+    promise: Promise | None
     histories: Mapping[str, pd.DataFrame]
     costs: pd.DataFrame
     lineage: Lineage

@@ -10,6 +10,7 @@ import pandas as pd
 Cell = Callable[[pd.Series], str]
 LEFT_ALIGNED = ("model", "protocol", "by", "run", "note")
 OPTIMISTIC = ", optimistic"
+QUOTED = "Quoted, not measured here, each with a protocol of its own"  # over published figures
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -82,6 +83,25 @@ def in_words(protocol: str, artists: str, clips: int, test_clips: int, test_seen
     return f"{words}; intervals over {unit}"
 
 
+def numbered(notes: pd.Series) -> tuple[list[list[int]], list[str]]:
+    """Turn the notes of rows into footnotes.
+
+    Args:
+        notes: Of each row its remarks, with "; " between them; missing where there are none.
+
+    Returns:
+        Of each row the numbers of its footnotes, from 1; and the footnotes, each once.
+    """
+    numbers = dict[str, int]()
+    of_rows = []
+    for note in notes:
+        remarks = [] if pd.isna(note) else str(note).split("; ")
+        of_rows.append(
+            sorted(numbers.setdefault(it, len(numbers) + 1) for it in filter(None, remarks))
+        )
+    return of_rows, [*numbers]
+
+
 def with_marks(board: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Turn the notes of a table into footnotes.
 
@@ -89,13 +109,11 @@ def with_marks(board: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         The board with a column marks, which the cell of the validation score shows; and the
         footnotes, each once.
     """
-    marks, numbers = [], dict[str, int]()
-    for note in board["note"]:
-        parts = [] if pd.isna(note) else str(note).split("; ")
-        found = [numbers.setdefault(part, len(numbers) + 1) for part in parts]
-        marks.append(",".join(map(_mark, sorted(found))))
-    footnotes = [f"{_mark(number)} {note}" for note, number in numbers.items()]
-    return board.assign(marks=marks), footnotes
+    of_rows, footnotes = numbered(board["note"])
+    marks = [",".join(map(_mark, numbers)) for numbers in of_rows]
+    return board.assign(marks=marks), [
+        f"{_mark(number)} {note}" for number, note in enumerate(footnotes, 1)
+    ]
 
 
 def _mark(number: int) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import pandas as pd
 
 from genre_pred.judge.findings import Findings
-from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, Cell
+from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, Cell, numbered
 from genre_pred.judge.report_charts import calibration_chart, learning_chart
 from genre_pred.judge.report_words import asked, judged, limits, percent, points, verdict
 
@@ -76,7 +75,7 @@ def render(findings: Findings) -> str:
         lstrip_blocks=True,
     )
     pages.filters |= {"percent": percent, "points": points, "rows": _rows, "css": _css}
-    pages.filters["notes_of"] = _notes_of
+    board_marks, board_notes = numbered(findings.board["note"])
     return pages.get_template(TEMPLATE).render(
         found=findings,
         sections=SECTIONS,
@@ -85,9 +84,8 @@ def render(findings: Findings) -> str:
         judged=judged(findings),
         limits=list(limits(findings)),
         board_columns=_columns(findings.board),
-        board_notes=[
-            *dict.fromkeys(note for row in findings.board["note"] for note in _notes_of(row))
-        ],
+        board_marks=board_marks,
+        board_notes=board_notes,
         published_columns=PUBLISHED,
         cost_columns=COSTS,
         changed=[f"{key}={json.dumps(value)}" for key, value in findings.lineage.changed.items()],
@@ -143,7 +141,3 @@ def _columns(board: pd.DataFrame) -> dict[str, Cell]:
     """Without the published figures where nobody has published any."""
     silent = board["published"].isna().all()
     return {name: cell for name, cell in BOARD.items() if not (silent and name == "published %")}
-
-
-def _notes_of(note: Any) -> list[str]:
-    return [] if pd.isna(note) else str(note).split("; ")
