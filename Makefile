@@ -31,7 +31,7 @@ check: setup  ## Lint and types.
 	mypy
 
 test: check  ## Lint, types and tests.
-	pytest -rs -n 2 --dist loadfile
+	pytest -rs -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup  ## Time each costly step against what people use; QUICK=1 takes two minutes.
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
