@@ -58,18 +58,19 @@ def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) 
             watched = WatchedMap(each)
             store_patches(_repeated(songs.clips, clips), CLIP, MEL, store, watched)
             yield Peak("mel", "a worker", clips, watched.megabytes)
-        yield _embedding("mn04", store, clips, params)
+            yield Peak("mel", "the stage", clips, watched.own_megabytes)
+        yield from _embedding("mn04", store, clips, params)
         yield _finetuning(store, clips, params)
     for clips in counts_of_vggish:
         part = store / f"first {clips}.npy"
         stored = np.load(store / "vggish.npy", mmap_mode="r")
         np.save(part, stored[:clips])
-        yield _embedding("vggish", store, clips, params, part)
+        yield from _embedding("vggish", store, clips, params, part)
 
 
 def _embedding(
     name: str, store: Path, clips: int, params: Params, patches: Path | None = None
-) -> Peak:
+) -> Iterator[Peak]:
     net, _ = load_backbone(name, params.weights)
     weights = store / f"{name}.safetensors"
     save_file(net.state_dict(), weights)
@@ -77,7 +78,8 @@ def _embedding(
     with lasting_map(params) as each:
         watched = WatchedMap(each)
         store_embeddings(name, weights, patches, "bfloat16", store / f"{name} of.npy", watched)
-    return Peak(f"embed, {name}", "a worker", clips, watched.megabytes)
+    yield Peak(f"embed, {name}", "a worker", clips, watched.megabytes)
+    yield Peak(f"embed, {name}", "the stage", clips, watched.own_megabytes)
 
 
 def _finetuning(store: Path, clips: int, params: Params) -> Peak:
@@ -85,7 +87,7 @@ def _finetuning(store: Path, clips: int, params: Params) -> Peak:
     with lasting_map(params) as each:
         watched = WatchedMap(each)
         list(watched(partial(_train, params), [store / "vggish.npy"]))
-    return Peak(f"finetune, all layers, {STEPS} steps", "the process", clips, watched.megabytes)
+    return Peak(f"finetune, all layers, {STEPS} steps", "the stage", clips, watched.megabytes)
 
 
 def _train(params: Params, store: Path) -> None:

@@ -105,7 +105,7 @@ def _embedding_rows(songs: Songs, precision: str, peak_gflops: float) -> Iterato
         yield row(
             step if precision == "bfloat16" else f"{step}_{precision}",
             songs.work,
-            TORCHVGGISH,
+            TORCHVGGISH if it.name == "vggish" else f"{TORCHVGGISH}: a larger network",
             taken["torchvggish"],
             taken[it.name],
             gflop=it.gflop(),

@@ -9,12 +9,12 @@ from typing import Any
 
 from joblib import cpu_count
 
-from genre_pred.compute import Map
-from genre_pred.compute.pool import Pool, run_block
+from genre_pred.compute import Map, spread
 from genre_pred.compute.processes import loky_workers
 from genre_pred.params import Params
 
 STATUS = Path("/proc/self/status")  # of Linux
+FORGET = Path("/proc/self/clear_refs")
 
 
 def n_workers(params: Params) -> int:
@@ -31,7 +31,7 @@ def lasting_map(params: Params, most: int = 8) -> Iterator[Map]:
         most: Items that go out together, as in clip_map.
     """
     with loky_workers(n_workers(params)) as pool:
-        yield partial(_map, pool, most)
+        yield partial(spread, pool, most)
 
 
 def seconds_to_start(params: Params) -> float:
@@ -43,15 +43,22 @@ def seconds_to_start(params: Params) -> float:
 
 
 class WatchedMap:
-    """A map that notes the most memory that one of its workers has had.
+    """A map that notes the most memory that one of its workers has had, and this process.
 
     Attributes:
-        megabytes: That, over all uses.
+        megabytes: Of a worker, over all uses.
+        own_megabytes: Of this process, since the map was made.
     """
 
     def __init__(self, each: Map) -> None:
         self._each = each
         self.megabytes = 0.0
+        FORGET.write_text("5")  # the peak is counted from here
+
+    @property
+    def own_megabytes(self) -> float:
+        """As in the class."""
+        return peak_megabytes()
 
     def __call__(self, function: Callable, items: Sequence[Any]) -> Iterator[Any]:
         """Yield the results in the items' order."""
@@ -61,19 +68,12 @@ class WatchedMap:
 
 
 def peak_megabytes() -> float:
-    """The most that this process has had resident, since it was started.
+    """The most that this process has had resident, since it was started or told to forget.
 
     Not getrusage's: that counts what the parent had when it forked.
     """
     (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024 / 1e6
-
-
-def _map(pool: Pool, most: int, function: Callable, items: Sequence[Any]) -> Iterator[Any]:
-    size = max(1, min(most, len(items) // (4 * pool.n_workers)))
-    blocks = [items[start : start + size] for start in range(0, len(items), size)]
-    for future in [pool.submit(partial(run_block, function, block)) for block in blocks]:
-        yield from future.result()
 
 
 def _load(_: int) -> None:

@@ -103,15 +103,32 @@ def _results(
             yield from map(function, items)
         return
     with _pool(settings.scheduler, n_workers) as pool:
-        size = max(1, min(most, len(items) // (BLOCKS_PER_WORKER * pool.n_workers)))
-        blocks = (items[start : start + size] for start in range(0, len(items), size))
-        sent = (pool.submit(partial(run_block, function, block)) for block in blocks)  # when asked
-        waiting = deque(islice(sent, IN_FLIGHT * pool.n_workers))
-        while waiting:
-            while not wait([waiting[0]], timeout=PATIENCE).done:
-                pool.check()
-            yield from waiting.popleft().result()
-            waiting.extend(islice(sent, 1))
+        yield from spread(pool, most, function, items)
+
+
+def spread(
+    pool: Pool, most: int, function: Callable[[Item], Result], items: Sequence[Item]
+) -> Iterator[Result]:
+    """Do the items on open workers.
+
+    Args:
+        pool: The workers.
+        most: Items that go out together.
+        function: Picklable.
+        items: In the order of the results.
+
+    Yields:
+        Its results; a few blocks are under way meanwhile, however slowly they are taken.
+    """
+    size = max(1, min(most, len(items) // (BLOCKS_PER_WORKER * pool.n_workers)))
+    blocks = (items[start : start + size] for start in range(0, len(items), size))
+    sent = (pool.submit(partial(run_block, function, block)) for block in blocks)  # when asked
+    waiting = deque(islice(sent, IN_FLIGHT * pool.n_workers))
+    while waiting:
+        while not wait([waiting[0]], timeout=PATIENCE).done:
+            pool.check()
+        yield from waiting.popleft().result()
+        waiting.extend(islice(sent, 1))
 
 
 def _pool(scheduler: str | None, n_workers: int) -> AbstractContextManager[Pool]:
