@@ -1,7 +1,7 @@
 """From files to patches, embeddings and descriptors."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,44 +76,46 @@ def patches_rows(songs: Songs) -> Iterator[Row]:
     yield row("librosa_patches", songs.work, how, taken["librosa"], ours, megabytes=megabytes)
 
 
-def embedding_rows(songs: Songs, peak_gflops: Mapping[torch.dtype, float]) -> Iterator[Row]:
-    """Files into embeddings of VGGish and of mn04, both against torchvggish."""
-    for precision in ("bfloat16", "float32"):
-        yield from _embedding_rows(songs, precision, peak_gflops[DTYPES[precision]])
+def embedding_rows(
+    songs: Songs, precisions: Sequence[str], peak_gflops: Mapping[torch.dtype, float]
+) -> Iterator[Row]:
+    """Files into embeddings of VGGish and of mn04, each against torchvggish."""
+    for name in LINES:
+        for precision in precisions:
+            yield _embedding_row(songs, name, precision, peak_gflops[DTYPES[precision]])
 
 
-def _embedding_rows(songs: Songs, precision: str, peak_gflops: float) -> Iterator[Row]:
-    # loky takes a worker that grows by 300 MB for leaking, and starts it anew. Workers that begin
-    # with VGGish are large from the start, as in the stage, which has them for itself.
+def _embedding_row(songs: Songs, name: str, precision: str, peak_gflops: float) -> Row:
+    # Workers of its own for each: loky starts anew those that have grown by 300 MB, as by VGGish
+    # after mn04.
     with lasting_map(songs.params) as each:
-        backbones = [_Backbone(songs, name, precision, each) for name in LINES]
-        theirs = reference.network(backbones[0].net.state_dict())
-        for it in backbones:
-            songs.patches(it.patches.stem)
-            it.embed()
-        ways: dict[str, Callable[[], object]] = {
-            "torchvggish": lambda: reference.embed_files(theirs, songs.paths)
-        }
-        ways |= {it.name: it.files_to_embeddings for it in backbones}
-        taken = timed(ways, songs.repeats)
-    for it in backbones:
-        cosine = lowest_cosine(it.net, it.patches, it.embeddings, len(songs.clips))
-        step, at_least, aim = f"{it.name}_embedding", *LINES[it.name]
-        lines: dict[str, object] = {"at_least": at_least, "aim": aim, "limit": LIMITS[it.name]}
-        if cosine < COSINES[it.name]:
-            lines["lost"] = f"its cosine to float32 is {cosine:.5f}, below {COSINES[it.name]}"
-        yield row(
-            step if precision == "bfloat16" else f"{step}_{precision}",
-            songs.work,
-            TORCHVGGISH if it.name == "vggish" else f"{TORCHVGGISH}: a larger network",
-            taken["torchvggish"],
-            taken[it.name],
-            gflop=it.gflop(),
-            megabytes=_megabytes([*songs.paths, it.patches, it.patches, it.embeddings]),
-            peak_gflops=peak_gflops,
-            note=f"{precision}, cosine to float32 at least {cosine:.5f}; weights: {it.loaded}",
-            **(lines if precision == "bfloat16" else {}),
+        ours = _Backbone(songs, name, precision, each)
+        vggish, _ = load_backbone("vggish", songs.params.weights)
+        theirs = reference.network(vggish.state_dict())
+        taken = timed(
+            {
+                "torchvggish": lambda: reference.embed_files(theirs, songs.paths),
+                "ours": ours.files_to_embeddings,
+            },
+            songs.repeats,
         )
+    cosine = lowest_cosine(ours.net, ours.patches, ours.embeddings, len(songs.clips))
+    step, at_least, aim = f"{name}_embedding", *LINES[name]
+    lines: dict[str, object] = {"at_least": at_least, "aim": aim, "limit": LIMITS[name]}
+    if cosine < COSINES[name]:
+        lines["lost"] = f"its cosine to float32 is {cosine:.5f}, below {COSINES[name]}"
+    return row(
+        step if precision == "bfloat16" else f"{step}_{precision}",
+        songs.work,
+        TORCHVGGISH if name == "vggish" else f"{TORCHVGGISH}: a larger network",
+        taken["torchvggish"],
+        taken["ours"],
+        gflop=ours.gflop(),
+        megabytes=_megabytes([*songs.paths, ours.patches, ours.patches, ours.embeddings]),
+        peak_gflops=peak_gflops,
+        note=f"{precision}, cosine to float32 at least {cosine:.5f}; weights: {ours.loaded}",
+        **(lines if precision == "bfloat16" else {}),
+    )
 
 
 class _Backbone:

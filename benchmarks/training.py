@@ -1,4 +1,4 @@
-"""A step of fine-tuning VGGish: eight songs of 31 patches."""
+"""A step of fine-tuning VGGish: songs of 31 patches each."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,6 @@ from genre_pred.finetune import build_network, run_frozen_part
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.training import Examples, optimizer_for, train_epoch
 
-SONGS = 8
 LAYERS = {"all": "all layers", "fc": "the linear layers only"}
 LINES = {"all": (2.8, 3.4), "fc": (15.0, 21.0)}  # at least, aim
 LIMITS = {
@@ -25,9 +24,11 @@ LIMITS = {
 }
 
 
-def training_rows(songs: Songs, peak_gflops: Mapping[torch.dtype, float]) -> Iterator[Row]:
+def training_rows(
+    songs: Songs, batch_size: int, peak_gflops: Mapping[torch.dtype, float]
+) -> Iterator[Row]:
     """A step over all layers, and one over the linear ones on cached convolution features."""
-    few = songs._replace(clips=songs.clips.head(SONGS))
+    few = songs._replace(clips=songs.clips.head(batch_size))
     patches = np.load(few.patches("vggish"), mmap_mode="r")
     ours = {trainable: _step(few, patches, trainable) for trainable in LINES}
     ways: dict[str, Callable[[], object]] = {"S1": reference.training_step(few.paths)}
@@ -70,7 +71,7 @@ class _Step(NamedTuple):
 def _step(songs: Songs, patches: np.ndarray, trainable: str) -> _Step:
     """An epoch of one batch, as the training loop runs it."""
     settings = songs.params.finetune.model_copy(
-        update={"trainable": trainable, "precision": "bfloat16", "batch_size": SONGS}
+        update={"trainable": trainable, "precision": "bfloat16", "batch_size": len(patches)}
     )
     net: GenreNet
     shape, start = patches.shape[1:], songs.params.weights

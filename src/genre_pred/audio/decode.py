@@ -273,22 +273,19 @@ def _sndfile_blocks(sound: soundfile.SoundFile, start: int) -> Iterator[_Block]:
 
 
 def _ffmpeg_blocks(stream: _Stream, path: str) -> Iterator[_Block]:
-    import av  # here, because a collection of WAV or FLAC never needs it
-
-    first, kind, fifo = 0, None, av.AudioFifo()  # a fifo, because MP3 frames are only 26 ms each
+    first, kind, held, n_held = 0, None, list["av.AudioFrame"](), 0  # MP3's are only 26 ms each
     for frame in _ffmpeg_frames(stream, path):
-        if fifo.samples and (kind != _kind(frame) or fifo.samples >= _BLOCK_SAMPLES):
-            block = _block(fifo.read(), first)
-            if block.sample_rate != frame.sample_rate:
+        found = _kind(frame)
+        if held and (found != kind or n_held >= _BLOCK_SAMPLES):
+            if held[0].sample_rate != frame.sample_rate:
                 raise AudioError(path, "changes its sample rate within the track")
-            yield block
-            first += len(block.mono)
-            fifo = fifo if kind == _kind(frame) else av.AudioFifo()
-        kind = _kind(frame)
-        frame.pts = None  # lost packets leave gaps in the time, which the fifo would refuse
-        fifo.write(frame)
-    if fifo.samples:
-        yield _block(fifo.read(), first)
+            yield _block(held, first)
+            first, held, n_held = first + n_held, [], 0
+        kind = found
+        held.append(frame)
+        n_held += frame.samples
+    if held:
+        yield _block(held, first)
 
 
 def _ffmpeg_frames(stream: _Stream, path: str) -> Iterator["av.AudioFrame"]:
@@ -320,16 +317,17 @@ def _kind(frame: "av.AudioFrame") -> tuple[int, str, str]:
     return frame.sample_rate, frame.layout.name, frame.format.name
 
 
-def _block(frame: Any, first: int) -> _Block:
-    planes = _planes(frame)
-    return _Block(frame.sample_rate, len(planes), first, _mono(planes))
+def _block(frames: Sequence["av.AudioFrame"], first: int) -> _Block:
+    planes = _planes(frames)
+    return _Block(frames[0].sample_rate, len(planes), first, _mono(planes))
 
 
-def _planes(frame: Any) -> np.ndarray:
-    """The samples of an av.AudioFrame as (channels, n) float32."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(frame.samples, -1).T  # (1, n * channels) -> (channels, n)
+def _planes(frames: Sequence["av.AudioFrame"]) -> np.ndarray:
+    """The samples of frames of one kind as (channels, n) float32."""
+    samples = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
+    if not frames[0].format.is_planar:
+        n_channels = frames[0].layout.nb_channels
+        samples = samples.reshape(-1, n_channels).T  # (1, n * channels) -> (channels, n)
     if samples.dtype == np.uint8:
         return (samples.astype(np.float32) - 128) / 128
     if samples.dtype.kind == "i":
