@@ -1,9 +1,12 @@
 """librosa's compiled parts: two processes must not compile them at the same time."""
 
+from pathlib import Path
 from threading import Thread
 
+import librosa
 from filelock import FileLock
 
+from genre_pred.audio import compiled
 from genre_pred.audio.compiled import load_librosa
 
 
@@ -16,3 +19,15 @@ def test_waits_for_whoever_compiles(tmp_path, monkeypatch):
         assert waiting.is_alive()
     waiting.join(60)
     assert not waiting.is_alive()
+
+
+def test_a_read_only_package_and_no_home_will_do(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    beside = Path(librosa.__file__).parent / "__pycache__"
+    assert compiled._where_numba_keeps_them() == beside
+    monkeypatch.setattr("os.access", lambda *_: False)
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, "/proc/none")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    load_librosa()
+    assert compiled._where_numba_keeps_them().is_relative_to(tmp_path)

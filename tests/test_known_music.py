@@ -9,8 +9,8 @@ import pytest
 from genre_pred.known_music import KnownMusic
 
 
-def collection(folds, n=200, seed=0):
-    """Two clouds in 30 dimensions, of 50 artists; half of the clips have two windows."""
+def collection(folds, n=200, seed=0, features=30):
+    """Two clouds in so many dimensions; half of the clips have two windows."""
     rng = np.random.default_rng(seed)
     clips = pd.DataFrame({"clip_id": [f"c{i}" for i in range(n)]})
     clips["genre"] = np.where(np.arange(n) % 2, "jazz", "rock")
@@ -25,15 +25,15 @@ def collection(folds, n=200, seed=0):
         columns=["clip_id", "window"],
     )
     number = index["clip_id"].str[1:].astype(int).to_numpy()
-    values = rng.normal(size=(len(index), 30)) + 6 * (number % 2)[:, None]
+    values = rng.normal(size=(len(index), features)) + 6 * (number % 2)[:, None]
     return values.astype(np.float32), index, clips, split
 
 
-@pytest.mark.parametrize("folds", [False, True])
-def test_it_accepts_the_share_that_was_asked_for_and_names_neighbours(folds):
-    values, index, clips, split = collection(folds)
+@pytest.mark.parametrize(("folds", "features"), [(False, 30), (True, 30), (True, 100)])
+def test_it_accepts_the_share_that_was_asked_for_and_names_neighbours(folds, features):
+    values, index, clips, split = collection(folds, features=features)
     known = KnownMusic.learn(values, index, clips, split, 0.9)
-    fresh, *_ = collection(folds, seed=1)
+    fresh, *_ = collection(folds, seed=1, features=features)
     told = [known.compare([row]) for row in fresh]
     accepted = np.mean([novelty <= known.threshold for novelty, _ in told])
     assert accepted == pytest.approx(0.9, abs=0.08)

@@ -65,8 +65,9 @@ class KnownMusic:
     ) -> Self:
         """Lay the training clips out, and find the novelty that a share of validation music has.
 
-        With folds every clip is learnt from, and each is compared with the other folds' only: by
-        artist, where the folds are.
+        With folds every clip is learnt from, and each is compared with the other folds' only, in
+        a space of theirs: by artist, where the folds are. Those are fewer clips, so that of fresh
+        music somewhat more than the share is accepted.
 
         Args:
             values: (n_rows, n_features): what the classifier reads of all windows.
@@ -87,32 +88,39 @@ class KnownMusic:
         # One thread: the last digits depend on their number, and the same training is to be
         # known again by the digest of its classifier.
         with threadpool_limits(1):
-            scaler = StandardScaler().fit(values[learnt])
-            n_components = min(MOST_COMPONENTS, len(learnt) - 1, values.shape[1])
-            pca = PCA(n_components, random_state=0).fit(scaler.transform(values[learnt]))
-            space = cls(
-                clip_id=rows["clip_id"].to_numpy(dtype=str)[learnt],
-                genre=rows["genre"].to_numpy(dtype=str)[learnt],
-                path=rows["path"].to_numpy(dtype=str)[learnt],
-                content=rows["content"].to_numpy(dtype=str)[learnt],
-                points=np.empty((0, 0), np.float32),  # which it takes the rest to find
-                mean=scaler.mean_.astype(np.float32),
-                scale=scaler.scale_.astype(np.float32),
-                components=pca.components_.astype(np.float32),
-                threshold=np.array(np.inf),
-            )
-            points = space.place(values[learnt])
+            space = cls._laid_out(values[learnt], rows.iloc[learnt])
             if folds:
                 fold = rows["fold"].to_numpy()[learnt]
                 told = np.empty(len(learnt))
                 for number in np.unique(fold):
                     own = fold == number
-                    told[own] = _novelty(points[own], points[~own])
+                    # A space of the others: clips that helped to lay it out lie nearer in it.
+                    others = cls._laid_out(values[learnt[~own]], rows.iloc[learnt[~own]])
+                    told[own] = _novelty(others.place(values[learnt[own]]), others.points)
             else:
-                told = _novelty(space.place(values[validating]), points)
+                told = _novelty(space.place(values[validating]), space.points)
         by_clip = pd.Series(told).groupby(rows["clip_id"].to_numpy(dtype=object)[validating])
         threshold = np.sort(by_clip.mean())[math.ceil(accept * by_clip.ngroups) - 1]
-        return replace(space, points=points, threshold=np.array(float(threshold)))
+        return replace(space, threshold=np.array(float(threshold)))
+
+    @classmethod
+    def _laid_out(cls, values: np.ndarray, rows: pd.DataFrame) -> Self:
+        """A space and the clips in it, which calls nothing unknown yet."""
+        scaler = StandardScaler().fit(values)
+        n_components = min(MOST_COMPONENTS, len(values) - 1, values.shape[1])
+        pca = PCA(n_components, random_state=0).fit(scaler.transform(values))
+        space = cls(
+            clip_id=rows["clip_id"].to_numpy(dtype=str),
+            genre=rows["genre"].to_numpy(dtype=str),
+            path=rows["path"].to_numpy(dtype=str),
+            content=rows["content"].to_numpy(dtype=str),
+            points=np.empty((0, 0), np.float32),  # which it takes the rest to find
+            mean=scaler.mean_.astype(np.float32),
+            scale=scaler.scale_.astype(np.float32),
+            components=pca.components_.astype(np.float32),
+            threshold=np.array(np.inf),
+        )
+        return replace(space, points=space.place(values))
 
     def place(self, values: np.ndarray) -> np.ndarray:
         """Bring features into the space: (n, n_features) -> (n, n_components + 1) float32."""

@@ -9,6 +9,7 @@ import importlib
 import os
 from pathlib import Path
 
+import librosa  # by itself it loads nothing
 import platformdirs
 from filelock import FileLock
 
@@ -22,8 +23,15 @@ def load_librosa(*modules: str) -> None:
     Args:
         modules: Further ones, such as librosa.beat.
     """
-    # Where numba keeps them if told so; otherwise they lie in the installed package.
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("genre-pred"))
-    with FileLock(folder / "librosa.lock"):
+    with FileLock(_where_numba_keeps_them() / "librosa.lock"):
         for module in (*ALWAYS, *modules):
             importlib.import_module(module)
+
+
+def _where_numba_keeps_them() -> Path:
+    """Whoever shares the compiled files waits for one lock; a read-only package needs no home."""
+    told = os.environ.get("NUMBA_CACHE_DIR")
+    package = Path(librosa.__file__).parent / "__pycache__"
+    if told or os.access(package, os.W_OK):
+        return Path(told or package)
+    return Path(platformdirs.user_runtime_dir("genre-pred"))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from joblib.executor import get_memmapping_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from genre_pred.compute.pool import ONE_THREAD, Pool
+from genre_pred.compute.pool import KEEP_MEMORY, ONE_THREAD, Pool
 from genre_pred.faults import Fault
 
 
@@ -24,7 +24,7 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
     Raises:
         Fault: If one was killed.
     """
-    executor = get_memmapping_executor(n_workers, env=ONE_THREAD)
+    executor = get_memmapping_executor(n_workers, env=ONE_THREAD | KEEP_MEMORY)
     try:
         yield Pool(n_workers, executor.submit, check=lambda: None)
     except BaseException as error:
