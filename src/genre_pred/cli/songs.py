@@ -187,15 +187,15 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
         rows = table("genre", "probability", "song")
         for song in unlabelled.to_dict("records"):
             known = " (it has learnt from this song)" if song["learnt"] else ""
-            answer = (song["predicted"], f"{song['probability']:.0%}", song["clip_id"] + known)
-            rows.add_row(*map(Text, answer))
+            named = shown(song["clip_id"]) + known
+            rows.add_row(*map(Text, (song["predicted"], f"{song['probability']:.0%}", named)))
         show(rows)
     if tried.no_genres:
-        folders, genres = ", ".join(tried.no_genres), ", ".join(classifier.spec.genres)
+        folders, genres = ", ".join(map(shown, tried.no_genres)), ", ".join(classifier.spec.genres)
         click.echo(f"not scored, for these folders are no genres: {folders}; known are {genres}")
     _print_who(classifier)
     failed = tried.songs[tried.songs["reason"] != ""]
     for song in failed.to_dict("records"):
-        click.echo(f"error: {song['clip_id']}: {song['reason']}", err=True)
+        click.echo(f"error: {shown(song['clip_id'])}: {song['reason']}", err=True)
     if len(failed):
         sys.exit(1)

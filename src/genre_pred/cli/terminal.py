@@ -69,7 +69,7 @@ def room() -> int:
     return Console().width if sys.stdout.isatty() else WIDE
 
 
-def shown(path: Path) -> str:
+def shown(path: Path | str) -> str:
     """A path on one line: what a terminal cannot print, or would obey, is escaped."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
