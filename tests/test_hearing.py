@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from genre_pred import hearing
 from genre_pred.audio.decode import AudioError, measure
+from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 from genre_pred.cli.terminal import shown
 from genre_pred.hearing import FEW, hear, songs_in
@@ -111,3 +112,41 @@ def test_what_a_csv_cannot_have_beside_it_is_refused(other):
     told = CliRunner().invoke(main, ["predict", "a.mp3", "--csv", "a.csv", *other])
     assert told.exit_code == 2
     assert "--csv writes" in told.output
+
+
+@pytest.fixture
+def no_files(tmp_path, monkeypatch):
+    """A folder with what --csv may not name, where nobody answers."""
+
+    def load(model):
+        raise AssertionError("a classifier was loaded")
+
+    monkeypatch.setattr(GenreClassifier, "load", load)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link.csv").symlink_to("file")
+    (tmp_path / "nowhere").symlink_to("nosuch")
+    os.mkfifo("pipe.csv")
+
+
+@pytest.mark.parametrize(
+    "command", [["predict", "folder"], ["evaluate", "folder"], ["leaderboard"]]
+)
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "no file's name"),
+        ("folder", "folder is a folder, link"),
+        ("pipe.csv", "pipe.csv is a folder, link, pipe"),
+        ("link.csv", "link.csv is a folder, link"),
+        ("/dev/stdout", "/dev/stdout is a folder, link"),
+        ("file/new/a.csv", "file is no folder"),
+        ("nowhere/a.csv", "nowhere is no folder"),
+    ],
+)
+def test_what_cannot_become_a_csv_is_told_before_anything_is_heard(no_files, command, name, said):
+    told = CliRunner().invoke(main, [*command, "--csv", name])
+    assert told.exit_code == 2, told.output
+    assert "Invalid value for '--csv'" in told.output
+    assert said in told.output

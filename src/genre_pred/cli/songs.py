@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from genre_pred.cli.terminal import show, shown, table
+from genre_pred.cli.terminal import file_to_write, show, shown, table
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
     from genre_pred.classifier import GenreClassifier
@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
 @click.option(
     "--csv",
     "csv",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
     help="Write rows here as they come, instead of a table; songs that it holds are skipped.",
 )
 @click.option("--top", type=click.IntRange(1), help="How many genres of each song; 3 in a table.")
@@ -145,7 +146,13 @@ def _print_who(classifier: "GenreClassifier") -> None:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--model", help="NAME@ALIAS of the registry; else the champion of data.name.")
-@click.option("--csv", "csv", type=click.Path(path_type=Path), help="Also write every song's row.")
+@click.option(
+    "--csv",
+    "csv",
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
+    help="Also write every song's row.",
+)
 def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     """Try the champion on songs of your own.
 
