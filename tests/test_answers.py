@@ -71,6 +71,16 @@ def test_a_changed_file_and_an_error_are_heard_again_and_stand_once(tmp_path, so
         assert len(list(csv.reader(file))) == 3
 
 
+def test_a_file_replaced_while_it_is_heard_is_heard_again(tmp_path, songs):
+    table = tmp_path / "answers.csv"
+    answers = AnswerFile(table, classifier())
+    with answers.adding(songs[:2]):
+        songs[0].write_bytes(b"another song")
+        for song in songs[:2]:
+            answers.add(song, FOUND)
+    assert held(table, songs[:2]) == [False, True]
+
+
 @pytest.mark.parametrize("lost", range(1, 160, 7))
 def test_after_a_kill_in_the_middle_of_a_row_the_whole_ones_count(tmp_path, songs, lost):
     table = tmp_path / "answers.csv"

@@ -2,14 +2,17 @@
 
 import os
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from genre_pred import hearing
 from genre_pred.audio.decode import AudioError, measure
+from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 from genre_pred.cli.terminal import shown
-from genre_pred.hearing import hear, songs_in
+from genre_pred.hearing import FEW, hear, songs_in
 from genre_pred.params import Compute
 from genre_pred.prediction import Prediction
 
@@ -28,6 +31,9 @@ def test_folders_are_searched_and_files_taken_as_they_are(tmp_path):
     assert without == [(tmp_path / "empty", "holds no sound file")]
 
 
+ONE_PROCESS = Compute(workers=1, scheduler=None)
+
+
 class Listener:
     folder = None
 
@@ -40,10 +46,47 @@ class Listener:
 def test_a_bad_song_has_its_reason_and_the_rest_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
     songs = [tmp_path / name for name in ("1.mp3", "2.txt", "3.mp3")]
-    found = list(hear(songs, Listener(), Compute(workers=1, scheduler=None)))
+    found = list(hear(songs, Listener(), ONE_PROCESS))
     assert [song for song, _ in found] == songs
     assert found[1][1] == "is no music"
     assert found[2][1].content == "3.mp3"
+
+
+class ThreadCounter:
+    """Answers with what the last digits of a matrix product depend on: the number of threads."""
+
+    folder = None
+
+    def __init__(self):
+        self.processes = set()
+
+    def predict(self, song):
+        self.processes.add(os.getpid())
+        np.ones((2, 2)) @ np.ones((2, 2))
+        threads = max(pool["num_threads"] for pool in threadpool_info())
+        return Prediction("jazz", {"jazz": 1 / threads}, 1, song.name)
+
+
+def test_an_answer_does_not_depend_on_how_many_songs_are_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(hearing, "_classifier", lambda folder: ThreadCounter())
+    songs = [tmp_path / f"{number}.mp3" for number in range(FEW + 1)]
+    with threadpool_limits(2):
+        assert ThreadCounter().predict(songs[0]).probabilities == {"jazz": 0.5}
+        few, many = (
+            [found.row() for _, found in hear(asked, ThreadCounter(), ONE_PROCESS)]
+            for asked in (songs[:1], songs)
+        )
+    assert few == many[:1]
+
+
+@pytest.mark.parametrize("count", range(1, FEW + 1))
+def test_few_songs_start_no_process(tmp_path, monkeypatch, count):
+    counter = ThreadCounter()
+    monkeypatch.setattr(hearing, "_classifier", lambda folder: counter)
+    songs = [tmp_path / f"{number}.mp3" for number in range(count)]
+    found = list(hear(songs, counter, Compute(workers=2, scheduler="local")))
+    assert [song for song, _ in found] == songs
+    assert counter.processes == {os.getpid()}
 
 
 @pytest.mark.parametrize(
@@ -69,3 +112,41 @@ def test_what_a_csv_cannot_have_beside_it_is_refused(other):
     told = CliRunner().invoke(main, ["predict", "a.mp3", "--csv", "a.csv", *other])
     assert told.exit_code == 2
     assert "--csv writes" in told.output
+
+
+@pytest.fixture
+def no_files(tmp_path, monkeypatch):
+    """A folder with what --csv may not name, where nobody answers."""
+
+    def load(model):
+        raise AssertionError("a classifier was loaded")
+
+    monkeypatch.setattr(GenreClassifier, "load", load)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link.csv").symlink_to("file")
+    (tmp_path / "nowhere").symlink_to("nosuch")
+    os.mkfifo("pipe.csv")
+
+
+@pytest.mark.parametrize(
+    "command", [["predict", "folder"], ["evaluate", "folder"], ["leaderboard"]]
+)
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "no file's name"),
+        ("folder", "folder is a folder, link"),
+        ("pipe.csv", "pipe.csv is a folder, link, pipe"),
+        ("link.csv", "link.csv is a folder, link"),
+        ("/dev/stdout", "/dev/stdout is a folder, link"),
+        ("file/new/a.csv", "file is no folder"),
+        ("nowhere/a.csv", "nowhere is no folder"),
+    ],
+)
+def test_what_cannot_become_a_csv_is_told_before_anything_is_heard(no_files, command, name, said):
+    told = CliRunner().invoke(main, [*command, "--csv", name])
+    assert told.exit_code == 2, told.output
+    assert "Invalid value for '--csv'" in told.output
+    assert said in told.output

@@ -1,12 +1,16 @@
 """A classifier on songs of one's own: who is scored, who only answered, who not heard."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from genre_pred import hearing
 from genre_pred.audio.decode import AudioError
+from genre_pred.classifier import GenreClassifier
+from genre_pred.cli import main
 from genre_pred.faults import Fault
 from genre_pred.params import Compute, Evaluate
 from genre_pred.prediction import Prediction
@@ -19,8 +23,8 @@ ALONE = Compute(workers=1, scheduler=None)
 class Listener:
     """Hears blues in files whose name begins with b, else jazz."""
 
-    folder = None
-    spec = SimpleNamespace(genres=["blues", "jazz"])
+    folder, title = None, "genre-x@champion (version 1)"
+    spec = SimpleNamespace(genres=["blues", "jazz"], model="mfcc/svc_rbf", note="")
     trained_on = frozenset(["learnt.wav"])
 
     def predict(self, path):
@@ -117,3 +121,21 @@ def test_folders_written_otherwise_are_scored_too(folder):
     tried = heard(folder, sounds_in(folder))
     assert tried.labelled == 3
     assert tried.songs.set_index("clip_id").loc["JAZZ!/deep/j.mp3", "genre"] == "jazz"
+
+
+def test_names_that_are_no_text_cost_nothing_and_are_shown_escaped(tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[1])
+    monkeypatch.setattr(GenreClassifier, "load", lambda model: Listener())
+    songs, table = tmp_path / "songs", tmp_path / "new" / "tried.csv"
+    (songs / "\udcff").mkdir(parents=True)
+    (songs / "\udcff" / "b caf\udce9.mp3").write_bytes(b"sound")
+    (songs / "two\nlines.mp3").touch()
+    told = CliRunner().invoke(main, ["evaluate", str(songs), "--csv", str(table)])
+    assert told.exit_code == 1  # for the empty file
+    lines = [line.split() for line in told.stdout.splitlines()]
+    assert ["blues", "80%", r"\udcff/b", r"caf\udce9.mp3"] in lines
+    assert r"these folders are no genres: \udcff;" in told.stdout
+    assert told.stderr.splitlines()[-1] == r"error: two\nlines.mp3: the file is empty"
+    written = pd.read_csv(table)
+    assert written["clip_id"].tolist() == ["two\nlines.mp3", r"\udcff/b caf\udce9.mp3"]
+    assert written["predicted"].tolist()[1] == "blues"

@@ -71,7 +71,9 @@ class AnswerFile:
 
     @contextmanager
     def adding(self, songs: Sequence[Path]) -> Iterator[None]:
-        """Open the file for the answers of songs; the rows that they have had go."""
+        """Open the file for songs that will be heard within the block; the rows they had go."""
+        # Now, for one that is replaced while it is heard must be heard again.
+        self._states = {song: _state(song) for song in songs}
         again = {no_formula(str(song)) for song in songs}
         kept = [row for path, row in self._rows.items() if path not in again]
         with told_when_full(self._path.parent, self._path.name):
@@ -82,8 +84,8 @@ class AnswerFile:
                 yield
 
     def add(self, song: Path, found: Prediction | str) -> None:
-        """Write a song's row, for good: a kill afterwards loses nothing of it."""
-        facts = [str(song), *_state(song), self._model]
+        """Write the row of a song named to `adding`, for good: a kill loses nothing of it."""
+        facts = [str(song), *self._states[song], self._model]
         told = {"error": found} if isinstance(found, str) else found.row()
         row = [*facts, *(told.get(name, "") for name in self._columns[len(facts) :])]
         self._writer.writerow(map(no_formula, row))

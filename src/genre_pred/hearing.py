@@ -7,6 +7,7 @@ from pathlib import Path
 from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.compute import clip_map
+from genre_pred.compute.pool import run_block
 from genre_pred.params import Compute
 from genre_pred.prediction import Prediction
 from genre_pred.sources.folder import SOUND
@@ -41,7 +42,7 @@ def songs_in(paths: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, str]]]
 
 
 def hear(songs: Sequence[Path], classifier: GenreClassifier, settings: Compute) -> Iterator[Heard]:
-    """Let a classifier answer every song, in their order.
+    """Let a classifier answer every song, in their order, to the same digits however many.
 
     Args:
         songs: Files.
@@ -51,7 +52,7 @@ def hear(songs: Sequence[Path], classifier: GenreClassifier, settings: Compute) 
     Yields:
         Each song with its answer, or the reason why there is none.
     """
-    each: Callable = map if len(songs) <= FEW else clip_map(settings, "hearing", "song")
+    each: Callable = run_block if len(songs) <= FEW else clip_map(settings, "hearing", "song")
     answer = partial(_answer_or_reason, folder=classifier.folder)
     yield from zip(songs, each(answer, songs), strict=True)
 

@@ -23,9 +23,10 @@ class Trial:
     """How a classifier did on a folder.
 
     Attributes:
-        songs: clip_id (the path within the folder), genre (of the label, NA without), artist,
-            predicted, probability, learnt (whether the classifier has learnt from it), reason
-            (why it could not be heard, else empty), then one probability per genre.
+        songs: clip_id (the path within the folder, what is not UTF-8 escaped), genre (of the
+            label, NA without), artist, predicted, probability, learnt (whether the classifier has
+            learnt from it), reason (why it could not be heard, else empty), then one probability
+            per genre.
         labelled: How many of them could be scored; what it has learnt from cannot.
         accuracy: Of these, with its interval (accuracy, low, high); None without any.
         confusion: Counts, rows are the true genres; None without labels.
@@ -75,17 +76,19 @@ def hear_folder(
         compute: How many processes hear.
     """
     genres = classifier.spec.genres
-    names = pd.Series([sound.relative_to(root).as_posix() for sound in sounds])
+    clip_ids = [_as_text(sound.relative_to(root)) for sound in sounds]
+    names = pd.Series(clip_ids)
     artists = pd.Series(pd.NA, index=names.index, dtype="string")
     if (root / "artists.csv").is_file():
         artists = artists_of(root / "artists.csv", names)
     folders = {sound.relative_to(root).parts[0] for sound in sounds if sound.parent != root}
     label_of = {folder: genre_called(folder, genres) for folder in folders}
     rows = []
-    for sound, found in hear(sounds, classifier, compute):
+    heard = hear(sounds, classifier, compute)
+    for clip_id, (sound, found) in zip(clip_ids, heard, strict=True):
         name = sound.relative_to(root)
         label = label_of.get(name.parts[0]) if len(name.parts) > 1 else None
-        row: dict[str, object] = {"clip_id": name.as_posix(), "genre": label, "reason": ""}
+        row: dict[str, object] = {"clip_id": clip_id, "genre": label, "reason": ""}
         if isinstance(found, str):
             row["reason"] = found
         else:
@@ -97,6 +100,11 @@ def hear_folder(
     songs.insert(2, "artist", artists)
     no_genres = sorted(folder for folder, genre in label_of.items() if genre is None)
     return _scored(songs, genres, settings, no_genres)
+
+
+def _as_text(path: Path) -> str:
+    """A path without bytes that a table cannot hold: they are escaped, as "caf\\udce9.mp3"."""
+    return path.as_posix().encode(errors="backslashreplace").decode()
 
 
 def genre_called(name: str, genres: Sequence[str]) -> str | None:

@@ -14,7 +14,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from genre_pred.cli.terminal import fits, show, table, tell
+from genre_pred.cli.terminal import file_to_write, fits, show, table, tell
 from genre_pred.faults import Fault
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ LONG_TEXTS = ("model", "protocol", "by", "note")
 @click.option("--commands", is_flag=True, help="Also what to type to see each row again.")
 @click.option("--markdown", is_flag=True, help="As Markdown, all columns, with the commands.")
 @click.option(
-    "--csv", type=click.Path(path_type=Path, dir_okay=False), help="Also write the rows in full."
+    "--csv",
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
+    help="Also write the rows in full.",
 )
 def leaderboard(
     collection: str | None,

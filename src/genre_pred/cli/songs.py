@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from genre_pred.cli.terminal import show, shown, table
+from genre_pred.cli.terminal import file_to_write, show, shown, table
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
     from genre_pred.classifier import GenreClassifier
@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
 @click.option(
     "--csv",
     "csv",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
     help="Write rows here as they come, instead of a table; songs that it holds are skipped.",
 )
 @click.option("--top", type=click.IntRange(1), help="How many genres of each song; 3 in a table.")
@@ -145,7 +146,13 @@ def _print_who(classifier: "GenreClassifier") -> None:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--model", help="NAME@ALIAS of the registry; else the champion of data.name.")
-@click.option("--csv", "csv", type=click.Path(path_type=Path), help="Also write every song's row.")
+@click.option(
+    "--csv",
+    "csv",
+    type=click.Path(path_type=Path),
+    callback=file_to_write,
+    help="Also write every song's row.",
+)
 def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     """Try the champion on songs of your own.
 
@@ -187,15 +194,15 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
         rows = table("genre", "probability", "song")
         for song in unlabelled.to_dict("records"):
             known = " (it has learnt from this song)" if song["learnt"] else ""
-            answer = (song["predicted"], f"{song['probability']:.0%}", song["clip_id"] + known)
-            rows.add_row(*map(Text, answer))
+            named = shown(song["clip_id"]) + known
+            rows.add_row(*map(Text, (song["predicted"], f"{song['probability']:.0%}", named)))
         show(rows)
     if tried.no_genres:
-        folders, genres = ", ".join(tried.no_genres), ", ".join(classifier.spec.genres)
+        folders, genres = ", ".join(map(shown, tried.no_genres)), ", ".join(classifier.spec.genres)
         click.echo(f"not scored, for these folders are no genres: {folders}; known are {genres}")
     _print_who(classifier)
     failed = tried.songs[tried.songs["reason"] != ""]
     for song in failed.to_dict("records"):
-        click.echo(f"error: {song['clip_id']}: {song['reason']}", err=True)
+        click.echo(f"error: {shown(song['clip_id'])}: {song['reason']}", err=True)
     if len(failed):
         sys.exit(1)

@@ -1,5 +1,7 @@
 """What all commands share: faults told in a sentence, tables, the model that is meant."""
 
+import os
+import stat
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -69,12 +71,39 @@ def room() -> int:
     return Console().width if sys.stdout.isatty() else WIDE
 
 
-def shown(path: Path) -> str:
+def shown(path: Path | str) -> str:
     """A path on one line: what a terminal cannot print, or would obey, is escaped."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in str(path)
     )
+
+
+def file_to_write(
+    _context: click.Context, _option: click.Parameter, path: Path | None
+) -> Path | None:
+    """Make sure, before hours of work, that an option names a file that can be written.
+
+    A link is refused too: the file would take its place, also that of /dev/stdout.
+
+    Raises:
+        click.BadParameter: If the path has no name, there is something else than a regular file,
+            or its folder can neither be made nor written into.
+    """
+    if path is None:
+        return None
+    if path.name in ("", ".."):
+        raise click.BadParameter("that is no file's name: give one, as genres.csv")
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise click.BadParameter(
+            f"{shown(path)} is a folder, link, pipe or device: name another file"
+        )
+    above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        raise click.BadParameter(
+            f"{shown(path)} cannot be written: {shown(above)} is no folder that you may write into"
+        )
+    return path
 
 
 def registered(model: str | None) -> str:
