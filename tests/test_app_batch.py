@@ -1,5 +1,6 @@
 """Many songs at once: a row for each, zips of every kind, and uploads that are bounded."""
 
+import asyncio
 import os
 import shutil
 import zipfile
@@ -10,6 +11,7 @@ from page_songs import PITCHES, train_classifier, write_songs
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from genre_pred.app import page, uploads
@@ -74,9 +76,61 @@ def test_uploads_are_refused_where_they_would_fill_the_folder(tmp_path, monkeypa
     assert (refused.status_code, refused.text) == (413, uploads.FULL)
     assert client.post("/gradio_api/queue/join", content=bytes(200_000)).text == "taken"
     assert client.post("/gradio_api/upload", content=iter([b"x"])).status_code == 411
+    both = {"content-length": "1", "transfer-encoding": "chunked"}
+    chunked = client.post("/gradio_api/upload", content=bytes(200_000), headers=both)
+    assert chunked.status_code == 411
     os.utime(broken, (0, 0))
     assert client.post("/gradio_api/upload", content=bytes(200_000)).text == "taken"
     assert not broken.exists()
+
+
+class Sender:
+    """Sends a body of zeros to an application, 0.1 MB at a time, as far as it is read."""
+
+    def __init__(self, path: str, n_bytes: int, announced: bool) -> None:
+        length = [(b"content-length", str(n_bytes).encode())] if announced else []
+        self.scope = {"type": "http", "method": "POST", "path": path, "headers": length}
+        self.left, self.sent, self.told = n_bytes, 0, []
+
+    async def give(self) -> dict:
+        part = min(self.left, 100_000)
+        self.left -= part
+        self.sent += part
+        return {"type": "http.request", "body": bytes(part), "more_body": self.left > 0}
+
+    async def hear(self, message: dict) -> None:
+        self.told.append(message)
+
+    def send(self, app) -> tuple[int, str]:
+        asyncio.run(app(self.scope, self.give, self.hear))
+        start, *bodies = self.told
+        return start["status"], b"".join(part["body"] for part in bodies).decode()
+
+
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize("path", ["/gradio_api/queue/join", "/gradio_api/run/upload"])
+def test_what_is_no_upload_is_not_read_beyond_its_limit(tmp_path, path, announced):
+    came = []
+
+    async def gradios(scope, receive, send):
+        came.append(len(await Request(scope, receive).body()))
+        await PlainTextResponse("taken")(scope, receive, send)
+
+    app = uploads.Bounded(gradios, tmp_path)
+    small, large = (Sender(path, n_bytes, announced) for n_bytes in (950_000, 200_000_000))
+    assert small.send(app) == (200, "taken")
+    assert large.send(app) == (413, "a request without files is too large: at most 1 MB")
+    assert large.sent <= 1_100_000
+    assert came == [950_000]
+
+
+def test_a_client_that_goes_before_its_body_has_come_is_let_go(tmp_path):
+    async def gone() -> dict:
+        return {"type": "http.disconnect"}
+
+    sender = Sender("/gradio_api/queue/join", 1, announced=False)
+    asyncio.run(uploads.Bounded(pytest.fail, tmp_path)(sender.scope, gone, sender.hear))
+    assert sender.told == []
 
 
 def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, monkeypatch):

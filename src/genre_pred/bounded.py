@@ -206,7 +206,7 @@ class Bounded:
         try:
             async with asyncio.timeout(self.limits.timeout), self._turn:
                 await asyncio.to_thread(_nothing)  # until its thread has ended what timed out
-                answer = await _answer_of(self.app, scope, _replayed(bytes(body), receive))
+                answer = await _answer_of(self.app, scope, replayed(bytes(body), receive))
         except TimeoutError:
             raise Denied(504, f"there was no answer within {self.limits.timeout} s") from None
         except RecursionError:
@@ -260,7 +260,7 @@ async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
     return answer
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def replayed(body: bytes, receive: Receive) -> Receive:
     """A body that has been read, to be read once more."""
     waiting = [body]
 
