@@ -177,6 +177,19 @@ def test_a_damaged_zip_is_a_row_with_a_reason(classifier, songs, tmp_path, cut):
     assert rows and all(row["error"] for row in rows)
 
 
+def test_what_is_damaged_counts_as_unpacked_too(tmp_path, monkeypatch):
+    packed = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(9):
+            archive.writestr(f"{number}.wav", bytes(3_000_000))
+        for entry in archive.filelist:
+            entry.CRC ^= 1  # found wrong at the end of all that is written
+    monkeypatch.setattr("genre_pred.app.batch.MOST_UNPACKED_MEGABYTES", 5)
+    told = [song.reason for song in songs_of([packed])]
+    damaged = "cannot be unpacked: the zip is damaged there"
+    assert told == [damaged, damaged, "not unpacked: 5 MB of a zip are the most"]
+
+
 @pytest.mark.parametrize("claimed", [20_000, 1])
 def test_a_zip_that_lists_too_many_files_is_not_read(tmp_path, monkeypatch, claimed):
     packed = tmp_path / "many.zip"

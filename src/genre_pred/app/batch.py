@@ -113,19 +113,16 @@ def _entries(file: Path, whole: BinaryIO) -> Iterator[Song]:
             with tempfile.TemporaryFile() as sound:
                 try:
                     with archive.open(entry) as packed:
-                        n_bytes = _copy(packed, sound)
+                        too_large = _copy(packed, sound)
+                    reason = f"is larger than {MOST_MEGABYTES} MB" if too_large else ""
                 except _BROKEN:
-                    yield Song(name, None, "cannot be unpacked: the zip is damaged there")
-                    continue
-                left -= n_bytes
+                    reason = "cannot be unpacked: the zip is damaged there"
+                left -= sound.tell()
                 if left < 0:
                     words = f"not unpacked: {MOST_UNPACKED_MEGABYTES} MB of a zip are the most"
                     yield Song(name, None, words)
                     return
-                if n_bytes > MOST_MEGABYTES * 10**6:
-                    yield Song(name, None, f"is larger than {MOST_MEGABYTES} MB")
-                    continue
-                yield Song(name, cast(BinaryIO, sound))
+                yield Song(name, None if reason else cast(BinaryIO, sound), reason)
 
 
 def _is_aside(entry: zipfile.ZipInfo) -> bool:
@@ -151,13 +148,11 @@ def _why_refused(entry: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _copy(packed: IO[bytes], sound: IO[bytes]) -> int:
-    """Unpack no further than the limit; the bytes that were unpacked, more than it at most once."""
-    n_bytes = 0
-    while n_bytes <= MOST_MEGABYTES * 10**6 and (block := packed.read(_BLOCK)):
-        n_bytes += len(block)
+def _copy(packed: IO[bytes], sound: IO[bytes]) -> bool:
+    """Unpack no further than the limit; whether there is more."""
+    while sound.tell() <= MOST_MEGABYTES * 10**6 and (block := packed.read(_BLOCK)):
         sound.write(block)
-    return n_bytes
+    return sound.tell() > MOST_MEGABYTES * 10**6
 
 
 def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
