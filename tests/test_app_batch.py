@@ -1,6 +1,8 @@
 """Many songs at once: a row for each, zips of every kind, and uploads that are bounded."""
 
 import asyncio
+import errno
+import io
 import os
 import shutil
 import zipfile
@@ -188,6 +190,31 @@ def test_what_is_damaged_counts_as_unpacked_too(tmp_path, monkeypatch):
     told = [song.reason for song in songs_of([packed])]
     damaged = "cannot be unpacked: the zip is damaged there"
     assert told == [damaged, damaged, "not unpacked: 5 MB of a zip are the most"]
+
+
+@pytest.mark.parametrize("when", ["write", "flush"])
+def test_a_full_disk_is_told_once_and_is_no_damage(songs, tmp_path, monkeypatch, when):
+    class Full(io.BytesIO):
+        """Refuses what it is given, and once more as it is closed."""
+
+        def refuse(self, *_):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def close(self):
+            if not self.closed:
+                super().close()
+                self.refuse()
+
+    setattr(Full, when, Full.refuse)
+    packed = tmp_path / "three.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(3):
+            archive.write(songs["wav"], f"{number}.wav")
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
+    (told,) = songs_of([packed])
+    assert told.name == "three.zip"
+    assert told.sound is None
+    assert told.reason.startswith("the disk is full while writing 0.wav into ")
 
 
 @pytest.mark.parametrize("claimed", [20_000, 1])
