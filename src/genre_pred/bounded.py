@@ -104,7 +104,9 @@ class Bounded:
     """Keeps the limits of /invocations, and logs a line for each request.
 
     Requests are answered one at a time, in their order. What has timed out goes on in its thread
-    until it looks at DEADLINE, and nothing else starts before it ends: work never piles up.
+    until it looks at DEADLINE, and nothing else starts before it ends: work never piles up. But
+    HELD_BODIES clients that never finish bodies of the largest size hold all its memory for
+    bodies, and others get 503, until the timeout: a proxy before it should buffer requests.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
