@@ -1,5 +1,8 @@
 """Many songs at once: a row for each, zips of every kind, and uploads that are bounded."""
 
+import asyncio
+import errno
+import io
 import os
 import shutil
 import zipfile
@@ -10,6 +13,7 @@ from page_songs import PITCHES, train_classifier, write_songs
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from genre_pred.app import page, uploads
@@ -74,9 +78,61 @@ def test_uploads_are_refused_where_they_would_fill_the_folder(tmp_path, monkeypa
     assert (refused.status_code, refused.text) == (413, uploads.FULL)
     assert client.post("/gradio_api/queue/join", content=bytes(200_000)).text == "taken"
     assert client.post("/gradio_api/upload", content=iter([b"x"])).status_code == 411
+    both = {"content-length": "1", "transfer-encoding": "chunked"}
+    chunked = client.post("/gradio_api/upload", content=bytes(200_000), headers=both)
+    assert chunked.status_code == 411
     os.utime(broken, (0, 0))
     assert client.post("/gradio_api/upload", content=bytes(200_000)).text == "taken"
     assert not broken.exists()
+
+
+class Sender:
+    """Sends a body of zeros to an application, 0.1 MB at a time, as far as it is read."""
+
+    def __init__(self, path: str, n_bytes: int, announced: bool) -> None:
+        length = [(b"content-length", str(n_bytes).encode())] if announced else []
+        self.scope = {"type": "http", "method": "POST", "path": path, "headers": length}
+        self.left, self.sent, self.told = n_bytes, 0, []
+
+    async def give(self) -> dict:
+        part = min(self.left, 100_000)
+        self.left -= part
+        self.sent += part
+        return {"type": "http.request", "body": bytes(part), "more_body": self.left > 0}
+
+    async def hear(self, message: dict) -> None:
+        self.told.append(message)
+
+    def send(self, app) -> tuple[int, str]:
+        asyncio.run(app(self.scope, self.give, self.hear))
+        start, *bodies = self.told
+        return start["status"], b"".join(part["body"] for part in bodies).decode()
+
+
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize("path", ["/gradio_api/queue/join", "/gradio_api/run/upload"])
+def test_what_is_no_upload_is_not_read_beyond_its_limit(tmp_path, path, announced):
+    came = []
+
+    async def gradios(scope, receive, send):
+        came.append(len(await Request(scope, receive).body()))
+        await PlainTextResponse("taken")(scope, receive, send)
+
+    app = uploads.Bounded(gradios, tmp_path)
+    small, large = (Sender(path, n_bytes, announced) for n_bytes in (950_000, 200_000_000))
+    assert small.send(app) == (200, "taken")
+    assert large.send(app) == (413, "a request without files is too large: at most 1 MB")
+    assert large.sent <= 1_100_000
+    assert came == [950_000]
+
+
+def test_a_client_that_goes_before_its_body_has_come_is_let_go(tmp_path):
+    async def gone() -> dict:
+        return {"type": "http.disconnect"}
+
+    sender = Sender("/gradio_api/queue/join", 1, announced=False)
+    asyncio.run(uploads.Bounded(pytest.fail, tmp_path)(sender.scope, gone, sender.hear))
+    assert sender.told == []
 
 
 def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, monkeypatch):
@@ -121,6 +177,44 @@ def test_a_damaged_zip_is_a_row_with_a_reason(classifier, songs, tmp_path, cut):
     damaged.write_bytes(bytes(middle) if cut == 400 else whole[:cut])
     rows = [answer(classifier, song) for song in songs_of([damaged])]
     assert rows and all(row["error"] for row in rows)
+
+
+def test_what_is_damaged_counts_as_unpacked_too(tmp_path, monkeypatch):
+    packed = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(9):
+            archive.writestr(f"{number}.wav", bytes(3_000_000))
+        for entry in archive.filelist:
+            entry.CRC ^= 1  # found wrong at the end of all that is written
+    monkeypatch.setattr("genre_pred.app.batch.MOST_UNPACKED_MEGABYTES", 5)
+    told = [song.reason for song in songs_of([packed])]
+    damaged = "cannot be unpacked: the zip is damaged there"
+    assert told == [damaged, damaged, "not unpacked: 5 MB of a zip are the most"]
+
+
+@pytest.mark.parametrize("when", ["write", "flush"])
+def test_a_full_disk_is_told_once_and_is_no_damage(songs, tmp_path, monkeypatch, when):
+    class Full(io.BytesIO):
+        """Refuses what it is given, and once more as it is closed."""
+
+        def refuse(self, *_):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def close(self):
+            if not self.closed:
+                super().close()
+                self.refuse()
+
+    setattr(Full, when, Full.refuse)
+    packed = tmp_path / "three.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(3):
+            archive.write(songs["wav"], f"{number}.wav")
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
+    (told,) = songs_of([packed])
+    assert told.name == "three.zip"
+    assert told.sound is None
+    assert told.reason.startswith("the disk is full while writing 0.wav into ")
 
 
 @pytest.mark.parametrize("claimed", [20_000, 1])

@@ -26,6 +26,7 @@ from genre_pred.cli import main
 from genre_pred.served import Served
 
 ROOT = Path(__file__).parents[1]
+SERVE = ["-c", "from genre_pred.cli import main; main()", "serve"]
 START_SECONDS = 180  # torch and MLflow are slow to import on a busy machine
 
 
@@ -130,17 +131,7 @@ def servers(workspace):
     """Our server with two workers, and MLflow's; both of the same champion."""
     model = "models:/genre-tones@champion"
     ports = free_port(), free_port()
-    ours = [
-        "-c",
-        "from genre_pred.cli import main; main()",
-        "serve",
-        "--workers",
-        "2",
-        "--megabytes",
-        "1",
-        "--seconds",
-        "10",
-    ]
+    ours = [*SERVE, "--workers", "2", "--megabytes", "1", "--seconds", "10"]
     theirs = ["-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
     running = [
         Running([*command, "--port", str(port)], workspace, port)
@@ -239,6 +230,53 @@ def test_a_model_that_is_not_there_is_told_before_anything_is_served(workspace):
     told = CliRunner().invoke(main, ["serve", "--model", "genre-nothing"])
     assert told.exit_code == 1
     assert told.output == "Error: no registered model 'genre-nothing'; known are genre-tones\n"
+
+
+@pytest.fixture
+def broken(workspace):
+    """The champion's folder, with a file that cannot be read."""
+    _, folder = track.fetch("genre-tones@champion")
+    pipeline = folder / "pipeline.skops"
+    whole = pipeline.read_bytes()
+    pipeline.write_bytes(b"broken")
+    yield folder
+    pipeline.write_bytes(whole)
+
+
+def ended(command: list[str], folder: Path) -> tuple[int, str]:
+    """The exit status of a server that ends by itself, and what it said."""
+    port = free_port()
+    server = Running([*command, "--port", str(port)], folder, port)
+    try:
+        return server.process.wait(START_SECONDS), server.log.read_text()
+    finally:
+        server.kill()
+
+
+def cannot_answer(folder: Path) -> str:
+    return (
+        f"genre-tones@champion (version 1) in {folder.resolve()} cannot answer (BadZipFile: File "
+        "is not a zip file): register it again with `dvc repro`, or name another with --model\n"
+    )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_classifier_that_cannot_load_is_told_and_not_served(workspace, broken, workers):
+    status, told = ended([*SERVE, "--workers", workers], workspace)
+    assert status == 1
+    assert told.endswith(f"Error: {cannot_answer(broken)}")
+    assert "Traceback" not in told
+
+
+def test_workers_that_cannot_load_end_the_server(workspace, broken):
+    """Though it could be loaded before they began."""
+    blind = "from genre_pred import server; server._loaded = lambda settings: None; "
+    python, program, *command = SERVE
+    status, told = ended([python, blind + program, *command, "--workers", "2"], workspace)
+    assert status == 3
+    assert f"] {cannot_answer(broken)}" in told
+    assert "Traceback" not in told
+    assert told.count("failed to start, stopping the parent process") == 1
 
 
 def test_under_load_nothing_is_lost_then_it_stops_cleanly(servers, workspace):

@@ -104,7 +104,9 @@ class Bounded:
     """Keeps the limits of /invocations, and logs a line for each request.
 
     Requests are answered one at a time, in their order. What has timed out goes on in its thread
-    until it looks at DEADLINE, and nothing else starts before it ends: work never piles up.
+    until it looks at DEADLINE, and nothing else starts before it ends: work never piles up. But
+    HELD_BODIES clients that never finish bodies of the largest size hold all its memory for
+    bodies, and others get 503, until the timeout: a proxy before it should buffer requests.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
@@ -206,7 +208,7 @@ class Bounded:
         try:
             async with asyncio.timeout(self.limits.timeout), self._turn:
                 await asyncio.to_thread(_nothing)  # until its thread has ended what timed out
-                answer = await _answer_of(self.app, scope, _replayed(bytes(body), receive))
+                answer = await _answer_of(self.app, scope, replayed(bytes(body), receive))
         except TimeoutError:
             raise Denied(504, f"there was no answer within {self.limits.timeout} s") from None
         except RecursionError:
@@ -260,7 +262,7 @@ async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
     return answer
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def replayed(body: bytes, receive: Receive) -> Receive:
     """A body that has been read, to be read once more."""
     waiting = [body]
 

@@ -4,8 +4,12 @@ import io
 import json
 import logging
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -13,10 +17,13 @@ import torch
 import uvicorn
 from joblib import cpu_count
 from starlette.types import ASGIApp
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from genre_pred import track
 from genre_pred.bounded import Bounded, Limits, log
 from genre_pred.classifier import GenreClassifier
+from genre_pred.faults import Fault
 from genre_pred.served import Served
 
 SETTINGS = "GENRE_PRED_SERVER"  # the variable by which workers learn what to serve
@@ -24,25 +31,63 @@ STOP_SECONDS = 30
 CONNECTIONS = 1000
 
 
+class _Supervisor(Multiprocess):
+    """Sees at once when a worker ends: uvicorn's waits out the health check that it was asked."""
+
+    def keep_subprocess_alive(self) -> None:
+        for worker in self.processes:
+            worker.child_conn.close()  # open here too, it would not end with the worker
+        super().keep_subprocess_alive()
+
+
 def app() -> ASGIApp:
-    """What each worker serves, as the variable of SETTINGS says."""
+    """What each worker serves, as the variable of SETTINGS says.
+
+    A worker that cannot answer logs why, and ends with the code that ends them all: others in its
+    place would fail as it did.
+    """
     settings = json.loads(os.environ[SETTINGS])
     _log_plainly()
-    torch.set_num_threads(settings["threads"])
-    limits, folder = Limits(**settings["limits"]), Path(settings["folder"])
-    served = Served(GenreClassifier(folder), limits.rows, limits.seconds)
-    _warm(served.classifier)
+    try:
+        return _answering(settings)
+    except Fault as fault:
+        log.error("%s", fault)
+        sys.exit(STARTUP_FAILURE)
+
+
+def _answering(settings: dict[str, Any]) -> ASGIApp:
+    limits = Limits(**settings["limits"])
+    with _told(settings):
+        served = Served(_loaded(settings), limits.rows, limits.seconds)
+        scoring = track.scoring_app(served, Path(settings["folder"]), limits.timeout)
     log.info("%s answers", settings["title"])
-    return Bounded(track.scoring_app(served, folder, limits.timeout), limits)
+    return Bounded(scoring, limits)
 
 
-def _warm(classifier: GenreClassifier) -> None:
-    """Let a classifier hear noise, so that the first request waits for nothing to load."""
+def _loaded(settings: dict[str, Any]) -> GenreClassifier:
+    """The classifier, which has heard noise: so the first request waits for nothing to load."""
+    torch.set_num_threads(settings["threads"])
+    classifier = GenreClassifier(Path(settings["folder"]), settings["title"])
     seconds = max(classifier.clip.clip_seconds, classifier.clip.min_seconds)
     noise = np.random.default_rng(0).normal(0, 0.1, round(seconds * 16_000))
     sound = io.BytesIO()
     soundfile.write(sound, noise, 16_000, format="WAV")
     classifier.predict(sound)
+    return classifier
+
+
+@contextmanager
+def _told(settings: dict[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except Fault:
+        raise
+    except Exception as error:  # damaged files raise what they like
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise Fault(
+            f"{settings['title']} in {settings['folder']} cannot answer ({what}): register it "
+            "again with `dvc repro`, or name another with --model"
+        ) from error
 
 
 def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -> None:
@@ -56,11 +101,10 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
         limits: Of each worker.
 
     Raises:
-        Fault: If nothing is registered so, or it cannot hear.
+        Fault: If nothing is registered so, it cannot hear, or it cannot be loaded.
+        SystemExit: If a worker could not start, though this process could load the classifier.
     """
     title, folder = track.fetch(model)
-    classifier = GenreClassifier(folder, title)
-    classifier.check_hears()
     settings = {
         "title": title,
         "folder": str(folder.resolve()),
@@ -69,19 +113,27 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
     }
     os.environ[SETTINGS] = json.dumps(settings)
     _log_plainly()
-    uvicorn.run(
-        "genre_pred.server:app",
-        factory=True,
-        host=host,
-        port=port,
-        ws="none",
-        workers=workers,
-        log_config=None,
-        access_log=False,
-        limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=STOP_SECONDS,
-        timeout_worker_healthcheck=2 * limits.timeout,  # importing torch takes its time
-    )
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "ws": "none",
+        "log_config": None,
+        "access_log": False,
+        "limit_concurrency": CONNECTIONS,
+        "timeout_graceful_shutdown": STOP_SECONDS,
+        "timeout_worker_healthcheck": 2 * limits.timeout,  # importing torch takes its time
+    }
+    if workers == 1:
+        uvicorn.run(_answering(settings), **options)
+        return
+    with _told(settings):
+        _loaded(settings)  # what is wrong is told once, and what is loaded is let go
+    config = uvicorn.Config("genre_pred.server:app", factory=True, workers=workers, **options)
+    supervisor = _Supervisor(config, [config.bind_socket()])
+    supervisor.run()
+    # uvicorn.run would end with 0.
+    if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
+        sys.exit(STARTUP_FAILURE)
 
 
 def _log_plainly() -> None:

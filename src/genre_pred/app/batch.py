@@ -21,6 +21,7 @@ from genre_pred.app.limits import (
 from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
+from genre_pred.files import DiskFull, told_when_full
 from genre_pred.prediction import ANSWER, column_of
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
@@ -79,6 +80,10 @@ class _ListTooLong(zipfile.BadZipFile):
     pass
 
 
+class _Damaged(Exception):
+    pass
+
+
 class _Frugal(io.FileIO):
     """A zip whose list of contents, which zipfile takes in one read, must be short.
 
@@ -104,28 +109,31 @@ def _entries(file: Path, whole: BinaryIO) -> Iterator[Song]:
         entries = [entry for entry in archive.infolist() if not _is_aside(entry)]
         if not entries:
             yield Song(file.name, None, "holds no file")
-        left = MOST_UNPACKED_MEGABYTES * 10**6
-        for entry in entries:
-            name = f"{file.name}: {entry.filename}"
-            if reason := _why_refused(entry):
-                yield Song(name, None, reason)
-                continue
-            with tempfile.TemporaryFile() as sound:
-                try:
-                    with archive.open(entry) as packed:
-                        n_bytes = _copy(packed, sound)
-                except _BROKEN:
-                    yield Song(name, None, "cannot be unpacked: the zip is damaged there")
-                    continue
-                left -= n_bytes
-                if left < 0:
-                    words = f"not unpacked: {MOST_UNPACKED_MEGABYTES} MB of a zip are the most"
-                    yield Song(name, None, words)
-                    return
-                if n_bytes > MOST_MEGABYTES * 10**6:
-                    yield Song(name, None, f"is larger than {MOST_MEGABYTES} MB")
-                    continue
-                yield Song(name, cast(BinaryIO, sound))
+        try:
+            yield from _songs_within(file, archive, entries)
+        except DiskFull as full:
+            yield Song(file.name, None, str(full))
+
+
+def _songs_within(
+    file: Path, archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo]
+) -> Iterator[Song]:
+    left = MOST_UNPACKED_MEGABYTES * 10**6
+    for entry in entries:
+        name = f"{file.name}: {entry.filename}"
+        if reason := _why_refused(entry):
+            yield Song(name, None, reason)
+            continue
+        place = Path(tempfile.gettempdir())
+        # Around the file too: closing it writes again what found no room.
+        with told_when_full(place, entry.filename), tempfile.TemporaryFile() as sound:
+            reason = _unpack(archive, entry, sound)
+            left -= sound.tell()
+            if left < 0:
+                words = f"not unpacked: {MOST_UNPACKED_MEGABYTES} MB of a zip are the most"
+                yield Song(name, None, words)
+                return
+            yield Song(name, None if reason else cast(BinaryIO, sound), reason)
 
 
 def _is_aside(entry: zipfile.ZipInfo) -> bool:
@@ -151,13 +159,27 @@ def _why_refused(entry: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _copy(packed: IO[bytes], sound: IO[bytes]) -> int:
-    """Unpack no further than the limit; the bytes that were unpacked, more than it at most once."""
-    n_bytes = 0
-    while n_bytes <= MOST_MEGABYTES * 10**6 and (block := packed.read(_BLOCK)):
-        n_bytes += len(block)
-        sound.write(block)
-    return n_bytes
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, sound: IO[bytes]) -> str:
+    """Write an entry, no further than the limit; why it will not be heard, empty where it will."""
+    try:
+        for block in _blocks(archive, entry):
+            sound.write(block)
+            if sound.tell() > MOST_MEGABYTES * 10**6:
+                return f"is larger than {MOST_MEGABYTES} MB"
+    except _Damaged:
+        return "cannot be unpacked: the zip is damaged there"
+    sound.flush()
+    return ""
+
+
+def _blocks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """What an entry holds; _Damaged of what goes wrong here, not where it is written."""
+    try:
+        with archive.open(entry) as packed:
+            while block := packed.read(_BLOCK):
+                yield block
+    except _BROKEN as error:
+        raise _Damaged from error
 
 
 def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:

@@ -8,12 +8,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from genre_pred.app.limits import KEPT_SECONDS, MOST_UPLOADED_MEGABYTES
+from genre_pred.app.limits import (
+    KEPT_SECONDS,
+    MOST_MESSAGE_MEGABYTES,
+    MOST_UPLOADED_MEGABYTES,
+)
+from genre_pred.bounded import Upload, replayed
 
 FULL = f"the page holds {MOST_UPLOADED_MEGABYTES} MB of uploads and takes no more: come back later"
+LARGE = f"a request without files is too large: at most {MOST_MESSAGE_MEGABYTES} MB"
 
 
 @contextmanager
@@ -36,7 +43,7 @@ def held(files: Sequence[str | Path]) -> Iterator[list[Path]]:
 
 
 class Bounded:
-    """An application that refuses uploads which its folder has no room for.
+    """An application that refuses uploads which its folder has no room for, and other large bodies.
 
     Args:
         app: Gradio's.
@@ -48,12 +55,19 @@ class Bounded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, by the application's own answer where it may come in."""
-        path = str(scope.get("path", "")).rstrip("/")
-        if scope["type"] != "http" or scope["method"] != "POST" or not path.endswith("/upload"):
+        if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
-            return
-        told = Headers(scope=scope).get("content-length", "")
-        if not told.isdecimal():
+        # With what is before it behind a proxy; other addresses too may end in upload.
+        elif scope["path"].endswith("/gradio_api/upload"):
+            await self._upload(scope, receive, send)
+        else:
+            await self._message(scope, receive, send)
+
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        told = headers.get("content-length", "")
+        # Of a body in chunks a length beside them tells nothing.
+        if not told.isdecimal() or "transfer-encoding" in headers:
             refusal = PlainTextResponse("an upload must tell its length", status_code=411)
             await refusal(scope, receive, send)
             return
@@ -66,6 +80,20 @@ class Bounded:
             await self._app(scope, receive, send)
         finally:
             self._arriving -= n_bytes
+
+    async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a body on that has come whole; of a larger one no more is read than may be held."""
+        told = Headers(scope=scope).get("content-length", "0")
+        upload, body, most = Upload(receive), bytearray(), MOST_MESSAGE_MEGABYTES * 10**6
+        try:
+            while upload.more and max(int(told), len(body)) <= most:
+                body += await upload.chunk()
+        except ClientDisconnect:
+            return
+        if upload.more or len(body) > most:
+            await PlainTextResponse(LARGE, status_code=413)(scope, receive, send)
+            return
+        await self._app(scope, replayed(bytes(body), receive), send)
 
 
 def _bytes_in(folder: Path) -> int:

@@ -45,7 +45,9 @@ def serve(
     """Answer over HTTP as `mlflow models serve` does, within limits.
 
     POST sounds as base64 text to /invocations; /ping and /health tell that it lives. Larger
-    bodies get 413, too many rows or seconds 400, a full queue 503, a slow answer 504.
+    bodies get 413, too many rows or seconds 400, a full queue 503, a slow answer 504. Eight
+    clients that never finish their large bodies keep a worker from all others until --timeout:
+    let a proxy before it buffer requests.
     """
     from genre_pred.server import Limits, run
 
