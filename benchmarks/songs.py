@@ -1,6 +1,7 @@
 """Songs to measure with: 30 s, 44.1 kHz, stereo, MP3 of 256 kb/s, as FMA's."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,25 +48,28 @@ class Songs(NamedTuple):
         return self.folder / "mel" / f"{front_end}.npy"
 
 
-def write_songs(folder: Path, count: int) -> pd.DataFrame:
+def write_songs(folder: Path, count: int, each: Callable = map) -> pd.DataFrame:
     """Compose chords with a beat and noise, and encode them.
 
     Args:
         folder: Where they are written.
         count: How many.
+        each: The map that does it.
 
     Returns:
         clip_id, path, sample_rate, n_samples.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for number in range(count):
-        path = folder / f"{number}.mp3"
-        sound = compose(np.random.default_rng(number))
-        # level 0.2 of libsndfile's constant bitrates is 256 kb/s
-        soundfile.write(path, sound, RATE, bitrate_mode="CONSTANT", compression_level=0.2)
-        rows.append((str(number), str(path), RATE, len(sound)))
+    rows = list(each(partial(_write_song, folder), range(count)))
     return pd.DataFrame(rows, columns=["clip_id", "path", "sample_rate", "n_samples"])
+
+
+def _write_song(folder: Path, number: int) -> tuple[str, str, int, int]:
+    path = folder / f"{number}.mp3"
+    sound = compose(np.random.default_rng(number))
+    # level 0.2 of libsndfile's constant bitrates is 256 kb/s
+    soundfile.write(path, sound, RATE, bitrate_mode="CONSTANT", compression_level=0.2)
+    return str(number), str(path), RATE, len(sound)
 
 
 def compose(rng: np.random.Generator) -> np.ndarray:

@@ -77,7 +77,7 @@ def peak_megabytes() -> float:
 
 
 def _load(_: int) -> None:
-    from genre_pred import describe, embed, mel  # noqa: F401
+    from genre_pred import embed, mel  # noqa: F401
 
 
 def _watched(function: Callable, item: Any) -> tuple[float, Any]:
