@@ -5,22 +5,11 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from classical_case import Case, small_settings
 
 from genre_pred.classical import jobs, stored_table, train
 from genre_pred.clips import write_table
 from genre_pred.faults import Fault
 from genre_pred.features import FEATURE_SETS
-
-
-@pytest.fixture
-def settings(params):
-    return small_settings(params)
-
-
-@pytest.fixture
-def make_case(make_clips):
-    return lambda **options: Case(make_clips, **options)
 
 
 @pytest.fixture

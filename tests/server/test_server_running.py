@@ -17,7 +17,7 @@ import mlflow
 import pytest
 import requests
 from click.testing import CliRunner
-from served_tones import GENRES, SPEC, ask, sound, table, text, train_classifier
+from served_tones import GENRES, SPEC, ask, sound, table, text
 
 from genre_pred import track
 from genre_pred.bounded import Bounded, Limits
@@ -25,14 +25,9 @@ from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 from genre_pred.served import Served
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SERVE = ["-c", "from genre_pred.cli import main; main()", "serve"]
 START_SECONDS = 180  # torch and MLflow are slow to import on a busy machine
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory) -> GenreClassifier:
-    return train_classifier(tmp_path_factory.mktemp("classifier"))
 
 
 def free_port() -> int:

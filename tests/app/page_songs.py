@@ -18,7 +18,7 @@ from genre_pred.params import Params, read_params
 from genre_pred.pipelines import save_pipeline
 from genre_pred.split import rounds, split_clips
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PITCHES = {"High": 1500, "Low": 200, "<b>Odd</b>": 600}
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from classical_case import REAL, Case, small_settings
+from classical_case import REAL
 from sklearn.metrics import log_loss
 
 from genre_pred.classical import fit, window_scores
@@ -10,16 +10,6 @@ from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.clips import write_table
 from genre_pred.judge.calibration import softmax
 from genre_pred.pipelines import save_pipeline
-
-
-@pytest.fixture
-def settings(params):
-    return small_settings(params)
-
-
-@pytest.fixture
-def make_case(make_clips):
-    return lambda **options: Case(make_clips, **options)
 
 
 @pytest.mark.parametrize("n_genres", [2, 4])

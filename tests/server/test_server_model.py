@@ -8,16 +8,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from served_tones import GENRES, sound, text, train_classifier
+from served_tones import GENRES, sound, text
 
 from genre_pred.classifier import GenreClassifier
 from genre_pred.served import DEADLINE, Served, _load_pyfunc
 from genre_pred.track import Refused
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory) -> GenreClassifier:
-    return train_classifier(tmp_path_factory.mktemp("classifier"))
 
 
 def test_a_table_of_base64_is_answered_row_by_row(classifier):

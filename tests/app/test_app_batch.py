@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from page_songs import PITCHES, train_classifier, write_songs
+from page_songs import PITCHES
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
@@ -18,17 +18,6 @@ from starlette.responses import PlainTextResponse
 
 from genre_pred.app import page, uploads
 from genre_pred.app.batch import answer, as_shown, as_table, songs_of
-from genre_pred.classifier import GenreClassifier
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory) -> GenreClassifier:
-    return train_classifier(tmp_path_factory.mktemp("trained"))
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory) -> dict[str, Path]:
-    return write_songs(tmp_path_factory.mktemp("songs"))
 
 
 def test_the_page_gives_the_classifiers_own_figures(classifier, songs):

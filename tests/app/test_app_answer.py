@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from page_songs import tone, train_classifier, write_songs
+from page_songs import tone
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
@@ -24,17 +24,7 @@ from genre_pred.classifier import GenreClassifier
 from genre_pred.params import read_params
 from genre_pred.prediction import Neighbour, Prediction, Stretch
 
-ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory) -> GenreClassifier:
-    return train_classifier(tmp_path_factory.mktemp("trained"))
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory) -> dict[str, Path]:
-    return write_songs(tmp_path_factory.mktemp("songs"))
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_song_that_is_too_long_is_given_up(classifier, songs, monkeypatch):

@@ -3,15 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from precomputed_folder import IDS, SPECTROGRAMS, SPLIT, VALUES, opened, write_folder
+from precomputed_folder import IDS, SPECTROGRAMS, SPLIT, VALUES, opened
 
 from genre_pred.clips import CLIPS
 from genre_pred.sources.precomputed import clean_precomputed
-
-
-@pytest.fixture
-def root(tmp_path):
-    return write_folder(tmp_path)
 
 
 def twins_at(root, values, split=SPLIT):

@@ -3,15 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image
-from precomputed_folder import IDS, opened, read_all, write_folder
+from precomputed_folder import IDS, opened, read_all
 
 from genre_pred.sources.listing import SourceError
 from genre_pred.sources.precomputed import clean_precomputed
-
-
-@pytest.fixture
-def root(tmp_path):
-    return write_folder(tmp_path)
 
 
 def draw(path, seed, size=(40, 24), mode="RGBA", margin=4):

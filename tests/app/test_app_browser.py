@@ -8,14 +8,12 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
-from calls_abroad import watch_sockets
-from page_songs import PITCHES, tone, train_classifier, write_songs
+from page_songs import PITCHES, tone
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
 from genre_pred.app import page, standing, uploads
 from genre_pred.app.tables import SORTING
-from genre_pred.classifier import GenreClassifier
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
@@ -25,29 +23,17 @@ FLAGS = (
 
 
 @pytest.fixture(scope="module")
-def classifier(tmp_path_factory) -> GenreClassifier:
-    return train_classifier(tmp_path_factory.mktemp("trained"))
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory) -> dict[str, Path]:
-    return write_songs(tmp_path_factory.mktemp("songs"))
-
-
-@pytest.fixture(scope="module")
 def address(classifier, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "NO_PROXY", "no_proxy"):
             patch.setenv(name, os.environ.get(name, ""))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(tmp_path_factory.mktemp("nowhere"))
-        abroad = watch_sockets(patch)
         with page.serving(classifier) as address:
             yield address
             folder = Path(os.environ["GRADIO_TEMP_DIR"])
             assert folder.is_dir()
         assert not folder.exists()
-        assert not abroad
 
 
 @pytest.fixture(scope="module")

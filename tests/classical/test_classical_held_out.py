@@ -3,19 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from classical_case import REAL, Case, small_settings
+from classical_case import REAL
 
 from genre_pred import classical
-
-
-@pytest.fixture
-def settings(params):
-    return small_settings(params)
-
-
-@pytest.fixture
-def make_case(make_clips):
-    return lambda **options: Case(make_clips, **options)
 
 
 def test_the_table_of_predictions_holds_validation_and_test(make_case, settings):

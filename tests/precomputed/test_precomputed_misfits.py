@@ -3,15 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from precomputed_folder import IDS, SPECTROGRAMS, VALUES, opened, read_all, write_folder
+from precomputed_folder import IDS, SPECTROGRAMS, VALUES, opened, read_all
 
 from genre_pred.sources.listing import SourceError
-
-
-@pytest.fixture
-def root(tmp_path):
-    return write_folder(tmp_path)
-
 
 CLIPS_CSV = "clip_id,genre,split\n"
 

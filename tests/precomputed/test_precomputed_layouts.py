@@ -5,15 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from precomputed_folder import IDS, SPECTROGRAMS, SPLIT, VALUES, opened, write_folder
+from precomputed_folder import IDS, SPECTROGRAMS, SPLIT, VALUES, opened
 
 from genre_pred.clips import TRACKS
 from genre_pred.sources import SOURCES
-
-
-@pytest.fixture
-def root(tmp_path):
-    return write_folder(tmp_path)
 
 
 def test_tracks_have_no_sound_and_the_publisher_s_split(root):

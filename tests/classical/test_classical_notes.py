@@ -2,19 +2,8 @@
 
 import numpy as np
 import pytest
-from classical_case import Case, small_settings
 
 from genre_pred import kernel_svc
-
-
-@pytest.fixture
-def settings(params):
-    return small_settings(params)
-
-
-@pytest.fixture
-def make_case(make_clips):
-    return lambda **options: Case(make_clips, **options)
 
 
 @pytest.mark.parametrize("folds", [0, 3])

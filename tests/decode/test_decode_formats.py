@@ -10,20 +10,10 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from every_format import LOSSLESS, LOSSY, RATE, moving_sound, write_every_format
+from every_format import LOSSLESS, LOSSY, RATE
 
 from genre_pred.audio import decode
 from genre_pred.audio.decode import AudioError, measure, read_samples, read_windows
-
-
-@pytest.fixture(scope="module")
-def stereo() -> np.ndarray:
-    return moving_sound()
-
-
-@pytest.fixture(scope="module")
-def files(stereo: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return write_every_format(stereo, tmp_path_factory.mktemp("sound"))
 
 
 @pytest.mark.parametrize("kind", LOSSLESS + LOSSY)

@@ -6,26 +6,12 @@ import socket
 import urllib.request
 
 import pytest
-from calls_abroad import watch_sockets
 from click.testing import CliRunner
-from page_songs import train_classifier
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
 from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory) -> GenreClassifier:
-    return train_classifier(tmp_path_factory.mktemp("trained"))
-
-
-@pytest.fixture(autouse=True)
-def nobody_called_abroad(monkeypatch):
-    abroad = watch_sockets(monkeypatch)
-    yield
-    assert not abroad
 
 
 @pytest.fixture

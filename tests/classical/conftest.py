@@ -1,0 +1,14 @@
+"""What tests of classifiers begin with: settings that train fast, and clips to learn from."""
+
+import pytest
+from classical_case import Case, small_settings
+
+
+@pytest.fixture
+def settings(params):
+    return small_settings(params)
+
+
+@pytest.fixture
+def make_case(make_clips):
+    return lambda **options: Case(make_clips, **options)

@@ -1,0 +1,11 @@
+"""What tests of the server begin with: a classifier that is small."""
+
+import pytest
+from served_tones import train_classifier
+
+from genre_pred.classifier import GenreClassifier
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory) -> GenreClassifier:
+    return train_classifier(tmp_path_factory.mktemp("classifier"))
