@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from genre_pred.classical import jobs, train
+from genre_pred.champions.entrants import build_classifier
+from genre_pred.classical.jobs import jobs, train
+from genre_pred.classical.pipelines import save_pipeline
 from genre_pred.classifier import GenreClassifier
 from genre_pred.clean import clean_tracks
 from genre_pred.clips import genres_of, write_table
-from genre_pred.entrants import build_classifier
 from genre_pred.mel import store_patches
 from genre_pred.models import read_models
 from genre_pred.params import Params, read_params
-from genre_pred.pipelines import save_pipeline
 from genre_pred.split import rounds, split_clips
 
 ROOT = Path(__file__).parents[2]

@@ -138,7 +138,7 @@ def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, 
         archive.writestr(link, "/etc/passwd")
         archive.writestr("__MACOSX/._high.wav", b"x")
         archive.write(songs["wav"], "good.wav")
-    monkeypatch.setattr("genre_pred.app.batch.MOST_MEGABYTES", 2)
+    monkeypatch.setattr("genre_pred.app.zips.MOST_MEGABYTES", 2)
     rows = [answer(classifier, song) for song in songs_of([packed])]
     told = {row["file"].partition(": ")[2]: row["error"] for row in rows}
     assert told == {
@@ -151,7 +151,7 @@ def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, 
         "link.wav": "refused: it is a link, not a file",
         "good.wav": "",
     }
-    monkeypatch.setattr("genre_pred.app.batch.MOST_UNPACKED_MEGABYTES", 1)
+    monkeypatch.setattr("genre_pred.app.zips.MOST_UNPACKED_MEGABYTES", 1)
     *_, last = songs_of([packed])
     assert last.reason == "not unpacked: 1 MB of a zip are the most"
     assert [*tmp_path.iterdir()] == [packed]
@@ -175,7 +175,7 @@ def test_what_is_damaged_counts_as_unpacked_too(tmp_path, monkeypatch):
             archive.writestr(f"{number}.wav", bytes(3_000_000))
         for entry in archive.filelist:
             entry.CRC ^= 1  # found wrong at the end of all that is written
-    monkeypatch.setattr("genre_pred.app.batch.MOST_UNPACKED_MEGABYTES", 5)
+    monkeypatch.setattr("genre_pred.app.zips.MOST_UNPACKED_MEGABYTES", 5)
     told = [song.reason for song in songs_of([packed])]
     damaged = "cannot be unpacked: the zip is damaged there"
     assert told == [damaged, damaged, "not unpacked: 5 MB of a zip are the most"]

@@ -11,7 +11,6 @@ import gradio as gr
 import pandas as pd
 from starlette.middleware import Middleware
 
-from genre_pred.answers import no_formula
 from genre_pred.app import standing
 from genre_pred.app.answer import genres_heard, neighbours, time_line, trouble
 from genre_pred.app.batch import answer, as_shown, as_table, songs_of
@@ -24,6 +23,7 @@ from genre_pred.audio.decode import AudioError
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
+from genre_pred.songs.answers import no_formula
 
 STYLE = Path(__file__).with_name("style.css")
 # Fonts of the reader's own machine: others would be asked of the network.

@@ -17,7 +17,7 @@ from genre_pred.app.limits import (
     MOST_MESSAGE_MEGABYTES,
     MOST_UPLOADED_MEGABYTES,
 )
-from genre_pred.bounded import Upload, replayed
+from genre_pred.serving.bounded import Upload, replayed
 
 FULL = f"the page holds {MOST_UPLOADED_MEGABYTES} MB of uploads and takes no more: come back later"
 LARGE = f"a request without files is too large: at most {MOST_MESSAGE_MEGABYTES} MB"

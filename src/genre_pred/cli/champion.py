@@ -53,7 +53,7 @@ def promote(model: str | None, force: bool, reason: str | None, version: str | N
     """Let the challenger try for the champion's place."""
     import pandas as pd
 
-    from genre_pred import champion as registry
+    from genre_pred.champions import champion as registry
     from genre_pred.judge.promotion import NotComparable
     from genre_pred.params import read_params
 
@@ -78,7 +78,7 @@ def promote(model: str | None, force: bool, reason: str | None, version: str | N
 @_model_option
 def rollback(model: str | None) -> None:
     """Give the title back to the champion before."""
-    from genre_pred import champion as registry
+    from genre_pred.champions import champion as registry
 
     name = registered(model)
     click.echo(f"{name} version {registry.rollback(name)} is champion again.")
@@ -103,8 +103,8 @@ def sync() -> None:
     Where there is a champion already, it stays.
     """
     from genre_pred import track
+    from genre_pred.champions.promote import promote_workspace
     from genre_pred.params import read_params
-    from genre_pred.promote import promote_workspace
 
     params = read_params()
     data, models, reports = Path("data"), Path("models"), Path("reports")

@@ -14,7 +14,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from genre_pred.cli.terminal import file_to_write, fits, show, table, tell
+from genre_pred.cli.terminal import csv_option, fits, show, table, tell
 from genre_pred.faults import Fault
 
 if TYPE_CHECKING:
@@ -36,12 +36,7 @@ LONG_TEXTS = ("model", "protocol", "by", "note")
 @click.option("--wide", is_flag=True, help="All columns, however wide the terminal.")
 @click.option("--commands", is_flag=True, help="Also what to type to see each row again.")
 @click.option("--markdown", is_flag=True, help="As Markdown, all columns, with the commands.")
-@click.option(
-    "--csv",
-    type=click.Path(path_type=Path),
-    callback=file_to_write,
-    help="Also write the rows in full.",
-)
+@csv_option("Also write the rows in full.")
 def leaderboard(
     collection: str | None,
     approach: str | None,

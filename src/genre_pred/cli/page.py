@@ -6,11 +6,12 @@ import threading
 
 import click
 
+from genre_pred.cli.terminal import model_option
 from genre_pred.faults import Fault
 
 
 @click.command()
-@click.option("--model", help="NAME@ALIAS of the registry; else the champion of data.name.")
+@model_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Who is answered.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Else the first free one from 7860.")
 @click.option("--no-browser", is_flag=True, help="Do not open one.")

@@ -2,9 +2,11 @@
 
 import click
 
+from genre_pred.cli.terminal import model_option
+
 
 @click.command()
-@click.option("--model", help="NAME@ALIAS of the registry; else the champion of data.name.")
+@model_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=5001, show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
@@ -49,6 +51,6 @@ def serve(
     clients that never finish their large bodies keep a worker from all others until --timeout:
     let a proxy before it buffer requests.
     """
-    from genre_pred.server import Limits, run
+    from genre_pred.serving.server import Limits, run
 
     run(model, host, port, workers, Limits(megabytes, rows, seconds, queue, timeout))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from genre_pred.cli.terminal import file_to_write, show, shown, table
+from genre_pred.cli.terminal import csv_option, model_option, show, shown, table
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
     from genre_pred.classifier import GenreClassifier
@@ -19,15 +19,9 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--model", help="NAME@ALIAS of the registry; else the champion of data.name.")
+@model_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option(
-    "--csv",
-    "csv",
-    type=click.Path(path_type=Path),
-    callback=file_to_write,
-    help="Write rows here as they come, instead of a table; songs that it holds are skipped.",
-)
+@csv_option("Write rows here as they come, instead of a table; songs that it holds are skipped.")
 @click.option("--top", type=click.IntRange(1), help="How many genres of each song; 3 in a table.")
 def predict(
     paths: tuple[Path, ...], model: str | None, as_json: bool, csv: Path | None, top: int | None
@@ -37,7 +31,7 @@ def predict(
     Exit code 1 if any could not be answered; the others are answered all the same.
     """
     from genre_pred.classifier import GenreClassifier
-    from genre_pred.hearing import hear, songs_in
+    from genre_pred.songs.hearing import hear, songs_in
 
     if as_json and csv:
         raise click.UsageError("--json prints and --csv writes: choose one of them")
@@ -73,8 +67,8 @@ def _spread() -> "Compute":
 def _into_csv(
     csv: Path, songs: list[Path], classifier: "GenreClassifier"
 ) -> list[tuple[Path, str]]:
-    from genre_pred.answers import answers_in
-    from genre_pred.hearing import hear
+    from genre_pred.songs.answers import answers_in
+    from genre_pred.songs.hearing import hear
 
     failed = []
     with answers_in(csv, classifier) as answers:
@@ -145,14 +139,8 @@ def _print_who(classifier: "GenreClassifier") -> None:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--model", help="NAME@ALIAS of the registry; else the champion of data.name.")
-@click.option(
-    "--csv",
-    "csv",
-    type=click.Path(path_type=Path),
-    callback=file_to_write,
-    help="Also write every song's row.",
-)
+@model_option
+@csv_option("Also write every song's row.")
 def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     """Try the champion on songs of your own.
 
@@ -160,11 +148,11 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     its interval, and who was taken for whom. All others are listed with their answer. Exit code 1
     if any could not be heard.
     """
-    from genre_pred.answers import no_formula
     from genre_pred.classifier import GenreClassifier
     from genre_pred.files import written_whole
     from genre_pred.params import read_params
-    from genre_pred.trial import hear_folder, sounds_in
+    from genre_pred.songs.answers import no_formula
+    from genre_pred.songs.trial import hear_folder, sounds_in
 
     classifier = GenreClassifier.load(model)
     params = read_params()

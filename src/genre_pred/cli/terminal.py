@@ -3,9 +3,9 @@
 import os
 import stat
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -17,6 +17,9 @@ from rich.text import Text
 from genre_pred.faults import Fault
 
 WIDE = 100_000
+Decorated = TypeVar(
+    "Decorated", bound=Callable[..., Any] | click.Command
+)  # as click's options take
 
 
 class Commands(click.Group):
@@ -104,6 +107,17 @@ def file_to_write(
             f"{shown(path)} cannot be written: {shown(above)} is no folder that you may write into"
         )
     return path
+
+
+model_option = click.option(
+    "--model", help="NAME@ALIAS of the registry; else the champion of data.name."
+)
+
+
+def csv_option(help: str) -> Callable[[Decorated], Decorated]:
+    """The option that names a CSV file to write."""
+    where = click.Path(path_type=Path)
+    return click.option("--csv", type=where, callback=file_to_write, help=help)
 
 
 def registered(model: str | None) -> str:
