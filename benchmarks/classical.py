@@ -18,10 +18,10 @@ from xgboost import XGBClassifier
 from benchmarks.contest import Row, row, timed
 from benchmarks.machine import core_gflops
 from benchmarks.workers import lasting_map, n_workers
-from genre_pred.classifiers import CLASSIFIERS
-from genre_pred.features import FeatureSet, flatten
-from genre_pred.fitting import NotApplicable, fit_pipeline
-from genre_pred.kernel_svc import KernelSVC, best_settings
+from genre_pred.classical.classifiers import CLASSIFIERS
+from genre_pred.classical.features import FeatureSet, flatten
+from genre_pred.classical.fitting import NotApplicable, fit_pipeline
+from genre_pred.classical.kernel_svc import KernelSVC, best_settings
 from genre_pred.params import Classical, Params
 from genre_pred.split import fold_numbers
 

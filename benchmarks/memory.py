@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from benchmarks.songs import CLIP, Songs
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
 from genre_pred.embed import BACKBONES, load_backbone, store_embeddings
-from genre_pred.finetune import build_network
+from genre_pred.finetuning.finetune import build_network
+from genre_pred.finetuning.training import Examples, optimizer_for, train_epoch
 from genre_pred.mel import store_patches
 from genre_pred.params import Mel, Params
-from genre_pred.training import Examples, optimizer_for, train_epoch
 
 GENRES, STEPS = 8, 3
 MEL = Mel(front_ends=("vggish", "efficientat"), dtype="float16")

@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import reference
 from benchmarks.contest import Row, row, timed
 from benchmarks.songs import Songs
-from genre_pred.finetune import build_network, run_frozen_part
+from genre_pred.finetuning.finetune import build_network, run_frozen_part
+from genre_pred.finetuning.training import Examples, optimizer_for, train_epoch
 from genre_pred.nets.genre_net import GenreNet
-from genre_pred.training import Examples, optimizer_for, train_epoch
 
 LAYERS = {"all": "all layers", "fc": "the linear layers only"}
 LINES = {"all": (2.8, 3.4), "fc": (15.0, 21.0)}  # at least, aim

@@ -17,8 +17,8 @@ import soundfile
 from genre_pred.classifier import GenreClassifier
 from genre_pred.clips import CLIPS, TEST, have_sound, read_table
 from genre_pred.faults import Fault
-from genre_pred.hearing import hear
 from genre_pred.params import read_params
+from genre_pred.songs.hearing import hear
 
 RATE, SECONDS = 22_050, 30
 EACH = 10  # of each kind of noise, and of tones

@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from genre_pred import track
-from genre_pred.classical import jobs, train
+from genre_pred.classical.jobs import jobs, train
+from genre_pred.classical.pipelines import TRUSTED, save_pipeline
 from genre_pred.clips import CLIPS as COLUMNS
 from genre_pred.clips import genres_of, read_table, write_table
 from genre_pred.compute import clip_map
 from genre_pred.faults import run_stage
 from genre_pred.params import read_params
-from genre_pred.pipelines import TRUSTED, save_pipeline
 from genre_pred.split import rounds
 
 DATA = Path("data")

@@ -15,7 +15,7 @@ from genre_pred.clips import read_table, write_contents, write_table
 from genre_pred.compute.pool import one_thread
 from genre_pred.faults import Fault, run_stage
 from genre_pred.files import written_whole
-from genre_pred.finetune import finetune, front_end_of, seconds_per_clip, write_finetuned
+from genre_pred.finetuning.finetune import finetune, front_end_of, seconds_per_clip, write_finetuned
 from genre_pred.params import read_params
 from genre_pred.split import inner_round, rounds, taking_part
 

@@ -8,11 +8,11 @@ import click
 import pandas as pd
 
 from genre_pred import track
+from genre_pred.champions.promote import promote_workspace
 from genre_pred.clips import write_table
 from genre_pred.faults import run_stage
 from genre_pred.files import written_whole
 from genre_pred.params import read_params
-from genre_pred.promote import promote_workspace
 
 DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
 READS = [DATA / "clips.parquet", DATA / "split.parquet", REPORTS / "metrics.json"]

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from genre_pred.answers import AnswerFile, answers_in
 from genre_pred.faults import Fault
 from genre_pred.prediction import Prediction
+from genre_pred.songs.answers import AnswerFile, answers_in
 
 FOUND = Prediction(
     "jazz", {"Folk, World": 0.25, "jazz": 0.75}, 3, "c0", ("jazz", "Folk, World"), 0.9,

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from filelock import FileLock, Timeout
 
-from genre_pred import champion, track
+from genre_pred import track
+from genre_pred.champions import champion
+from genre_pred.champions.entrants import Entrant
 from genre_pred.classifier_folder import Spec, save_classifier
-from genre_pred.entrants import Entrant
 from genre_pred.faults import Fault
 from genre_pred.judge.promotion import NotComparable
 from genre_pred.params import read_params

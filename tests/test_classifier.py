@@ -15,21 +15,21 @@ from safetensors.torch import save_file
 from genre_pred.audio.decode import AudioError
 from genre_pred.audio.excerpts import Recording
 from genre_pred.audio.patches import open_patches
-from genre_pred.classical import jobs, train
+from genre_pred.champions.entrants import build_classifier
+from genre_pred.classical.features import read_features
+from genre_pred.classical.jobs import jobs, train
+from genre_pred.classical.pipelines import save_pipeline
 from genre_pred.classifier import GenreClassifier
 from genre_pred.clean import clean_tracks
 from genre_pred.clips import genres_of, write_table
 from genre_pred.describe import describe_clips
 from genre_pred.embed import load_backbone, store_embeddings
-from genre_pred.entrants import build_classifier
-from genre_pred.features import read_features
-from genre_pred.finetune import finetune, write_finetuned
+from genre_pred.finetuning.finetune import finetune, write_finetuned
 from genre_pred.mel import store_patches
 from genre_pred.models import Model, ensemble_of, read_models
 from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Params, read_params
-from genre_pred.pipelines import save_pipeline
-from genre_pred.served import Served
+from genre_pred.serving.served import Served
 from genre_pred.split import rounds, split_clips
 
 ROOT = Path(__file__).parents[1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from genre_pred.classifiers import CLASSIFIERS
+from genre_pred.classical.classifiers import CLASSIFIERS
 from genre_pred.params import Section
 
 REAL = [name for name in CLASSIFIERS if name != "majority"]

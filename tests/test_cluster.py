@@ -21,7 +21,8 @@ pytest.importorskip("distributed", reason="the extra `cluster` is not installed"
 
 from genre_pred.audio.decode import AudioError
 from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.classical import jobs, train
+from genre_pred.classical.jobs import jobs, train
+from genre_pred.classical.pipelines import save_pipeline
 from genre_pred.clean import clean_tracks, measure_or_reason
 from genre_pred.clips import write_table
 from genre_pred.compute import clip_map
@@ -31,7 +32,6 @@ from genre_pred.faults import Fault
 from genre_pred.files import digest
 from genre_pred.mel import store_patches
 from genre_pred.params import Clean, Clip, Compute, Mel
-from genre_pred.pipelines import save_pipeline
 from genre_pred.split import rounds, split_clips
 
 ROOT = Path(__file__).parents[1]

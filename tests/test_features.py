@@ -6,9 +6,7 @@ import pytest
 
 from genre_pred.audio.descriptors_fma import FAMILIES, fma
 from genre_pred.audio.patches import PatchWriter
-from genre_pred.clips import write_table
-from genre_pred.faults import Fault
-from genre_pred.features import (
+from genre_pred.classical.features import (
     FEATURE_SETS,
     feature_set,
     flatten,
@@ -16,6 +14,8 @@ from genre_pred.features import (
     patch_statistics,
     read_features,
 )
+from genre_pred.clips import write_table
+from genre_pred.faults import Fault
 
 INDEX = pd.DataFrame({"clip_id": ["b", "a", "a"], "window": [0, 0, 1]})
 

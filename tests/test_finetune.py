@@ -7,17 +7,22 @@ import torch
 from small_training import SETTINGS, START
 from torch import nn
 
-from genre_pred import finetune as module
 from genre_pred.audio.patches import PatchStore
 from genre_pred.faults import Fault
-from genre_pred.finetune import build_network, finetune, run_frozen_part, seconds_per_clip
+from genre_pred.finetuning import finetune as module
+from genre_pred.finetuning.finetune import (
+    build_network,
+    finetune,
+    run_frozen_part,
+    seconds_per_clip,
+)
+from genre_pred.finetuning.training import Examples, clip_logits, train_network
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS, Network
 from genre_pred.nets.patch_net import PatchNet
 from genre_pred.nets.vggish import VGGish
 from genre_pred.params import Finetune
 from genre_pred.split import Round
-from genre_pred.training import Examples, clip_logits, train_network
 
 
 class SmallVGGish(nn.Module):
@@ -252,7 +257,7 @@ def test_with_folds_every_clip_is_predicted_once_by_a_network_that_has_not_seen_
 
 def test_the_time_of_a_killed_training_is_that_of_all_its_runs(tmp_path, monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("genre_pred.finetune.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("genre_pred.finetuning.finetune.time.perf_counter", lambda: clock[0])
     store, clips = collection()
     split = pd.DataFrame({"clip_id": IDS, "split": "validation", "fold": -1})
     only = [Round(-1, IDS[2:], IDS[:2], IDS[:2])]
@@ -277,5 +282,5 @@ def test_the_time_of_a_killed_training_is_that_of_all_its_runs(tmp_path, monkeyp
 def test_the_time_of_a_clip_is_that_of_all_its_windows(monkeypatch):
     store, _ = collection(n_clips=4, windows=3)
     clock = iter([50.0, 58.0])  # after the first, and after eight more
-    monkeypatch.setattr("genre_pred.finetune.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("genre_pred.finetuning.finetune.time.perf_counter", lambda: next(clock))
     assert seconds_per_clip(net_of(), store) == 3.0

@@ -7,9 +7,9 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 
-from genre_pred import fitting
-from genre_pred.features import FeatureSet, flatten
-from genre_pred.fitting import NotApplicable, convergence_noted, fit_pipeline
+from genre_pred.classical import fitting
+from genre_pred.classical.features import FeatureSet, flatten
+from genre_pred.classical.fitting import NotApplicable, convergence_noted, fit_pipeline
 
 PLAIN = FeatureSet("descriptors", "mfcc", flatten, "descriptors")
 

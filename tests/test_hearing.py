@@ -7,14 +7,14 @@ import pytest
 from click.testing import CliRunner
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from genre_pred import hearing
 from genre_pred.audio.decode import AudioError, measure
 from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 from genre_pred.cli.terminal import shown
-from genre_pred.hearing import FEW, hear, songs_in
 from genre_pred.params import Compute
 from genre_pred.prediction import Prediction
+from genre_pred.songs import hearing
+from genre_pred.songs.hearing import FEW, hear, songs_in
 
 
 def test_folders_are_searched_and_files_taken_as_they_are(tmp_path):

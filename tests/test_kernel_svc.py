@@ -10,8 +10,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from genre_pred import kernel_svc
-from genre_pred.kernel_svc import KernelSVC, best_settings, products_among, products_between
+from genre_pred.classical import kernel_svc
+from genre_pred.classical.kernel_svc import (
+    KernelSVC,
+    best_settings,
+    products_among,
+    products_between,
+)
 
 
 def hard(n_rows=900, n_features=300, n_classes=8, dtype=np.float32, seed=254):

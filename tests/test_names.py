@@ -3,10 +3,10 @@
 from genre_pred import names
 from genre_pred.audio.descriptors import DESCRIPTORS
 from genre_pred.audio.front_ends import FRONT_ENDS
+from genre_pred.classical.classifiers import CLASSIFIERS
+from genre_pred.classical.features import FEATURE_SETS
 from genre_pred.classifier_params import Classical
-from genre_pred.classifiers import CLASSIFIERS
 from genre_pred.embed import BACKBONES
-from genre_pred.features import FEATURE_SETS
 from genre_pred.nets import networks
 from genre_pred.nets.networks import NETWORKS
 

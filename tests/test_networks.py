@@ -8,7 +8,7 @@ from small_training import SETTINGS, START
 from torch.nn import functional as F
 
 from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.finetune import build_network
+from genre_pred.finetuning.finetune import build_network
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS
 from genre_pred.nets.published import IMAGENET, WEIGHTS

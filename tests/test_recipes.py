@@ -7,11 +7,11 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from genre_pred.classical.features import named_features
 from genre_pred.embed import BACKBONES
 from genre_pred.evaluate import is_reproduction
 from genre_pred.faults import Fault
-from genre_pred.features import named_features
-from genre_pred.finetune import NETWORKS, front_end_of
+from genre_pred.finetuning.finetune import NETWORKS, front_end_of
 from genre_pred.judge.published import published_on
 from genre_pred.params import Params, read_params
 from genre_pred.recipes import (

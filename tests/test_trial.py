@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from genre_pred import hearing
 from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 from genre_pred.faults import Fault
 from genre_pred.params import Compute, Evaluate
 from genre_pred.prediction import Prediction
-from genre_pred.trial import genre_called, hear_folder, sounds_in
+from genre_pred.songs import hearing
+from genre_pred.songs.trial import genre_called, hear_folder, sounds_in
 
 SETTINGS = Evaluate(reproductions=(), ensemble=(), confidence=0.9, n_resamples=200, seed=1)
 ALONE = Compute(workers=1, scheduler=None)

@@ -24,7 +24,9 @@ from genre_pred.audio.excerpts import (
     read_excerpts,
 )
 from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.classical import window_scores
+from genre_pred.classical.features import FeatureSet, log_mel_statistics, named_features
+from genre_pred.classical.jobs import window_scores
+from genre_pred.classical.pipelines import load_pipeline
 from genre_pred.classifier_folder import (
     HELD_OUT,
     KNOWN_MUSIC,
@@ -36,7 +38,6 @@ from genre_pred.classifier_folder import (
 )
 from genre_pred.embed import BACKBONES, patches_to_embeddings
 from genre_pred.faults import Fault
-from genre_pred.features import FeatureSet, log_mel_statistics, named_features
 from genre_pred.files import digest
 from genre_pred.judge.calibration import softmax
 from genre_pred.judge.conformal import GenreSets
@@ -45,7 +46,6 @@ from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS
 from genre_pred.nets.precision import only_to_run
 from genre_pred.params import Clip
-from genre_pred.pipelines import load_pipeline
 from genre_pred.prediction import Prediction, Stretch
 from genre_pred.scores import windows_to_clips
 

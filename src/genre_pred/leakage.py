@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genre_pred.classical import Job, clip_scores, fit, stored_table
-from genre_pred.classifiers import CLASSIFIERS
+from genre_pred.classical.classifiers import CLASSIFIERS
+from genre_pred.classical.features import feature_set
+from genre_pred.classical.fitting import NotApplicable
+from genre_pred.classical.jobs import Job, clip_scores, fit, stored_table
 from genre_pred.clips import genres_of
 from genre_pred.faults import Fault, unknown
-from genre_pred.features import feature_set
-from genre_pred.fitting import NotApplicable
 from genre_pred.judge.significance import accuracy_interval, paired_difference
 from genre_pred.params import Classical, Evaluate
 from genre_pred.split import artist_groups, fold_numbers

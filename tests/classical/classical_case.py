@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from genre_pred.classical import Job, Table, train
-from genre_pred.classifiers import CLASSIFIERS
-from genre_pred.features import FeatureSet, flatten
+from genre_pred.classical.classifiers import CLASSIFIERS
+from genre_pred.classical.features import FeatureSet, flatten
+from genre_pred.classical.jobs import Job, Table, train
 from genre_pred.params import Split
 from genre_pred.split import rounds, split_clips
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.classical import jobs, stored_table, train
+from genre_pred.classical.features import FEATURE_SETS
+from genre_pred.classical.jobs import jobs, stored_table, train
 from genre_pred.clips import write_table
 from genre_pred.faults import Fault
-from genre_pred.features import FEATURE_SETS
 
 
 @pytest.fixture

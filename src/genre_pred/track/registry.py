@@ -37,7 +37,7 @@ def log_candidate(
 
     logged = mlflow.pyfunc.log_model(
         name=name,
-        loader_module="genre_pred.served",
+        loader_module="genre_pred.serving.served",
         data_path=str(folder),
         code_paths=[str(code)],
         signature=ModelSignature(

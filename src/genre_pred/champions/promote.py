@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from genre_pred import track
-from genre_pred.champion import settle
-from genre_pred.entrants import enter, registered_name
+from genre_pred.champions.champion import settle
+from genre_pred.champions.entrants import enter, registered_name
 from genre_pred.evaluate import is_reproduction, judging_set
 from genre_pred.faults import Fault
 from genre_pred.judge.promotion import Decision

@@ -11,11 +11,11 @@ import soundfile
 
 from genre_pred import track
 from genre_pred.audio.patches import open_patches
+from genre_pred.classical.features import log_mel_statistics, read_features
 from genre_pred.classifier import GenreClassifier
 from genre_pred.classifier_folder import Spec, member_folder, save_classifier
 from genre_pred.clips import VALIDATION, genres_of, have_sound
 from genre_pred.evaluate import on_judging_split
-from genre_pred.features import log_mel_statistics, read_features
 from genre_pred.files import digest
 from genre_pred.judge.conformal import calibrate_sets
 from genre_pred.judge.metrics import score

@@ -12,7 +12,7 @@ from genre_pred.files import written_whole
 
 # Beyond what skops trusts by itself; each keeps its state in arrays and numbers, not in code.
 TRUSTED = [
-    "genre_pred.kernel_svc.KernelSVC",
+    "genre_pred.classical.kernel_svc.KernelSVC",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
     "xgboost.core.Booster",

@@ -16,6 +16,13 @@ from genre_pred.arrays import RowsFile, rows_of
 from genre_pred.audio.patches import PatchStore
 from genre_pred.clips import genres_of, predictions_table, write_table
 from genre_pred.files import written_whole
+from genre_pred.finetuning.training import (
+    Examples,
+    Training,
+    clip_logits,
+    device_for,
+    train_network,
+)
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.networks import NETWORKS, PICTURES, PatchShape
 from genre_pred.nets.weights import load_weights, note_on
@@ -23,7 +30,6 @@ from genre_pred.params import Finetune, Weights
 from genre_pred.progress import bar
 from genre_pred.scores import calibrate
 from genre_pred.split import Round
-from genre_pred.training import Examples, Training, clip_logits, device_for, train_network
 
 TIMED_ROWS = 8
 

@@ -10,9 +10,9 @@ from itertools import pairwise
 import pandas as pd
 
 from genre_pred import track
+from genre_pred.champions.entrants import FACTS, Entrant
 from genre_pred.classifier import GenreClassifier
 from genre_pred.clips import have_sound
-from genre_pred.entrants import FACTS, Entrant
 from genre_pred.faults import Fault
 from genre_pred.judge.promotion import (
     Decision,

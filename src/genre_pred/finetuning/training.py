@@ -16,9 +16,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from genre_pred.arrays import rows_of
-from genre_pred.augment import augmentation, mixing
 from genre_pred.faults import Fault
 from genre_pred.files import written_whole
+from genre_pred.finetuning.augment import augmentation, mixing
 from genre_pred.nets.genre_net import GenreNet
 from genre_pred.nets.precision import DTYPES
 from genre_pred.params import Finetune

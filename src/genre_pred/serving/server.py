@@ -21,10 +21,10 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from genre_pred import track
-from genre_pred.bounded import Bounded, Limits, log
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
-from genre_pred.served import Served
+from genre_pred.serving.bounded import Bounded, Limits, log
+from genre_pred.serving.served import Served
 
 SETTINGS = "GENRE_PRED_SERVER"  # the variable by which workers learn what to serve
 STOP_SECONDS = 30
@@ -128,7 +128,9 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
         return
     with _told(settings):
         _loaded(settings)  # what is wrong is told once, and what is loaded is let go
-    config = uvicorn.Config("genre_pred.server:app", factory=True, workers=workers, **options)
+    config = uvicorn.Config(
+        "genre_pred.serving.server:app", factory=True, workers=workers, **options
+    )
     supervisor = _Supervisor(config, [config.bind_socket()])
     supervisor.run()
     # uvicorn.run would end with 0.

@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from genre_pred.kernel_svc import KernelSVC
+from genre_pred.classical.kernel_svc import KernelSVC
 from genre_pred.params import Classical
 
 

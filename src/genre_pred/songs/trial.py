@@ -10,10 +10,10 @@ import pandas as pd
 
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
-from genre_pred.hearing import hear
 from genre_pred.judge.metrics import confusion
 from genre_pred.judge.significance import accuracy_interval, bootstrap_groups
 from genre_pred.params import Compute, Evaluate
+from genre_pred.songs.hearing import hear
 from genre_pred.sources.folder import SOUND, artists_of
 from genre_pred.sources.listing import files_under
 

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genre_pred.faults import Fault
-from genre_pred.served import DEADLINE
+from genre_pred.serving.served import DEADLINE
 
 HELD_BODIES = 8  # as many bodies of the largest size are held in memory
 DRAINED_BODIES = 8  # as much of a refused body is read, so that the client reads the answer
@@ -35,7 +35,7 @@ FORM = (
     'the body must be JSON as {"dataframe_split": {"columns": ["audio"], "data": [["..."]]}}, '
     "each row a sound file as base64 text"
 )
-log = logging.getLogger("genre_pred.server")
+log = logging.getLogger("genre_pred.serving.server")
 
 
 @dataclass(frozen=True)

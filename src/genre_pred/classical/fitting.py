@@ -16,9 +16,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from genre_pred.classifiers import CLASSIFIERS
-from genre_pred.features import FeatureSet
-from genre_pred.kernel_svc import MOST_ROWS, KernelSVC, best_settings
+from genre_pred.classical.classifiers import CLASSIFIERS
+from genre_pred.classical.features import FeatureSet
+from genre_pred.classical.kernel_svc import MOST_ROWS, KernelSVC, best_settings
 from genre_pred.params import Classical
 from genre_pred.split import SplitError, fold_numbers
 

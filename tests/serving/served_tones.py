@@ -14,9 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from genre_pred.audio.excerpts import Recording
+from genre_pred.classical.pipelines import save_pipeline
 from genre_pred.classifier import GenreClassifier
 from genre_pred.classifier_folder import Spec, save_classifier
-from genre_pred.pipelines import save_pipeline
 
 GENRES = ["High", "Low"]
 RATE = 16_000

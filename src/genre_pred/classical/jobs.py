@@ -12,8 +12,7 @@ import pandas as pd
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 
-from genre_pred.clips import predictions_table
-from genre_pred.features import (
+from genre_pred.classical.features import (
     Approach,
     FeatureSet,
     feature_set,
@@ -21,13 +20,14 @@ from genre_pred.features import (
     read_features,
     stored_files,
 )
-from genre_pred.fitting import (
+from genre_pred.classical.fitting import (
     NotApplicable,
     chosen_settings,
     convergence_noted,
     fit_pipeline,
     fitting_notes,
 )
+from genre_pred.clips import predictions_table
 from genre_pred.judge.calibration import scores_of
 from genre_pred.params import Classical
 from genre_pred.scores import calibrate, windows_to_clips

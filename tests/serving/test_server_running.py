@@ -20,10 +20,10 @@ from click.testing import CliRunner
 from served_tones import GENRES, SPEC, ask, sound, table, text
 
 from genre_pred import track
-from genre_pred.bounded import Bounded, Limits
 from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
-from genre_pred.served import Served
+from genre_pred.serving.bounded import Bounded, Limits
+from genre_pred.serving.served import Served
 
 ROOT = Path(__file__).parents[2]
 SERVE = ["-c", "from genre_pred.cli import main; main()", "serve"]
@@ -265,7 +265,7 @@ def test_a_classifier_that_cannot_load_is_told_and_not_served(workspace, broken,
 
 def test_workers_that_cannot_load_end_the_server(workspace, broken):
     """Though it could be loaded before they began."""
-    blind = "from genre_pred import server; server._loaded = lambda settings: None; "
+    blind = "from genre_pred.serving import server; server._loaded = lambda settings: None; "
     python, program, *command = SERVE
     status, told = ended([python, blind + program, *command, "--workers", "2"], workspace)
     assert status == 3

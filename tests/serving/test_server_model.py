@@ -11,7 +11,7 @@ import pytest
 from served_tones import GENRES, sound, text
 
 from genre_pred.classifier import GenreClassifier
-from genre_pred.served import DEADLINE, Served, _load_pyfunc
+from genre_pred.serving.served import DEADLINE, Served, _load_pyfunc
 from genre_pred.track import Refused
 
 

@@ -1,0 +1,1 @@
+"""Who stands for champion, who wins, and what the registry then says."""
