@@ -332,9 +332,10 @@ def _planes(frames: Sequence["av.AudioFrame"]) -> np.ndarray:
         plane: Any = frame.planes[number]  # a buffer, which its stub does not say
         return np.frombuffer(plane, first.dtype, frame.samples * n_channels)
 
-    samples = np.stack(
-        [np.concatenate([read(frame, number) for frame in frames]) for number in range(len(first))]
-    )
+    n_samples = sum(frame.samples for frame in frames) * n_channels
+    samples = np.empty((len(first), n_samples), first.dtype)
+    for number, row in enumerate(samples):
+        np.concatenate([read(frame, number) for frame in frames], out=row)
     if not frames[0].format.is_planar:
         samples = samples.reshape(-1, n_channels).T
     if samples.dtype == np.uint8:
