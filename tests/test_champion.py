@@ -67,7 +67,7 @@ def entrant(folder: Path, name: str, table: pd.DataFrame, **changes) -> Entrant:
     spec = replace(SPEC, model=name, **changes)
     told = {"trained_on": trained_on, "held_out": table, "known_music": None}
     save_classifier(place, spec, files={}, **told)
-    uri = track.log_candidate(place, name, ["a", "b"], "", folder)
+    uri = track.log_candidate(place, name, ["a", "b"], "")
     run = mlflow.active_run()
     version = track.register(NAME, uri, run.info.run_id, {"model": name, "digest": name})
     return Entrant.of(place, version)

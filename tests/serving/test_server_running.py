@@ -46,12 +46,24 @@ def workspace(classifier, tmp_path_factory):
         patch.chdir(folder)
         experiment = track.store.open_experiment("genre-tones")
         with mlflow.start_run(experiment_id=experiment) as run:
-            code = ROOT / "src" / "genre_pred"
             example = text(sound(200, 2))
-            uri = track.log_candidate(classifier.folder, "floor", GENRES, example, code)
+            uri = track.log_candidate(classifier.folder, "floor", GENRES, example)
             version = track.register("genre-tones", uri, run.info.run_id, {"model": SPEC.model})
             track.crown("genre-tones", version, "it is the first", "first")
         yield folder
+
+
+def test_a_registered_classifier_runs_on_the_code_that_it_brings(workspace):
+    script = (
+        "import mlflow; mlflow.pyfunc.load_model('models:/genre-tones@champion'); "
+        "import genre_pred; print(genre_pred.__file__)"
+    )
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{workspace}/mlflow.db"}
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=workspace, env=os.environ | store,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert Path(found.stdout.strip()).is_relative_to(workspace / "mlartifacts")
 
 
 def test_hearing_ends_with_its_request(classifier, workspace):

@@ -26,7 +26,6 @@ from genre_pred.nets.networks import NETWORKS
 from genre_pred.params import Params
 from genre_pred.split import artists_apart, protocol
 
-PACKAGE = Path(__file__).parent
 FACTS = ("clip_id", "content", "genre", "artist")  # of held-out clips, beside the predictions
 
 
@@ -164,7 +163,7 @@ def enter(
     if same:
         return Entrant.of(folder, str(same[-1].version))
     example = _example(params) if have_sound(clips) else None
-    uri = track.log_candidate(folder, model.approach, genres_of(clips), example, PACKAGE)
+    uri = track.log_candidate(folder, model.approach, genres_of(clips), example)
     told = {
         "model": model.name,
         "approach": model.approach,

@@ -11,6 +11,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
+from genre_pred.cache import PACKAGE
+
 CHAMPION, CHALLENGER = "champion", "challenger"
 SERVED_WITH = (
     "av filelock joblib librosa numpy pandas psutil pyarrow pydantic ruamel.yaml safetensors "
@@ -18,9 +20,7 @@ SERVED_WITH = (
 ).split()
 
 
-def log_candidate(
-    folder: Path, name: str, genres: Sequence[str], example: str | None, code: Path
-) -> str:
+def log_candidate(folder: Path, name: str, genres: Sequence[str], example: str | None) -> str:
     """Log a complete classifier to the open run: one pyfunc with its code and all it needs.
 
     Args:
@@ -28,7 +28,6 @@ def log_candidate(
         name: Of the logged model.
         genres: The columns of its answer between `genre` and `genre_set`, `unknown`.
         example: A short sound as base64 text; None for a classifier that cannot hear.
-        code: The package's folder.
 
     Returns:
         The model's URI.
@@ -39,7 +38,7 @@ def log_candidate(
         name=name,
         loader_module="genre_pred.serving.served",
         data_path=str(folder),
-        code_paths=[str(code)],
+        code_paths=[str(PACKAGE)],
         signature=ModelSignature(
             Schema([ColSpec("string", "audio")]),
             Schema(
