@@ -31,6 +31,22 @@ def test_folders_are_searched_and_files_taken_as_they_are(tmp_path):
     assert without == [(tmp_path / "empty", "holds no sound file")]
 
 
+def test_a_folder_that_cannot_be_read_is_told_and_the_others_are_heard(tmp_path, forbid):
+    for name in ("music/closed/a.mp3", "music/open/b.mp3", "mine/c.mp3"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    forbid(tmp_path / "music" / "closed", tmp_path / "mine")
+    songs, without = songs_in([tmp_path / "music", tmp_path / "mine"])
+    assert songs == [tmp_path / "music" / "open" / "b.mp3"]
+    reason = "cannot be read (Permission denied)"
+    assert without == [(tmp_path / "music" / "closed", reason), (tmp_path / "mine", reason)]
+
+
+def test_a_name_that_is_too_long_is_a_song_like_others(tmp_path):
+    song = tmp_path / f"{'a' * 300}.mp3"
+    assert songs_in([song]) == ([song], [])
+
+
 ONE_PROCESS = Compute(workers=1, scheduler=None)
 
 

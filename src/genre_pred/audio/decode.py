@@ -226,9 +226,9 @@ def _blocks(source: AudioSource, start: int) -> Iterator[_Block]:
 @contextmanager
 def _opened(source: AudioSource) -> Iterator[tuple[BinaryIO, str]]:
     if isinstance(source, Path):
-        if source.exists() and not source.is_file():  # opening a pipe would wait for a writer
-            raise AudioError(str(source), "cannot be read (it is no regular file)")
         try:
+            if source.exists() and not source.is_file():  # opening a pipe would wait for a writer
+                raise AudioError(str(source), "cannot be read (it is no regular file)")
             with source.open("rb") as stream:
                 yield stream, str(source)
         except OSError as error:  # also while it is decoded, where a disk fails

@@ -10,6 +10,7 @@ import click
 from rich.text import Text
 
 from genre_pred.cli.terminal import csv_option, model_option, show, shown, table
+from genre_pred.faults import Fault
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
     from genre_pred.classifier import GenreClassifier
@@ -152,12 +153,16 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     from genre_pred.files import written_whole
     from genre_pred.params import read_params
     from genre_pred.songs.answers import no_formula
-    from genre_pred.songs.trial import hear_folder, sounds_in
+    from genre_pred.songs.hearing import songs_in
+    from genre_pred.songs.trial import hear_folder
 
     classifier = GenreClassifier.load(model)
     params = read_params()
     settings = params.evaluate
-    tried = hear_folder(classifier, folder, sounds_in(folder), settings, params.compute)
+    sounds, failed = songs_in([folder])
+    if not sounds:
+        raise Fault("; ".join(f"{shown(path)} {reason}" for path, reason in failed))
+    tried = hear_folder(classifier, folder, sounds, settings, params.compute)
     if csv:
         with written_whole(csv) as temporary:
             tried.songs.map(no_formula).to_csv(temporary, index=False)
@@ -189,8 +194,8 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
         folders, genres = ", ".join(map(shown, tried.no_genres)), ", ".join(classifier.spec.genres)
         click.echo(f"not scored, for these folders are no genres: {folders}; known are {genres}")
     _print_who(classifier)
-    failed = tried.songs[tried.songs["reason"] != ""]
-    for song in failed.to_dict("records"):
-        click.echo(f"error: {shown(song['clip_id'])}: {song['reason']}", err=True)
-    if len(failed):
+    unheard = tried.songs.loc[tried.songs["reason"] != "", ["clip_id", "reason"]]
+    for name, reason in [*failed, *unheard.itertuples(index=False, name=None)]:
+        click.echo(f"error: {shown(name)}: {reason}", err=True)
+    if failed or len(unheard):
         sys.exit(1)

@@ -1,5 +1,6 @@
 """Many songs in one run: found in files and folders, heard on every core."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -26,17 +27,21 @@ def songs_in(paths: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, str]]]
             name of a sound file.
 
     Returns:
-        The files, each once; and folders without any, with that as the reason.
+        The files, each once; and folders that hold none or cannot be read, with that as the
+        reason.
     """
     songs: dict[Path, None] = {}  # keeps the order
     without = []
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112, which raises of a name that is too long
             songs[path] = None
             continue
-        found = [file for file in visible_files(path) if file.suffix.lower() in SOUND]
+        unread: list[OSError] = []
+        files = visible_files(path, unread.append)
+        found = [file for file in files if file.suffix.lower() in SOUND]
         songs |= dict.fromkeys(found)
-        if not found:
+        without += [(Path(it.filename), f"cannot be read ({it.strerror})") for it in unread]
+        if not found and not unread:
             without.append((path, "holds no sound file"))
     return list(songs), without
 
