@@ -96,6 +96,13 @@ def test_patches_are_rounded_as_the_store_rounds_them():
     np.testing.assert_array_equal(whole.astype(np.float16), half)
 
 
+@pytest.mark.parametrize("name", FRONT_ENDS)
+def test_the_loudest_that_can_be_heard_has_numbers_for_patches(name):
+    loudest = np.random.default_rng(0).choice(np.float32([-(2**32), 2**32]), 64_000)
+    patches = excerpt_to_patches(loudest, 32_000, FRONT_ENDS[name], clip_of(2.0), "float16")
+    assert np.isfinite(patches).all()
+
+
 def test_an_excerpt_shorter_than_a_patch_says_what_it_needs():
     with pytest.raises(ValueError, match="8000 samples are too few: one vggish patch needs 15600"):
         excerpt_to_patches(

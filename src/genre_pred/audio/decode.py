@@ -28,6 +28,9 @@ AudioSource = Path | BinaryIO
 _BLOCK_SAMPLES = 1 << 16
 _SILENCE_DB = -200.0
 _RATES_HZ = 1_000, 768_000  # memory and work go with the rate, and a header may claim any
+# Integers of 32 bits that were stored as floats reach 2^31. What lies far beyond is no sound, but
+# bytes read as what they are not; its squares would overflow float32 from about 1e17 on.
+_LOUDEST = 2.0**32
 # First bytes of RIFF, RF64, Wave64, AIFF, AU, CAF, FLAC and Ogg.
 _SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"caff", b"fLaC", b"OggS")
 _SEEKS_EXACTLY = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU")
@@ -117,8 +120,8 @@ def measure(
         The measurements.
 
     Raises:
-        AudioError: If it cannot be opened or decoded, is empty or too long, holds no audio or
-            NaN, or its sample rate is beyond 1 to 768 kHz.
+        AudioError: If it cannot be opened or decoded, is empty or too long, holds no audio, NaN
+            or samples beyond 2^32 times full scale, or its sample rate is beyond 1 to 768 kHz.
     """
     digest, n_samples, energy, peak = hashlib.sha256(), 0, 0.0, 0.0
     for block in _blocks(source, 0):
@@ -155,7 +158,8 @@ def read_samples(
         The mean of the channels, (n,) float32, n at most n_samples, and the native sample rate.
 
     Raises:
-        AudioError: If the source cannot be decoded, or what was read holds NaN or infinity.
+        AudioError: If the source cannot be decoded, or what was read holds NaN, infinity or
+            samples beyond 2^32 times full scale.
         ValueError: If start or n_samples is negative.
     """
     return next(read_windows(source, [start], sys.maxsize if n_samples is None else n_samples))
@@ -215,8 +219,13 @@ def _blocks(source: AudioSource, start: int) -> Iterator[_Block]:
                 raise AudioError(
                     path, f"its sample rate is {block.sample_rate} Hz: 1 to 768 kHz can be heard"
                 )
-            if not np.isfinite(block.mono).all():
+            peak = float(np.abs(block.mono).max())
+            if not math.isfinite(peak):
                 raise AudioError(path, "holds samples that are not numbers (NaN or infinite)")
+            if peak > _LOUDEST:
+                raise AudioError(
+                    path, f"is damaged or no sound: a sample is {peak:.0e} times full scale"
+                )
             n_blocks += 1
             yield block
         if not n_blocks:
@@ -348,8 +357,9 @@ def _planes(frames: Sequence["av.AudioFrame"]) -> np.ndarray:
 def _mono(planes: np.ndarray) -> np.ndarray:
     """(channels, n) -> (n,), added channel by channel so that every decoder rounds alike."""
     mono = planes[0].copy()
-    for plane in planes[1:]:
-        mono += plane
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused
+        for plane in planes[1:]:
+            mono += plane
     if len(planes) > 1:
         mono /= np.float32(len(planes))
     return mono
