@@ -40,6 +40,8 @@ _CONTAINERS = (
     "mp3,aac,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,asf,ape,wv,tta,tak,mpc,mpc8,ac3,eac3,amr,"
     "caf,aiff,wav,w64,flac,ogg,avi,flv,mpegts,mpeg,dsf"
 )
+# By FFmpeg's names; those of planar formats end in p.
+_DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
 class AudioError(Fault):
@@ -333,24 +335,27 @@ def _block(frames: Sequence["av.AudioFrame"], first: int) -> _Block:
 
 def _planes(frames: Sequence["av.AudioFrame"]) -> np.ndarray:
     """The samples of frames of one kind as (channels, n) float32."""
-    first = frames[0].to_ndarray()  # (channels, n), or interleaved (1, n * channels)
-    n_channels = 1 if frames[0].format.is_planar else frames[0].layout.nb_channels
+    # PyAV's to_ndarray knows no s64, and of every frame, each of 26 ms, would take a quarter more
+    # than the decoding.
+    first = frames[0]
+    dtype = np.dtype(_DTYPES[first.format.name.removesuffix("p")])
+    n_channels = 1 if first.format.is_planar else first.layout.nb_channels
 
     def read(frame: "av.AudioFrame", number: int) -> np.ndarray:
-        # to_ndarray of every frame, each of 26 ms, would take a quarter more than the decoding
         plane: Any = frame.planes[number]  # a buffer, which its stub does not say
-        return np.frombuffer(plane, first.dtype, frame.samples * n_channels)
+        return np.frombuffer(plane, dtype, frame.samples * n_channels)
 
     n_samples = sum(frame.samples for frame in frames) * n_channels
-    samples = np.empty((len(first), n_samples), first.dtype)
+    # (channels, n), or interleaved (1, n * channels)
+    samples = np.empty((len(first.planes), n_samples), dtype)
     for number, row in enumerate(samples):
         np.concatenate([read(frame, number) for frame in frames], out=row)
-    if not frames[0].format.is_planar:
+    if not first.format.is_planar:
         samples = samples.reshape(-1, n_channels).T
-    if samples.dtype == np.uint8:
+    if dtype == np.uint8:
         return (samples.astype(np.float32) - 128) / 128
-    if samples.dtype.kind == "i":
-        return samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    if dtype.kind == "i":
+        return samples.astype(np.float32) / -float(np.iinfo(dtype).min)
     return samples.astype(np.float32, copy=False)
 
 
