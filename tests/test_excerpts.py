@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from genre_pred.audio.decode import AudioError
 from genre_pred.audio.excerpts import (
     Recording,
     excerpt_starts,
@@ -54,6 +55,21 @@ def test_more_excerpts_do_not_overlap(path):
 def test_there_are_as_many_excerpts_as_fit(path, seconds, asked, given):
     excerpts = list(read_excerpts(recording(path), clip_of(seconds), asked))
     assert [len(excerpt) for excerpt in excerpts] == [round(seconds * RATE)] * given
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.0, 4.9])
+def test_a_file_that_has_become_shorter_is_told(tmp_path, write_sound, seconds):
+    heard = recording(write_sound(tmp_path / "a.wav", seconds=5.0, rate=RATE))
+    write_sound(heard.source, seconds=seconds, rate=RATE)
+    with pytest.raises(AudioError, match="has changed since it was first read"):
+        list(read_excerpts(heard, clip_of(1.0), None))
+
+
+def test_a_file_that_has_become_another_is_told(tmp_path, write_sound):
+    heard = recording(write_sound(tmp_path / "a.wav", seconds=5.0, rate=RATE))
+    write_sound(heard.source, seconds=5.0, rate=2 * RATE)
+    with pytest.raises(AudioError, match="has changed since it was first read"):
+        list(read_excerpts(heard, clip_of(1.0), 1))
 
 
 def test_a_short_track_is_repeated_to_length(path):
