@@ -11,6 +11,7 @@ from genre_pred.audio.decode import AudioError, measure
 from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 from genre_pred.cli.terminal import shown
+from genre_pred.faults import Fault
 from genre_pred.params import Compute
 from genre_pred.prediction import Prediction
 from genre_pred.songs import hearing
@@ -54,8 +55,10 @@ class Listener:
     folder = None
 
     def predict(self, song):
-        if song.suffix != ".mp3":
+        if song.suffix == ".txt":
             raise AudioError(str(song), "is no music")
+        if song.suffix != ".mp3":
+            raise ValueError("negative\ndimensions")
         return Prediction("jazz", {"jazz": 1.0}, 1, song.name)
 
 
@@ -66,6 +69,29 @@ def test_a_bad_song_has_its_reason_and_the_rest_go_on(tmp_path, monkeypatch):
     assert [song for song, _ in found] == songs
     assert found[1][1] == "is no music"
     assert found[2][1].content == "3.mp3"
+
+
+def test_what_nobody_foresaw_of_a_song_is_its_reason(tmp_path, monkeypatch, caplog, capfd):
+    monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
+    songs = [tmp_path / name for name in ("1.wav", "2.mp3")]
+    first, second = hear(songs, Listener(), ONE_PROCESS)
+    assert first[1] == "could not be heard: ValueError: negative dimensions"
+    assert second[1].content == "2.mp3"
+    assert capfd.readouterr() == ("", "")
+    with caplog.at_level("DEBUG", "genre_pred"):
+        list(hear(songs, Listener(), ONE_PROCESS))
+    (record,) = caplog.records
+    assert record.exc_info[0] is ValueError
+
+
+def test_a_classifier_that_cannot_answer_is_no_song_s_fault(tmp_path, monkeypatch):
+    class Damaged(Listener):
+        def predict(self, song):
+            raise Fault("it is damaged")
+
+    monkeypatch.setattr(hearing, "_classifier", lambda folder: Damaged())
+    with pytest.raises(Fault, match="it is damaged"):
+        list(hear([tmp_path / "1.mp3"], Damaged(), ONE_PROCESS))
 
 
 class ThreadCounter:
