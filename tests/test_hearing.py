@@ -179,6 +179,7 @@ def no_files(tmp_path, monkeypatch):
     ("name", "said"),
     [
         ("", "no file's name"),
+        ("a" * 300, "cannot be written: File name too long"),
         ("folder", "folder is a folder, link"),
         ("pipe.csv", "pipe.csv is a folder, link, pipe"),
         ("link.csv", "link.csv is a folder, link"),

@@ -1,5 +1,6 @@
 """A classifier on songs of one's own: who is scored, who only answered, who not heard."""
 
+import contextlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -115,6 +116,17 @@ def test_what_cannot_be_read_is_told_and_the_rest_scored(folder, evaluate, forbi
     assert "of 3 songs" in told.stdout
     assert f"error: {folder / 'polka'}: cannot be read (Permission denied)" in told.stderr
     assert "error: blues/gone.wav: could not be heard: FileNotFoundError" in told.stderr
+
+
+def test_a_disk_without_room_for_the_table_costs_no_answer(folder, evaluate, small_disk):
+    with (small_disk / "full").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    told = evaluate(folder, "--csv", small_disk / "tried.csv")
+    assert told.exit_code == 1
+    assert "of 3 songs" in told.stdout
+    assert "the disk is full while writing tried.csv into" in told.stderr
+    assert "jazz/broken.mp3: the file is empty" in told.stderr
 
 
 @pytest.mark.parametrize(

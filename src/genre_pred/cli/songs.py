@@ -13,6 +13,8 @@ from genre_pred.cli.terminal import csv_option, model_option, show, shown, table
 from genre_pred.faults import Fault
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
+    import pandas as pd
+
     from genre_pred.classifier import GenreClassifier
     from genre_pred.params import Compute
     from genre_pred.prediction import Prediction
@@ -150,9 +152,7 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     if any could not be heard.
     """
     from genre_pred.classifier import GenreClassifier
-    from genre_pred.files import written_whole
     from genre_pred.params import read_params
-    from genre_pred.songs.answers import no_formula
     from genre_pred.songs.hearing import songs_in
     from genre_pred.songs.trial import hear_folder
 
@@ -163,9 +163,6 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     if not sounds:
         raise Fault("; ".join(f"{shown(path)} {reason}" for path, reason in failed))
     tried = hear_folder(classifier, folder, sounds, settings, params.compute)
-    if csv:
-        with written_whole(csv) as temporary:
-            tried.songs.map(no_formula).to_csv(temporary, index=False)
     heard = tried.songs[tried.songs["predicted"].notna()]
     if tried.accuracy and tried.confusion is not None:
         counts = table("true \\ predicted", *tried.confusion.columns)
@@ -197,5 +194,18 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     unheard = tried.songs.loc[tried.songs["reason"] != "", ["clip_id", "reason"]]
     for name, reason in [*failed, *unheard.itertuples(index=False, name=None)]:
         click.echo(f"error: {shown(name)}: {reason}", err=True)
+    if csv:  # last: if there is no room for it, the answers have been told
+        _write_rows(tried.songs, csv)
     if failed or len(unheard):
         sys.exit(1)
+
+
+def _write_rows(songs: "pd.DataFrame", csv: Path) -> None:
+    from genre_pred.files import written_whole
+    from genre_pred.songs.answers import no_formula
+
+    try:
+        with written_whole(csv) as temporary:
+            songs.map(no_formula).to_csv(temporary, index=False)
+    except OSError as error:
+        raise Fault(f"{shown(csv)} cannot be written: {error}") from error
