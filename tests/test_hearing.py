@@ -48,6 +48,12 @@ def test_a_name_that_is_too_long_is_a_song_like_others(tmp_path):
     assert songs_in([song]) == ([song], [])
 
 
+def test_an_empty_name_is_not_the_current_folder(no_files):
+    told = CliRunner().invoke(main, ["predict", ""])
+    assert told.exit_code == 2
+    assert "it is empty: name a file or folder" in told.output
+
+
 ONE_PROCESS = Compute(workers=1, scheduler=None)
 
 

@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
@@ -20,8 +20,17 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
     from genre_pred.prediction import Prediction
 
 
+class _Named(click.Path):
+    """A path; an empty one, as an unset variable gives, would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it is empty: name a file or folder (. is the current one)", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=_Named(path_type=Path))
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @csv_option("Write rows here as they come, instead of a table; songs that it holds are skipped.")
