@@ -1,5 +1,7 @@
 """What several rooms' tests begin with: the settings, a sound, a collection of clips."""
 
+import errno
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -45,6 +47,22 @@ def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with serving() as server:
         yield server
+
+
+@pytest.fixture
+def forbid(monkeypatch):
+    """Let the system refuse to list a folder, as it does those of other users."""
+    list_folder = os.scandir
+
+    def refuse(*folders):
+        def scandir(place):
+            if place in map(str, folders):
+                raise PermissionError(errno.EACCES, "Permission denied", str(place))
+            return list_folder(place)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+
+    return refuse
 
 
 @pytest.fixture

@@ -213,7 +213,7 @@ def test_a_disk_that_fills_up_leaves_whole_files_only(tmp_path, small_disk, monk
     with pytest.raises(DiskFull, match=r"0\.0 GB are to come, but .* has 0\.0 GB free"):
         unpack_zip(path, folder)
     monkeypatch.setattr(archives, "require_space", lambda folder, n_bytes: None)
-    with pytest.raises(DiskFull, match=r"the disk is full while writing 000/\d+\.mp3 into"):
+    with pytest.raises(DiskFull, match=r"the disk is full while writing \d+\.mp3 into"):
         unpack_zip(path, folder)
     assert not folder.exists()
     part = folder.with_name(".fma_small.part")

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from genre_pred.audio.decode import AudioError
 from genre_pred.audio.excerpts import (
     Recording,
     excerpt_starts,
@@ -56,6 +57,21 @@ def test_there_are_as_many_excerpts_as_fit(path, seconds, asked, given):
     assert [len(excerpt) for excerpt in excerpts] == [round(seconds * RATE)] * given
 
 
+@pytest.mark.parametrize("seconds", [0.5, 2.0, 4.9])
+def test_a_file_that_has_become_shorter_is_told(tmp_path, write_sound, seconds):
+    heard = recording(write_sound(tmp_path / "a.wav", seconds=5.0, rate=RATE))
+    write_sound(heard.source, seconds=seconds, rate=RATE)
+    with pytest.raises(AudioError, match="has changed since it was first read"):
+        list(read_excerpts(heard, clip_of(1.0), None))
+
+
+def test_a_file_that_has_become_another_is_told(tmp_path, write_sound):
+    heard = recording(write_sound(tmp_path / "a.wav", seconds=5.0, rate=RATE))
+    write_sound(heard.source, seconds=5.0, rate=2 * RATE)
+    with pytest.raises(AudioError, match="has changed since it was first read"):
+        list(read_excerpts(heard, clip_of(1.0), 1))
+
+
 def test_a_short_track_is_repeated_to_length(path):
     (excerpt,) = read_excerpts(recording(path), clip_of(12.0), 1)
     samples, _ = soundfile.read(path, dtype="float32")
@@ -94,6 +110,13 @@ def test_patches_are_rounded_as_the_store_rounds_them():
     assert whole.shape == half.shape == (2, 96, 64)
     assert (whole.dtype, half.dtype) == (np.float32, np.float16)
     np.testing.assert_array_equal(whole.astype(np.float16), half)
+
+
+@pytest.mark.parametrize("name", FRONT_ENDS)
+def test_the_loudest_that_can_be_heard_has_numbers_for_patches(name):
+    loudest = np.random.default_rng(0).choice(np.float32([-(2**32), 2**32]), 64_000)
+    patches = excerpt_to_patches(loudest, 32_000, FRONT_ENDS[name], clip_of(2.0), "float16")
+    assert np.isfinite(patches).all()
 
 
 def test_an_excerpt_shorter_than_a_patch_says_what_it_needs():

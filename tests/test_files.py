@@ -7,7 +7,7 @@ from dvc_data.hashfile.build import build
 from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs.local import LocalFileSystem
 
-from genre_pred.files import digest, written_whole
+from genre_pred.files import DiskFull, digest, written_whole
 
 
 def test_a_file_appears_only_when_the_block_has_succeeded(tmp_path):
@@ -43,6 +43,24 @@ def test_a_failure_before_anything_is_written_leaves_nothing(tmp_path):
     with pytest.raises(KeyError), written_whole(tmp_path / "x"):
         raise KeyError("x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_as_long_as_the_system_allows_are_written_beside_each_other(tmp_path):
+    one, other = (tmp_path / f"{first}{'é' * 125}.csv" for first in "ab")
+    with written_whole(one) as here, written_whole(other) as there:
+        here.write_text("one")
+        there.write_text("other")
+    assert (one.read_text(), other.read_text()) == ("one", "other")
+    with written_whole(tmp_path / f"a.{'b' * 250}") as temporary:
+        temporary.write_text("")
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(small_disk):
+    path = small_disk / "table.csv"
+    with pytest.raises(DiskFull, match=r"full while writing table\.csv into"):  # noqa: SIM117
+        with written_whole(path) as temporary:
+            temporary.write_bytes(bytes(4_000_000))
+    assert list(small_disk.iterdir()) == []
 
 
 def test_the_digest_of_a_file_is_its_md5(tmp_path):

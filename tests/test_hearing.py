@@ -11,6 +11,7 @@ from genre_pred.audio.decode import AudioError, measure
 from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 from genre_pred.cli.terminal import shown
+from genre_pred.faults import Fault
 from genre_pred.params import Compute
 from genre_pred.prediction import Prediction
 from genre_pred.songs import hearing
@@ -31,6 +32,28 @@ def test_folders_are_searched_and_files_taken_as_they_are(tmp_path):
     assert without == [(tmp_path / "empty", "holds no sound file")]
 
 
+def test_a_folder_that_cannot_be_read_is_told_and_the_others_are_heard(tmp_path, forbid):
+    for name in ("music/closed/a.mp3", "music/open/b.mp3", "mine/c.mp3"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    forbid(tmp_path / "music" / "closed", tmp_path / "mine")
+    songs, without = songs_in([tmp_path / "music", tmp_path / "mine"])
+    assert songs == [tmp_path / "music" / "open" / "b.mp3"]
+    reason = "cannot be read (Permission denied)"
+    assert without == [(tmp_path / "music" / "closed", reason), (tmp_path / "mine", reason)]
+
+
+def test_a_name_that_is_too_long_is_a_song_like_others(tmp_path):
+    song = tmp_path / f"{'a' * 300}.mp3"
+    assert songs_in([song]) == ([song], [])
+
+
+def test_an_empty_name_is_not_the_current_folder(no_files):
+    told = CliRunner().invoke(main, ["predict", ""])
+    assert told.exit_code == 2
+    assert "it is empty: name a file or folder" in told.output
+
+
 ONE_PROCESS = Compute(workers=1, scheduler=None)
 
 
@@ -38,8 +61,10 @@ class Listener:
     folder = None
 
     def predict(self, song):
-        if song.suffix != ".mp3":
+        if song.suffix == ".txt":
             raise AudioError(str(song), "is no music")
+        if song.suffix != ".mp3":
+            raise ValueError("negative\ndimensions")
         return Prediction("jazz", {"jazz": 1.0}, 1, song.name)
 
 
@@ -50,6 +75,29 @@ def test_a_bad_song_has_its_reason_and_the_rest_go_on(tmp_path, monkeypatch):
     assert [song for song, _ in found] == songs
     assert found[1][1] == "is no music"
     assert found[2][1].content == "3.mp3"
+
+
+def test_what_nobody_foresaw_of_a_song_is_its_reason(tmp_path, monkeypatch, caplog, capfd):
+    monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
+    songs = [tmp_path / name for name in ("1.wav", "2.mp3")]
+    first, second = hear(songs, Listener(), ONE_PROCESS)
+    assert first[1] == "could not be heard: ValueError: negative dimensions"
+    assert second[1].content == "2.mp3"
+    assert capfd.readouterr() == ("", "")
+    with caplog.at_level("DEBUG", "genre_pred"):
+        list(hear(songs, Listener(), ONE_PROCESS))
+    (record,) = caplog.records
+    assert record.exc_info[0] is ValueError
+
+
+def test_a_classifier_that_cannot_answer_is_no_song_s_fault(tmp_path, monkeypatch):
+    class Damaged(Listener):
+        def predict(self, song):
+            raise Fault("it is damaged")
+
+    monkeypatch.setattr(hearing, "_classifier", lambda folder: Damaged())
+    with pytest.raises(Fault, match="it is damaged"):
+        list(hear([tmp_path / "1.mp3"], Damaged(), ONE_PROCESS))
 
 
 class ThreadCounter:
@@ -137,6 +185,7 @@ def no_files(tmp_path, monkeypatch):
     ("name", "said"),
     [
         ("", "no file's name"),
+        ("a" * 300, "cannot be written: File name too long"),
         ("folder", "folder is a folder, link"),
         ("pipe.csv", "pipe.csv is a folder, link, pipe"),
         ("link.csv", "link.csv is a folder, link"),

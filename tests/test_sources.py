@@ -300,6 +300,19 @@ def test_links_that_lead_nowhere_or_in_circles(tmp_path, write_sound):
         files_under(tmp_path / "music")
 
 
+@pytest.mark.parametrize("closed", ["music", "music/jazz"])
+def test_a_folder_that_cannot_be_read_is_a_sentence(tmp_path, forbid, closed):
+    touch(tmp_path / "music", "jazz/a.wav", "blues/b.wav")
+    forbid(tmp_path / closed)
+    with pytest.raises(SourceError, match=f"{closed} cannot be read .*: mend its permissions"):
+        files_under(tmp_path / "music")
+
+
+def test_what_may_not_be_entered_is_a_sentence(tmp_path):
+    with pytest.raises(SourceError, match=r"cannot be read \(File name too long\)"):
+        files_under(tmp_path / ("a" * 300))
+
+
 @pytest.mark.parametrize("source", ["folder", "fma"])
 def test_a_collection_that_cannot_be_read_is_told_before_anything_is_listed(
     tmp_path, params, source

@@ -1,5 +1,6 @@
 """A classifier on songs of one's own: who is scored, who only answered, who not heard."""
 
+import contextlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,11 +11,11 @@ from click.testing import CliRunner
 from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
-from genre_pred.faults import Fault
 from genre_pred.params import Compute, Evaluate
 from genre_pred.prediction import Prediction
 from genre_pred.songs import hearing
-from genre_pred.songs.trial import genre_called, hear_folder, sounds_in
+from genre_pred.songs.hearing import songs_in
+from genre_pred.songs.trial import genre_called, hear_folder
 
 SETTINGS = Evaluate(reproductions=(), ensemble=(), confidence=0.9, n_resamples=200, seed=1)
 ALONE = Compute(workers=1, scheduler=None)
@@ -55,7 +56,7 @@ def folder(tmp_path):
 
 
 def test_songs_in_folders_of_known_genres_are_scored_and_the_rest_answered(folder):
-    tried = heard(folder, sounds_in(folder))
+    tried = heard(folder, songs_in([folder])[0])
     assert tried.labelled == 3
     accuracy, low, high = tried.accuracy
     assert accuracy == pytest.approx(2 / 3)
@@ -74,14 +75,14 @@ def test_where_artists_are_known_the_interval_goes_over_them(folder):
     names = ["blues/b1.wav", "blues/x.wav", "jazz/deep/j.mp3", "jazz/broken.mp3", "polka/p.ogg"]
     lines = [f"{name},one" for name in [*names, "b loose.flac"]]
     (folder / "artists.csv").write_text("path,artist\n" + "\n".join(lines) + "\n")
-    tried = heard(folder, sounds_in(folder))
+    tried = heard(folder, songs_in([folder])[0])
     assert tried.by_artist
     assert tried.accuracy[1:] == (0.0, 1.0)  # one artist tells nothing of others
 
 
 def test_what_it_has_learnt_from_proves_nothing(folder):
     (folder / "jazz" / "learnt.wav").write_bytes(b"sound")
-    tried = heard(folder, sounds_in(folder))
+    tried = heard(folder, songs_in([folder])[0])
     assert tried.labelled == 3
     assert tried.songs.set_index("clip_id").loc["jazz/learnt.wav", "learnt"]
 
@@ -91,10 +92,41 @@ def test_without_labels_there_is_no_score(folder):
     assert (tried.labelled, tried.accuracy, tried.confusion) == (0, None, None)
 
 
-def test_a_folder_without_sound_is_told(tmp_path):
+@pytest.fixture
+def evaluate(monkeypatch):
+    """The command, asking the listener."""
+    monkeypatch.chdir(Path(__file__).parents[1])
+    monkeypatch.setattr(GenreClassifier, "load", lambda model: Listener())
+    monkeypatch.setattr(hearing, "FEW", 9)  # other processes would not know the listener
+    return lambda *told: CliRunner().invoke(main, ["evaluate", *map(str, told)])
+
+
+def test_a_folder_without_sound_is_told(tmp_path, evaluate):
     (tmp_path / "notes.txt").write_text("la la la")
-    with pytest.raises(Fault, match="holds no sound file"):
-        sounds_in(tmp_path)
+    told = evaluate(tmp_path)
+    assert (told.exit_code, told.output) == (1, f"Error: {tmp_path} holds no sound file\n")
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_scored(folder, evaluate, forbid):
+    (folder / "blues" / "gone.wav").symlink_to("nowhere")
+    (folder / "jazz" / "broken.mp3").unlink()
+    forbid(folder / "polka")
+    told = evaluate(folder)
+    assert told.exit_code == 1
+    assert "of 3 songs" in told.stdout
+    assert f"error: {folder / 'polka'}: cannot be read (Permission denied)" in told.stderr
+    assert "error: blues/gone.wav: could not be heard: FileNotFoundError" in told.stderr
+
+
+def test_a_disk_without_room_for_the_table_costs_no_answer(folder, evaluate, small_disk):
+    with (small_disk / "full").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    told = evaluate(folder, "--csv", small_disk / "tried.csv")
+    assert told.exit_code == 1
+    assert "of 3 songs" in told.stdout
+    assert "the disk is full while writing tried.csv into" in told.stderr
+    assert "jazz/broken.mp3: the file is empty" in told.stderr
 
 
 @pytest.mark.parametrize(
@@ -118,19 +150,17 @@ def test_a_folder_is_a_genre_whatever_its_case_and_punctuation(folder, genre):
 
 def test_folders_written_otherwise_are_scored_too(folder):
     (folder / "jazz").rename(folder / "JAZZ!")
-    tried = heard(folder, sounds_in(folder))
+    tried = heard(folder, songs_in([folder])[0])
     assert tried.labelled == 3
     assert tried.songs.set_index("clip_id").loc["JAZZ!/deep/j.mp3", "genre"] == "jazz"
 
 
-def test_names_that_are_no_text_cost_nothing_and_are_shown_escaped(tmp_path, monkeypatch):
-    monkeypatch.chdir(Path(__file__).parents[1])
-    monkeypatch.setattr(GenreClassifier, "load", lambda model: Listener())
+def test_names_that_are_no_text_cost_nothing_and_are_shown_escaped(tmp_path, evaluate):
     songs, table = tmp_path / "songs", tmp_path / "new" / "tried.csv"
     (songs / "\udcff").mkdir(parents=True)
     (songs / "\udcff" / "b caf\udce9.mp3").write_bytes(b"sound")
     (songs / "two\nlines.mp3").touch()
-    told = CliRunner().invoke(main, ["evaluate", str(songs), "--csv", str(table)])
+    told = evaluate(songs, "--csv", table)
     assert told.exit_code == 1  # for the empty file
     lines = [line.split() for line in told.stdout.splitlines()]
     assert ["blues", "80%", r"\udcff/b", r"caf\udce9.mp3"] in lines

@@ -5,6 +5,7 @@ Prediction walks the same functions as training, with the same rounding to the s
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -35,6 +36,7 @@ from genre_pred.classifier_folder import (
     TRAINED_ON,
     Spec,
     member_folder,
+    told_when_damaged,
 )
 from genre_pred.embed import BACKBONES, patches_to_embeddings
 from genre_pred.faults import Fault
@@ -56,12 +58,19 @@ class GenreClassifier:
     Args:
         folder: As `classifier_folder.save_classifier` wrote it.
         title: What it is called in the registry; empty for one from elsewhere.
+
+    Raises:
+        Fault: If its files are damaged; of those that are read later, when that is done.
     """
 
     def __init__(self, folder: Path, title: str = "") -> None:
         self.folder, self.title = folder, title
-        self.spec = Spec.read(folder)
-        self.clip = Clip.model_validate(self.spec.clip)
+        with self._reading():
+            self.spec = Spec.read(folder)
+            self.clip = Clip.model_validate(self.spec.clip)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return told_when_damaged(self.folder, self.title)
 
     @classmethod
     def load(cls, model: str | None = None) -> Self:
@@ -72,7 +81,7 @@ class GenreClassifier:
                 champion of this workspace's collection.
 
         Raises:
-            Fault: If nothing is registered so.
+            Fault: If nothing is registered so, or it is damaged.
         """
         from genre_pred import track  # MLflow is slow to import
 
@@ -98,7 +107,7 @@ class GenreClassifier:
         Raises:
             AudioError: If it cannot be decoded, or is shorter than `min_seconds` or longer than
                 `max_seconds`.
-            Fault: If this classifier cannot hear.
+            Fault: If this classifier cannot hear, or is damaged.
         """
         self.check_hears()
         source = Path(source) if isinstance(source, str) else source
@@ -295,7 +304,8 @@ class GenreClassifier:
 
     @cached_property
     def _pipeline(self) -> Any:
-        return load_pipeline(self.folder / PIPELINE)
+        with self._reading():
+            return load_pipeline(self.folder / PIPELINE)
 
     @cached_property
     def _network(self) -> nn.Module:
@@ -309,35 +319,40 @@ class GenreClassifier:
         else:
             net = BACKBONES[self._feature_set.origin].build()
             precision = self.spec.precision
-        net.load_state_dict(load_file(self.folder / NETWORK))
+        with self._reading():
+            net.load_state_dict(load_file(self.folder / NETWORK))
         return only_to_run(net, precision)
 
     @cached_property
     def members(self) -> list["GenreClassifier"]:
         """Of an ensemble, the classifiers that it averages."""
         places = [member_folder(self.folder, number) for number in range(len(self.spec.members))]
-        return [GenreClassifier(place) for place in places]
+        return [GenreClassifier(place, self.title) for place in places]
 
     @cached_property
     def genre_sets(self) -> GenreSets | None:
         """How it makes sets of genres; None of a classifier from before there were."""
-        return GenreSets(**self.spec.genre_sets) if self.spec.genre_sets else None
+        with self._reading():
+            return GenreSets(**self.spec.genre_sets) if self.spec.genre_sets else None
 
     @cached_property
     def known_music(self) -> KnownMusic | None:
         """Its training clips, an ensemble's by its first member; None without any."""
         path = (self.members or [self])[0].folder / KNOWN_MUSIC
-        return KnownMusic.load(path) if path.is_file() else None
+        with self._reading():
+            return KnownMusic.load(path) if path.is_file() else None
 
     @cached_property
     def trained_on(self) -> frozenset[str]:
         """Content digests of its training and validation clips."""
-        return frozenset((self.folder / TRAINED_ON).read_text().split())
+        with self._reading():
+            return frozenset((self.folder / TRAINED_ON).read_text().split())
 
     @cached_property
     def held_out(self) -> pd.DataFrame:
         """Its predictions of clips that it, or its fold's stand-in, has not seen."""
-        return pd.read_parquet(self.folder / HELD_OUT)
+        with self._reading():
+            return pd.read_parquet(self.folder / HELD_OUT)
 
     @cached_property
     def identity(self) -> str:

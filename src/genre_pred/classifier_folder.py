@@ -15,13 +15,15 @@ A classifier is a folder that carries everything it needs and nothing that runs 
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
 
+from genre_pred.faults import Fault, told_of
 from genre_pred.known_music import KnownMusic
 
 SPEC = "classifier.json"
@@ -89,6 +91,28 @@ class Spec:
 def member_folder(folder: Path, number: int) -> Path:
     """Where an ensemble keeps one of its members."""
     return folder / "members" / str(number)
+
+
+@contextmanager
+def told_when_damaged(folder: Path, title: str) -> Iterator[None]:
+    """Turn what reading a damaged classifier raises into a sentence.
+
+    Args:
+        folder: The classifier's.
+        title: What it is called in the registry; empty for one from elsewhere.
+
+    Raises:
+        Fault: In place of any other exception.
+    """
+    try:
+        yield
+    except Fault:
+        raise
+    except Exception as error:  # damaged files raise what they like
+        raise Fault(
+            f"{title or 'the classifier'} in {folder} cannot answer ({told_of(error)}): register "
+            "it again with `dvc repro`, or name another with --model"
+        ) from error
 
 
 def save_classifier(

@@ -17,6 +17,11 @@ def run_stage(main: Callable[[], None]) -> None:
         sys.exit(f"error: {fault}")
 
 
+def told_of(error: Exception) -> str:
+    """What an exception that nobody foresaw says, on one line: as "ValueError: no samples"."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+
+
 def unknown(name: str, known: Iterable[str]) -> str:
     """Tell an unknown name and the known ones, first those that look like it.
 

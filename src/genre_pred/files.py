@@ -17,14 +17,21 @@ class DiskFull(Fault):
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name in the same folder; rename it to `path` if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Give a temporary name in the same folder; rename it to `path` if the block succeeds.
+
+    Raises:
+        DiskFull: As told_when_full.
+    """
+    # Not the name itself: that may be as long as the system allows.
+    told = hashlib.md5(os.fsencode(path.name)).hexdigest()[:8]
+    temporary = path.with_name(f".{os.getpid()}.{told}{path.suffix[-16:]}")
+    with told_when_full(path.parent, path.name):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

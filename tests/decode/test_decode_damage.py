@@ -123,6 +123,37 @@ def test_samples_that_are_no_numbers_are_refused(bad: float, tmp_path: Path) -> 
         read_samples(path, 80_000, 15_000)
 
 
+def test_what_is_far_louder_than_sound_can_be_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "loud.wav"
+    soundfile.write(path, np.full(10_000, -1e20, np.float32), 8000, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"no sound: a sample is 1e\+20 times full scale"):
+        measure(path)
+    with pytest.raises(AudioError, match="full scale"):
+        read_samples(path, 5000, 100)
+
+
+def test_integers_stored_as_floats_are_heard(tmp_path: Path) -> None:
+    path = tmp_path / "integers.wav"
+    soundfile.write(path, np.full(10_000, -(2.0**31), np.float32), 8000, subtype="FLOAT")
+    assert measure(path).peak == 2.0**31
+
+
+@pytest.mark.filterwarnings("error")
+def test_floats_that_begin_a_byte_off_are_no_sound(stereo: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "off.wav"
+    soundfile.write(path, stereo, RATE, subtype="FLOAT")
+    raw = path.read_bytes()
+    begin = raw.index(b"data") + 8
+    path.write_bytes(raw[:begin] + raw[begin + 1 :] + b"\0")
+    with pytest.raises(AudioError, match="full scale|not numbers"):
+        measure(path)
+
+
+def test_a_name_that_the_system_refuses_costs_one_file(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=r"cannot be read \(File name too long\)"):
+        measure(tmp_path / f"{'a' * 300}.mp3")
+
+
 def test_the_error_travels_between_processes() -> None:
     error = pickle.loads(pickle.dumps(AudioError("a/b.mp3", "the file is empty")))
     assert (error.path, error.reason) == ("a/b.mp3", "the file is empty")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,17 @@ def test_many_windows_in_one_pass_are_the_same_slices(kind: str, files: dict[str
     for start, (window, window_rate) in zip(starts, windows, strict=True):
         np.testing.assert_array_equal(window, whole[start : start + 60_000])
         assert window_rate == rate
+
+
+def test_integers_of_64_bits_are_heard_as_those_of_32(tmp_path: Path) -> None:
+    short, long = tmp_path / "32.wav", tmp_path / "64.wav"
+    tone = (2**31 * 0.5 * np.sin(np.arange(20_000) / 9)).astype(np.int32)
+    soundfile.write(short, tone.reshape(-1, 2), RATE, subtype="PCM_32")
+    data = (tone.astype(np.int64) << 32).tobytes()
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, RATE, RATE * 16, 16, 64)
+    body = b"WAVE" + fmt + struct.pack("<4sI", b"data", len(data)) + data
+    long.write_bytes(struct.pack("<4sI", b"RIFF", len(body)) + body)
+    assert measure(long) == measure(short)
 
 
 def test_windows_must_ascend(files: dict[str, Path]) -> None:

@@ -2,15 +2,18 @@
 
 import io
 import json
+import re
 import shutil
 import time
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from served_tones import GENRES, sound, text
+from served_tones import GENRES, SPEC, sound, text
 
 from genre_pred.classifier import GenreClassifier
+from genre_pred.faults import Fault
 from genre_pred.serving.served import DEADLINE, Served, _load_pyfunc
 from genre_pred.track import Refused
 
@@ -31,6 +34,38 @@ def test_what_answers_otherwise_in_any_part_has_another_identity(classifier, tmp
     with (copied / name).open("ab") as file:
         file.write(b"\n")
     assert GenreClassifier(copied).identity != classifier.identity
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("classifier.json", "JSONDecodeError"),
+        ("pipeline.skops", "BadZipFile"),
+        ("known_music.npz", "UnpicklingError|ValueError"),
+        ("network.safetensors", "SafetensorError"),
+    ],
+)
+def test_a_damaged_classifier_is_told_whoever_asks_it(classifier, tmp_path, name, cause):
+    copied = shutil.copytree(classifier.folder, tmp_path / "copied")
+    if name == "network.safetensors":
+        spec = replace(SPEC, features=None, network="s4_cnn", hidden=16)
+        (copied / "classifier.json").write_text(json.dumps(asdict(spec)))
+    (copied / name).write_bytes(b"broken")
+    told = (
+        rf"genre-x in {re.escape(str(copied))} cannot answer \(({cause}): .*\): register it again"
+    )
+    with pytest.raises(Fault, match=told):
+        GenreClassifier(copied, "genre-x").predict(io.BytesIO(sound(210)))
+
+
+def test_parts_that_are_none_are_told(classifier, tmp_path):
+    copied = shutil.copytree(classifier.folder, tmp_path / "copied")
+    for name in ("trained_on.txt", "held_out.parquet"):
+        (copied / name).write_bytes(b"\xff\xfe")
+    damaged = GenreClassifier(copied)
+    for part in ("trained_on", "held_out"):
+        with pytest.raises(Fault, match="the classifier in .* cannot answer"):
+            getattr(damaged, part)
 
 
 @pytest.mark.parametrize(

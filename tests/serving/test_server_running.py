@@ -24,6 +24,7 @@ from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 from genre_pred.serving.bounded import Bounded, Limits
 from genre_pred.serving.served import Served
+from genre_pred.songs import hearing
 
 ROOT = Path(__file__).parents[2]
 SERVE = ["-c", "from genre_pred.cli import main; main()", "serve"]
@@ -273,6 +274,15 @@ def test_a_classifier_that_cannot_load_is_told_and_not_served(workspace, broken,
     assert status == 1
     assert told.endswith(f"Error: {cannot_answer(broken)}")
     assert "Traceback" not in told
+
+
+def test_the_command_line_tells_of_it_too(workspace, broken):
+    song = workspace / "whole.wav"
+    song.write_bytes(sound(200))
+    hearing._classifier.cache_clear()
+    told = CliRunner().invoke(main, ["predict", str(song)])
+    assert told.exit_code == 1
+    assert told.output.startswith(f"Error: the classifier in {broken} cannot answer (BadZipFile: ")
 
 
 def test_workers_that_cannot_load_end_the_server(workspace, broken):

@@ -28,6 +28,9 @@ AudioSource = Path | BinaryIO
 _BLOCK_SAMPLES = 1 << 16
 _SILENCE_DB = -200.0
 _RATES_HZ = 1_000, 768_000  # memory and work go with the rate, and a header may claim any
+# Integers of 32 bits that were stored as floats reach 2^31. What lies far beyond is no sound, but
+# bytes read as what they are not; its squares would overflow float32 from about 1e17 on.
+_LOUDEST = 2.0**32
 # First bytes of RIFF, RF64, Wave64, AIFF, AU, CAF, FLAC and Ogg.
 _SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"caff", b"fLaC", b"OggS")
 _SEEKS_EXACTLY = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU")
@@ -37,6 +40,8 @@ _CONTAINERS = (
     "mp3,aac,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,asf,ape,wv,tta,tak,mpc,mpc8,ac3,eac3,amr,"
     "caf,aiff,wav,w64,flac,ogg,avi,flv,mpegts,mpeg,dsf"
 )
+# By FFmpeg's names; those of planar formats end in p.
+_DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
 class AudioError(Fault):
@@ -117,8 +122,8 @@ def measure(
         The measurements.
 
     Raises:
-        AudioError: If it cannot be opened or decoded, is empty or too long, holds no audio or
-            NaN, or its sample rate is beyond 1 to 768 kHz.
+        AudioError: If it cannot be opened or decoded, is empty or too long, holds no audio, NaN
+            or samples beyond 2^32 times full scale, or its sample rate is beyond 1 to 768 kHz.
     """
     digest, n_samples, energy, peak = hashlib.sha256(), 0, 0.0, 0.0
     for block in _blocks(source, 0):
@@ -155,7 +160,8 @@ def read_samples(
         The mean of the channels, (n,) float32, n at most n_samples, and the native sample rate.
 
     Raises:
-        AudioError: If the source cannot be decoded, or what was read holds NaN or infinity.
+        AudioError: If the source cannot be decoded, or what was read holds NaN, infinity or
+            samples beyond 2^32 times full scale.
         ValueError: If start or n_samples is negative.
     """
     return next(read_windows(source, [start], sys.maxsize if n_samples is None else n_samples))
@@ -215,8 +221,13 @@ def _blocks(source: AudioSource, start: int) -> Iterator[_Block]:
                 raise AudioError(
                     path, f"its sample rate is {block.sample_rate} Hz: 1 to 768 kHz can be heard"
                 )
-            if not np.isfinite(block.mono).all():
+            peak = float(np.abs(block.mono).max())
+            if not math.isfinite(peak):
                 raise AudioError(path, "holds samples that are not numbers (NaN or infinite)")
+            if peak > _LOUDEST:
+                raise AudioError(
+                    path, f"is damaged or no sound: a sample is {peak:.0e} times full scale"
+                )
             n_blocks += 1
             yield block
         if not n_blocks:
@@ -226,9 +237,9 @@ def _blocks(source: AudioSource, start: int) -> Iterator[_Block]:
 @contextmanager
 def _opened(source: AudioSource) -> Iterator[tuple[BinaryIO, str]]:
     if isinstance(source, Path):
-        if source.exists() and not source.is_file():  # opening a pipe would wait for a writer
-            raise AudioError(str(source), "cannot be read (it is no regular file)")
         try:
+            if source.exists() and not source.is_file():  # opening a pipe would wait for a writer
+                raise AudioError(str(source), "cannot be read (it is no regular file)")
             with source.open("rb") as stream:
                 yield stream, str(source)
         except OSError as error:  # also while it is decoded, where a disk fails
@@ -324,32 +335,36 @@ def _block(frames: Sequence["av.AudioFrame"], first: int) -> _Block:
 
 def _planes(frames: Sequence["av.AudioFrame"]) -> np.ndarray:
     """The samples of frames of one kind as (channels, n) float32."""
-    first = frames[0].to_ndarray()  # (channels, n), or interleaved (1, n * channels)
-    n_channels = 1 if frames[0].format.is_planar else frames[0].layout.nb_channels
+    # PyAV's to_ndarray knows no s64, and of every frame, each of 26 ms, would take a quarter more
+    # than the decoding.
+    first = frames[0]
+    dtype = np.dtype(_DTYPES[first.format.name.removesuffix("p")])
+    n_channels = 1 if first.format.is_planar else first.layout.nb_channels
 
     def read(frame: "av.AudioFrame", number: int) -> np.ndarray:
-        # to_ndarray of every frame, each of 26 ms, would take a quarter more than the decoding
         plane: Any = frame.planes[number]  # a buffer, which its stub does not say
-        return np.frombuffer(plane, first.dtype, frame.samples * n_channels)
+        return np.frombuffer(plane, dtype, frame.samples * n_channels)
 
     n_samples = sum(frame.samples for frame in frames) * n_channels
-    samples = np.empty((len(first), n_samples), first.dtype)
+    # (channels, n), or interleaved (1, n * channels)
+    samples = np.empty((len(first.planes), n_samples), dtype)
     for number, row in enumerate(samples):
         np.concatenate([read(frame, number) for frame in frames], out=row)
-    if not frames[0].format.is_planar:
+    if not first.format.is_planar:
         samples = samples.reshape(-1, n_channels).T
-    if samples.dtype == np.uint8:
+    if dtype == np.uint8:
         return (samples.astype(np.float32) - 128) / 128
-    if samples.dtype.kind == "i":
-        return samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    if dtype.kind == "i":
+        return samples.astype(np.float32) / -float(np.iinfo(dtype).min)
     return samples.astype(np.float32, copy=False)
 
 
 def _mono(planes: np.ndarray) -> np.ndarray:
     """(channels, n) -> (n,), added channel by channel so that every decoder rounds alike."""
     mono = planes[0].copy()
-    for plane in planes[1:]:
-        mono += plane
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused
+        for plane in planes[1:]:
+            mono += plane
     if len(planes) > 1:
         mono /= np.float32(len(planes))
     return mono

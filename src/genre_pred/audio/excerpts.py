@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from genre_pred.audio.decode import read_windows
+from genre_pred.audio.decode import AudioError, read_windows, source_name
 from genre_pred.audio.front_ends import FrontEnd, resample, waveform_to_patches
 from genre_pred.audio.windows import fit_length, window_starts
 from genre_pred.params import Clip
@@ -60,10 +60,17 @@ def read_excerpts(recording: Recording, clip: Clip, count: int | None) -> Iterat
 
     Yields:
         (round(clip_seconds * sample_rate),) float32 mono at the recording's own rate.
+
+    Raises:
+        AudioError: If it cannot be decoded, or is not any more what the recording says.
     """
     window = round(clip.clip_seconds * recording.sample_rate)
     starts = excerpt_starts(recording, clip, count)
-    for samples, _ in read_windows(recording.source, starts, window):
+    read = read_windows(recording.source, starts, window)
+    for start, (samples, rate) in zip(starts, read, strict=True):
+        told = recording.sample_rate, min(window, recording.n_samples - start)
+        if (rate, len(samples)) != told:
+            raise AudioError(source_name(recording.source), "has changed since it was first read")
         yield fit_length(samples, window)
 
 

@@ -4,21 +4,33 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
 
 from genre_pred.cli.terminal import csv_option, model_option, show, shown, table
+from genre_pred.faults import Fault
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
+    import pandas as pd
+
     from genre_pred.classifier import GenreClassifier
     from genre_pred.params import Compute
     from genre_pred.prediction import Prediction
 
 
+class _Named(click.Path):
+    """A path; an empty one, as an unset variable gives, would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it is empty: name a file or folder (. is the current one)", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=_Named(path_type=Path))
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @csv_option("Write rows here as they come, instead of a table; songs that it holds are skipped.")
@@ -149,18 +161,17 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     if any could not be heard.
     """
     from genre_pred.classifier import GenreClassifier
-    from genre_pred.files import written_whole
     from genre_pred.params import read_params
-    from genre_pred.songs.answers import no_formula
-    from genre_pred.songs.trial import hear_folder, sounds_in
+    from genre_pred.songs.hearing import songs_in
+    from genre_pred.songs.trial import hear_folder
 
     classifier = GenreClassifier.load(model)
     params = read_params()
     settings = params.evaluate
-    tried = hear_folder(classifier, folder, sounds_in(folder), settings, params.compute)
-    if csv:
-        with written_whole(csv) as temporary:
-            tried.songs.map(no_formula).to_csv(temporary, index=False)
+    sounds, failed = songs_in([folder])
+    if not sounds:
+        raise Fault("; ".join(f"{shown(path)} {reason}" for path, reason in failed))
+    tried = hear_folder(classifier, folder, sounds, settings, params.compute)
     heard = tried.songs[tried.songs["predicted"].notna()]
     if tried.accuracy and tried.confusion is not None:
         counts = table("true \\ predicted", *tried.confusion.columns)
@@ -189,8 +200,21 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
         folders, genres = ", ".join(map(shown, tried.no_genres)), ", ".join(classifier.spec.genres)
         click.echo(f"not scored, for these folders are no genres: {folders}; known are {genres}")
     _print_who(classifier)
-    failed = tried.songs[tried.songs["reason"] != ""]
-    for song in failed.to_dict("records"):
-        click.echo(f"error: {shown(song['clip_id'])}: {song['reason']}", err=True)
-    if len(failed):
+    unheard = tried.songs.loc[tried.songs["reason"] != "", ["clip_id", "reason"]]
+    for name, reason in [*failed, *unheard.itertuples(index=False, name=None)]:
+        click.echo(f"error: {shown(name)}: {reason}", err=True)
+    if csv:  # last: if there is no room for it, the answers have been told
+        _write_rows(tried.songs, csv)
+    if failed or len(unheard):
         sys.exit(1)
+
+
+def _write_rows(songs: "pd.DataFrame", csv: Path) -> None:
+    from genre_pred.files import written_whole
+    from genre_pred.songs.answers import no_formula
+
+    try:
+        with written_whole(csv) as temporary:
+            songs.map(no_formula).to_csv(temporary, index=False)
+    except OSError as error:
+        raise Fault(f"{shown(csv)} cannot be written: {error}") from error

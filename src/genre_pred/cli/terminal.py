@@ -91,13 +91,19 @@ def file_to_write(
 
     Raises:
         click.BadParameter: If the path has no name, there is something else than a regular file,
-            or its folder can neither be made nor written into.
+            its name is too long, or its folder can neither be made nor written into.
     """
     if path is None:
         return None
     if path.name in ("", ".."):
         raise click.BadParameter("that is no file's name: give one, as genres.csv")
-    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+    try:
+        regular = stat.S_ISREG(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        regular = True  # as it will be
+    except OSError as error:
+        raise click.BadParameter(f"{shown(path)} cannot be written: {error.strerror}") from error
+    if not regular:
         raise click.BadParameter(
             f"{shown(path)} is a folder, link, pipe or device: name another file"
         )

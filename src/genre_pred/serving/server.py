@@ -5,8 +5,6 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from uvicorn.supervisors import Multiprocess
 
 from genre_pred import track
 from genre_pred.classifier import GenreClassifier
+from genre_pred.classifier_folder import told_when_damaged
 from genre_pred.faults import Fault
 from genre_pred.serving.bounded import Bounded, Limits, log
 from genre_pred.serving.served import Served
@@ -57,9 +56,8 @@ def app() -> ASGIApp:
 
 def _answering(settings: dict[str, Any]) -> ASGIApp:
     limits = Limits(**settings["limits"])
-    with _told(settings):
-        served = Served(_loaded(settings), limits.rows, limits.seconds)
-        scoring = track.scoring_app(served, Path(settings["folder"]), limits.timeout)
+    served = Served(_loaded(settings), limits.rows, limits.seconds)
+    scoring = track.scoring_app(served, Path(settings["folder"]), limits.timeout)
     log.info("%s answers", settings["title"])
     return Bounded(scoring, limits)
 
@@ -72,22 +70,10 @@ def _loaded(settings: dict[str, Any]) -> GenreClassifier:
     noise = np.random.default_rng(0).normal(0, 0.1, round(seconds * 16_000))
     sound = io.BytesIO()
     soundfile.write(sound, noise, 16_000, format="WAV")
-    classifier.predict(sound)
+    # Whole files may still not fit together.
+    with told_when_damaged(classifier.folder, classifier.title):
+        classifier.predict(sound)
     return classifier
-
-
-@contextmanager
-def _told(settings: dict[str, Any]) -> Iterator[None]:
-    try:
-        yield
-    except Fault:
-        raise
-    except Exception as error:  # damaged files raise what they like
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        raise Fault(
-            f"{settings['title']} in {settings['folder']} cannot answer ({what}): register it "
-            "again with `dvc repro`, or name another with --model"
-        ) from error
 
 
 def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -> None:
@@ -126,8 +112,7 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
     if workers == 1:
         uvicorn.run(_answering(settings), **options)
         return
-    with _told(settings):
-        _loaded(settings)  # what is wrong is told once, and what is loaded is let go
+    _loaded(settings)  # what is wrong is told once, and what is loaded is let go
     config = uvicorn.Config(
         "genre_pred.serving.server:app", factory=True, workers=workers, **options
     )

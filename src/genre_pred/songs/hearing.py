@@ -1,5 +1,7 @@
 """Many songs in one run: found in files and folders, heard on every core."""
 
+import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -8,12 +10,15 @@ from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.compute import clip_map
 from genre_pred.compute.pool import run_block
+from genre_pred.faults import Fault, told_of
 from genre_pred.params import Compute
 from genre_pred.prediction import Prediction
 from genre_pred.sources.folder import SOUND
 from genre_pred.sources.listing import visible_files
 
 FEW = 2  # songs that are heard in this process: starting others would take longer
+
+log = logging.getLogger(__name__)
 
 Heard = tuple[Path, Prediction | str]  # with the reason where it could not be heard
 
@@ -26,17 +31,21 @@ def songs_in(paths: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, str]]]
             name of a sound file.
 
     Returns:
-        The files, each once; and folders without any, with that as the reason.
+        The files, each once; and folders that hold none or cannot be read, with that as the
+        reason.
     """
     songs: dict[Path, None] = {}  # keeps the order
     without = []
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112, which raises of a name that is too long
             songs[path] = None
             continue
-        found = [file for file in visible_files(path) if file.suffix.lower() in SOUND]
+        unread: list[OSError] = []
+        files = visible_files(path, unread.append)
+        found = [file for file in files if file.suffix.lower() in SOUND]
         songs |= dict.fromkeys(found)
-        if not found:
+        without += [(Path(it.filename), f"cannot be read ({it.strerror})") for it in unread]
+        if not found and not unread:
             without.append((path, "holds no sound file"))
     return list(songs), without
 
@@ -51,6 +60,9 @@ def hear(songs: Sequence[Path], classifier: GenreClassifier, settings: Compute) 
 
     Yields:
         Each song with its answer, or the reason why there is none.
+
+    Raises:
+        Fault: If the classifier cannot answer at all, or a process was killed.
     """
     each: Callable = run_block if len(songs) <= FEW else clip_map(settings, "hearing", "song")
     answer = partial(_answer_or_reason, folder=classifier.folder)
@@ -58,10 +70,16 @@ def hear(songs: Sequence[Path], classifier: GenreClassifier, settings: Compute) 
 
 
 def _answer_or_reason(song: Path, folder: Path) -> Prediction | str:
+    classifier = _classifier(folder)
     try:
-        return _classifier(folder).predict(song)
+        return classifier.predict(song)
     except AudioError as error:
         return error.reason
+    except Fault:
+        raise  # of the classifier: no song can be answered
+    except Exception as error:  # a stranger's file: libraries raise of it what they like
+        log.debug("%s could not be heard", song, exc_info=True)
+        return f"could not be heard: {told_of(error)}"
 
 
 @lru_cache(maxsize=1)

@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 
 from genre_pred.classifier import GenreClassifier
-from genre_pred.faults import Fault
 from genre_pred.judge.metrics import confusion
 from genre_pred.judge.significance import accuracy_interval, bootstrap_groups
 from genre_pred.params import Compute, Evaluate
 from genre_pred.songs.hearing import hear
-from genre_pred.sources.folder import SOUND, artists_of
-from genre_pred.sources.listing import files_under
+from genre_pred.sources.folder import artists_of
 
 
 @dataclass(frozen=True)
@@ -42,19 +40,6 @@ class Trial:
     no_genres: list[str]
 
 
-def sounds_in(root: Path) -> list[Path]:
-    """Every sound file under a folder.
-
-    Raises:
-        Fault: If there is none.
-    """
-    found = files_under(root) if any(root.iterdir()) else []
-    sounds = [file for file in found if file.suffix.lower() in SOUND]
-    if not sounds:
-        raise Fault(f"{root} holds no sound file")
-    return sounds
-
-
 def hear_folder(
     classifier: GenreClassifier,
     root: Path,
@@ -71,7 +56,7 @@ def hear_folder(
     Args:
         classifier: Who is tried.
         root: The folder.
-        sounds: Its files, as `sounds_in` gives them.
+        sounds: Its files, as `hearing.songs_in` gives them.
         settings: Confidence and bootstrap.
         compute: How many processes hear.
     """

@@ -58,7 +58,6 @@ def unpack_zip(archive: Path, folder: Path) -> Path:
             for name, entry in bar(missing.items(), doing=f"unpacking {archive.name}", unit="file"):
                 # written_whole, because a file is taken for whole by its size
                 with (
-                    told_when_full(part, name),
                     written_whole(part / name) as temporary,
                     opened.open(entry) as packed,
                     temporary.open("wb") as file,

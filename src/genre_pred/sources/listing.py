@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
@@ -69,12 +70,18 @@ def files_under(root: Path) -> list[Path]:
     """Every file under a folder, sorted; names that begin with a dot are left out.
 
     Raises:
-        SourceError: If the folder is not there or holds nothing.
+        SourceError: If the folder is not there or holds nothing, or it or one below it cannot be
+            read.
     """
-    if not root.is_dir():
-        raise SourceError(f"{root} is not a folder: set data.path to where your collection lies")
-    files = visible_files(root)
-    dangling = [file for file in files if not file.exists()]
+    try:
+        if not root.is_dir():
+            raise SourceError(
+                f"{root} is not a folder: set data.path to where your collection lies"
+            )
+        files = visible_files(root, _refuse)
+        dangling = [file for file in files if not file.exists()]
+    except OSError as error:  # what lies in a folder that may not be entered
+        _refuse(error)
     if dangling:
         raise SourceError(f"{dangling[0]} is a link to nothing: remove it or mend it")
     if not files:
@@ -82,11 +89,16 @@ def files_under(root: Path) -> list[Path]:
     return files
 
 
-def visible_files(root: Path) -> list[Path]:
-    """Every file and dangling link under a folder, sorted, none whose name begins with a dot."""
+def visible_files(root: Path, unread: Callable[[OSError], object]) -> list[Path]:
+    """Every file and dangling link under a folder, sorted, none whose name begins with a dot.
+
+    Args:
+        root: The folder.
+        unread: Told of each folder that cannot be read, the error's filename.
+    """
     files: list[Path] = []
     seen: set[Path] = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(root, onerror=unread, followlinks=True):
         here = Path(folder)
         seen.add(here.resolve())  # a link to a folder above would never end
         folders[:] = [
@@ -96,6 +108,13 @@ def visible_files(root: Path) -> list[Path]:
         ]
         files += [here / name for name in names if not name.startswith(".")]
     return sorted(files)
+
+
+def _refuse(unread: OSError) -> NoReturn:
+    raise SourceError(
+        f"{unread.filename} cannot be read ({unread.strerror}): mend its permissions, or move it "
+        "out of the collection"
+    ) from unread
 
 
 def why_it_may_be_missing(root: Path) -> str:
