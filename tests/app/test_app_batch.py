@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import shutil
+import struct
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from starlette.responses import PlainTextResponse
 
 from genre_pred.app import page, uploads
 from genre_pred.app.batch import answer, as_shown, as_table, songs_of
+from genre_pred.app.zips import Song
 
 
 def test_the_page_gives_the_classifiers_own_figures(classifier, songs):
@@ -166,6 +168,24 @@ def test_a_damaged_zip_is_a_row_with_a_reason(classifier, songs, tmp_path, cut):
     damaged.write_bytes(bytes(middle) if cut == 400 else whole[:cut])
     rows = [answer(classifier, song) for song in songs_of([damaged])]
     assert rows and all(row["error"] for row in rows)
+
+
+def test_an_entry_beyond_all_places_in_a_file_is_damaged(tmp_path):
+    packed = tmp_path / "beyond.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("beyond.wav", b"x")
+    whole = bytearray(packed.read_bytes())
+    entry, end = whole.index(b"PK\1\2"), whole.index(b"PK\5\6")
+    whole[entry + 42 : entry + 46] = b"\xff" * 4  # its place: in the extra field, of 64 bits
+    place = struct.pack("<HHQ", 1, 8, 2**63)
+    whole[entry + 30 : entry + 32] = len(place).to_bytes(2, "little")
+    length = end - entry + len(place)
+    whole[end + 12 : end + 16] = length.to_bytes(4, "little")
+    whole[end:end] = place
+    packed.write_bytes(bytes(whole))
+    (told,) = songs_of([packed])
+    assert told.sound is None
+    assert told.reason == "cannot be unpacked: the zip is damaged there"
 
 
 def test_what_is_damaged_counts_as_unpacked_too(tmp_path, monkeypatch):
