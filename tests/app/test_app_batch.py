@@ -247,6 +247,43 @@ def test_songs_beyond_the_limit_are_not_heard(songs, monkeypatch):
     assert second.reason == "not heard: 1 songs are the most at once"
 
 
+class Stumbling:
+    """A classifier that fails as nobody foresaw, as often as asked."""
+
+    def __init__(self, classifier, times: int) -> None:
+        self.classifier, self.times, self.spec = classifier, times, classifier.spec
+
+    def predict(self, *asked):
+        if self.times:
+            self.times -= 1
+            raise ValueError("Input X\ncontains NaN.")
+        return self.classifier.predict(*asked)
+
+
+def test_what_nobody_foresaw_is_a_row_and_the_others_go_on(
+    classifier, songs, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    files = [shutil.copy(songs[kind], tmp_path) for kind in ("mp3", "wav")]
+    told, _ = page._answering(Stumbling(classifier, 1))(files, lambda *_, **__: None)
+    assert "1 of 2 could be heard" in told
+    assert "could not be heard: ValueError: Input X contains NaN." in told
+    assert "Traceback" in caplog.text and "É «low».mp3 could not be heard" in caplog.text
+    told, *others = page.hear(Stumbling(classifier, 1), files[1])
+    assert "high.wav could not be heard: ValueError: Input X contains NaN." in told
+    assert others == ["", ""]
+
+
+def test_a_zip_that_breaks_as_none_before_is_a_row_and_the_others_go_on(songs, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("genre_pred.app.zips._unpack", broken)
+    first, second = songs_of([songs["zip"], songs["wav"]])
+    assert first == Song("album.zip", None, "could not be heard: RuntimeError: odd")
+    assert (second.name, second.reason) == ("high.wav", "")
+
+
 def test_a_table_without_sets_has_no_column_of_them(classifier, songs):
     table = as_table([answer(classifier, next(songs_of([songs["wav"]])))], list(PITCHES))
     assert list(as_shown(table)) == ["file", "genre", "%", "remark"]

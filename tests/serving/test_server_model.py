@@ -58,6 +58,22 @@ def test_what_cannot_be_answered_is_refused_in_a_sentence(classifier, rows, sent
     assert refused.value.get_http_status_code() == 400
 
 
+def test_what_nobody_foresaw_is_told_500_with_what_happened(classifier, monkeypatch, caplog):
+    def fail(*_):
+        raise ValueError("Input X\ncontains NaN.")
+
+    monkeypatch.setattr(classifier, "predict", fail)
+    with pytest.raises(Refused) as failed:
+        Served(classifier).predict(pd.DataFrame({"audio": [text(sound(200))]}))
+    assert failed.value.get_http_status_code() == 500
+    assert json.loads(failed.value.serialize_as_json()) == {
+        "error_code": "INTERNAL_ERROR",
+        "message": "row 0: could not be heard: ValueError: Input X contains NaN. "
+        "(the server's log has more)",
+    }
+    assert "Traceback" in caplog.text
+
+
 def test_rows_are_as_long_together_as_they_may_be(classifier):
     rows = pd.DataFrame({"audio": [text(sound(200, 2.3)), text(sound(200, 2.7))]})
     assert len(Served(classifier, max_rows=2, max_seconds=5).predict(rows)) == 2

@@ -81,6 +81,26 @@ def test_hearing_ends_with_its_request(classifier, workspace):
     assert slow.heard < 15  # of 30 windows and 1
 
 
+def test_a_fault_of_the_servers_own_is_told_500_through_mlflow(classifier, workspace):
+    class Broken(GenreClassifier):
+        def _of_window(self, window, rate):
+            raise ValueError("Input X contains NaN.")
+
+    _, folder = track.fetch("genre-tones@champion")
+    app = track.scoring_app(Served(Broken(classifier.folder)), folder, 60)
+    server = Bounded(app, Limits(megabytes=9, rows=9, seconds=100, queue=9, timeout=60))
+    right, wrong = (json.dumps(it).encode() for it in (table(text(sound(200))), {"inputs": 5}))
+    assert asyncio.run(ask(server, [right])) == (
+        500,
+        {
+            "error_code": "INTERNAL_ERROR",
+            "message": "row 0: could not be heard: ValueError: Input X contains NaN. "
+            "(the server's log has more)",
+        },
+    )
+    assert asyncio.run(ask(server, [wrong]))[0] == 400
+
+
 class Running:
     """A server in processes of its own."""
 

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 
 from genre_pred.app import standing
 from genre_pred.app.answer import genres_heard, neighbours, time_line, trouble
-from genre_pred.app.batch import answer, as_shown, as_table, songs_of
+from genre_pred.app.batch import answer, as_shown, as_table, songs_of, unforeseen
 from genre_pred.app.limits import KEPT_SECONDS, MOST_MEGABYTES, MOST_SECONDS, MOST_WAITING
 from genre_pred.app.listening import excerpt_to_play
 from genre_pred.app.spectrogram import draw_spectrogram, heights
@@ -141,6 +141,9 @@ def hear(classifier: GenreClassifier, sound: str | None) -> tuple[str, str, str]
         return trouble(f"{Path(sound).name}: {error.reason}."), "", ""
     except Fault as fault:
         return trouble(str(fault)), "", ""
+    except Exception as error:  # noqa: BLE001, libraries raise what they like
+        name = Path(sound).name
+        return trouble(f"{name} {unforeseen(name, error)}."), "", ""
     near = [(clip, excerpt_to_play(clip, classifier.clip)) for clip in told.nearest]
     line = time_line(told, picture, heights())
     return genres_heard(told), line, neighbours(near)

@@ -24,7 +24,7 @@ from genre_pred import track
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault
 from genre_pred.serving.bounded import Bounded, Limits, log
-from genre_pred.serving.served import Served
+from genre_pred.serving.served import Served, in_words
 
 SETTINGS = "GENRE_PRED_SERVER"  # the variable by which workers learn what to serve
 STOP_SECONDS = 30
@@ -83,10 +83,9 @@ def _told(settings: dict[str, Any]) -> Iterator[None]:
     except Fault:
         raise
     except Exception as error:  # damaged files raise what they like
-        what = " ".join(f"{type(error).__name__}: {error}".split())
         raise Fault(
-            f"{settings['title']} in {settings['folder']} cannot answer ({what}): register it "
-            "again with `dvc repro`, or name another with --model"
+            f"{settings['title']} in {settings['folder']} cannot answer ({in_words(error)}): "
+            "register it again with `dvc repro`, or name another with --model"
         ) from error
 
 
