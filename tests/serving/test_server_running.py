@@ -247,6 +247,31 @@ def test_a_model_that_is_not_there_is_told_before_anything_is_served(workspace):
     assert told.output == "Error: no registered model 'genre-nothing'; known are genre-tones\n"
 
 
+@pytest.mark.parametrize(("timeout", "patience"), [("1", 60), ("120", 240)])
+def test_workers_that_start_are_given_time_however_short_a_requests_is(
+    workspace, monkeypatch, timeout, patience
+):
+    given = []
+
+    class Supervisor:
+        processes = ()
+
+        def __init__(self, config, sockets) -> None:
+            given.append(config.timeout_worker_healthcheck)
+            sockets[0].close()
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr("genre_pred.serving.server._Supervisor", Supervisor)
+    monkeypatch.setattr("genre_pred.serving.server._loaded", lambda settings: None)
+    monkeypatch.setenv("GENRE_PRED_SERVER", "")
+    call = ["serve", "--port", "0", "--workers", "2", "--timeout", timeout]
+    told = CliRunner().invoke(main, [*call, "--model", "genre-tones"])
+    assert told.exit_code == 0, told.output
+    assert given == [patience]
+
+
 @pytest.fixture
 def broken(workspace):
     """The champion's folder, with a file that cannot be read."""
