@@ -63,7 +63,7 @@ def test_uploads_are_refused_where_they_would_fill_the_folder(tmp_path, monkeypa
     async def gradios(scope, receive, send):
         await PlainTextResponse("taken")(scope, receive, send)
 
-    client = testing.TestClient(uploads.Bounded(gradios, tmp_path))
+    client = testing.TestClient(uploads.BoundedUploads(gradios, tmp_path))
     assert client.post("/gradio_api/upload", content=bytes(90_000)).text == "taken"
     refused = client.post("/gradio_api/upload", content=bytes(200_000))
     assert (refused.status_code, refused.text) == (413, uploads.FULL)
@@ -109,7 +109,7 @@ def test_what_is_no_upload_is_not_read_beyond_its_limit(tmp_path, path, announce
         came.append(len(await Request(scope, receive).body()))
         await PlainTextResponse("taken")(scope, receive, send)
 
-    app = uploads.Bounded(gradios, tmp_path)
+    app = uploads.BoundedUploads(gradios, tmp_path)
     small, large = (Sender(path, n_bytes, announced) for n_bytes in (950_000, 200_000_000))
     assert small.send(app) == (200, "taken")
     assert large.send(app) == (413, "a request without files is too large: at most 1 MB")
@@ -122,7 +122,7 @@ def test_a_client_that_goes_before_its_body_has_come_is_let_go(tmp_path):
         return {"type": "http.disconnect"}
 
     sender = Sender("/gradio_api/queue/join", 1, announced=False)
-    asyncio.run(uploads.Bounded(pytest.fail, tmp_path)(sender.scope, gone, sender.hear))
+    asyncio.run(uploads.BoundedUploads(pytest.fail, tmp_path)(sender.scope, gone, sender.hear))
     assert sender.told == []
 
 

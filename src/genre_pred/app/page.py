@@ -18,7 +18,7 @@ from genre_pred.app.limits import KEPT_SECONDS, MOST_MEGABYTES, MOST_SECONDS, MO
 from genre_pred.app.listening import excerpt_to_play
 from genre_pred.app.spectrogram import draw_spectrogram, heights
 from genre_pred.app.tables import SORTING, table
-from genre_pred.app.uploads import Bounded, held
+from genre_pred.app.uploads import BoundedUploads, held
 from genre_pred.audio.decode import AudioError
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classifier import GenreClassifier
@@ -78,7 +78,7 @@ def serving(
                 css_paths=STYLE,
                 head=SORTING,
                 _frontend=False,  # else it asks itself for 3 s, and a busy machine is given up
-                app_kwargs={"middleware": [Middleware(Bounded, folder=Path(uploads))]},
+                app_kwargs={"middleware": [Middleware(BoundedUploads, folder=Path(uploads))]},
             )
         except OSError as error:
             taken = "none from 7860 on is free" if port is None else f"{port} is taken"
