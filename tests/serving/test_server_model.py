@@ -4,15 +4,53 @@ import io
 import json
 import shutil
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from served_tones import GENRES, sound, text
+import torch
+from safetensors.torch import save_file
+from served_tones import GENRES, SPEC, sound, text, train_classifier
 
+from genre_pred.app.batch import answer, songs_of
 from genre_pred.classifier import GenreClassifier
+from genre_pred.classifier_folder import NETWORK
+from genre_pred.embed import load_backbone
+from genre_pred.params import Compute
+from genre_pred.prediction import column_of
 from genre_pred.serving.served import DEADLINE, Served, _load_pyfunc
+from genre_pred.songs.hearing import hear
 from genre_pred.track import Refused
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_faces_of_more_threads_give_the_commands_probabilities(
+    params, tmp_path, two_threads, precision
+):
+    net, _ = load_backbone("mn04", params.weights.model_copy(update={"mn04": "random"}))
+    save_file(net.state_dict(), tmp_path / "mn04.safetensors")
+    spec = replace(SPEC, features="mn04", precision=precision)
+    heard = train_classifier(tmp_path, spec, {NETWORK: tmp_path / "mn04.safetensors"})
+    song = tmp_path / "song.mp3"
+    song.write_bytes(sound(550, 7, "MP3"))
+    ((_, told),) = hear([song], heard, Compute(workers=1, scheduler=None))  # with one thread
+    (row,) = [answer(heard, it) for it in songs_of([song])]
+    asked = pd.DataFrame({"audio": [text(song.read_bytes())]})
+    served = _load_pyfunc(str(heard.folder)).predict(asked)
+    assert 0.001 < told.probabilities["Low"] < 0.999
+    for genre in GENRES:
+        expected = pytest.approx(told.probabilities[genre], abs=1e-6)
+        assert row[column_of(genre)] == expected
+        assert served[genre].item() == expected
 
 
 def test_a_table_of_base64_is_answered_row_by_row(classifier):
