@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import shutil
+import struct
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from starlette.responses import PlainTextResponse
 
 from genre_pred.app import page, uploads
 from genre_pred.app.batch import answer, as_shown, as_table, songs_of
+from genre_pred.app.zips import Song
 
 
 def test_the_page_gives_the_classifiers_own_figures(classifier, songs):
@@ -61,7 +63,7 @@ def test_uploads_are_refused_where_they_would_fill_the_folder(tmp_path, monkeypa
     async def gradios(scope, receive, send):
         await PlainTextResponse("taken")(scope, receive, send)
 
-    client = testing.TestClient(uploads.Bounded(gradios, tmp_path))
+    client = testing.TestClient(uploads.BoundedUploads(gradios, tmp_path))
     assert client.post("/gradio_api/upload", content=bytes(90_000)).text == "taken"
     refused = client.post("/gradio_api/upload", content=bytes(200_000))
     assert (refused.status_code, refused.text) == (413, uploads.FULL)
@@ -107,7 +109,7 @@ def test_what_is_no_upload_is_not_read_beyond_its_limit(tmp_path, path, announce
         came.append(len(await Request(scope, receive).body()))
         await PlainTextResponse("taken")(scope, receive, send)
 
-    app = uploads.Bounded(gradios, tmp_path)
+    app = uploads.BoundedUploads(gradios, tmp_path)
     small, large = (Sender(path, n_bytes, announced) for n_bytes in (950_000, 200_000_000))
     assert small.send(app) == (200, "taken")
     assert large.send(app) == (413, "a request without files is too large: at most 1 MB")
@@ -120,7 +122,7 @@ def test_a_client_that_goes_before_its_body_has_come_is_let_go(tmp_path):
         return {"type": "http.disconnect"}
 
     sender = Sender("/gradio_api/queue/join", 1, announced=False)
-    asyncio.run(uploads.Bounded(pytest.fail, tmp_path)(sender.scope, gone, sender.hear))
+    asyncio.run(uploads.BoundedUploads(pytest.fail, tmp_path)(sender.scope, gone, sender.hear))
     assert sender.told == []
 
 
@@ -166,6 +168,24 @@ def test_a_damaged_zip_is_a_row_with_a_reason(classifier, songs, tmp_path, cut):
     damaged.write_bytes(bytes(middle) if cut == 400 else whole[:cut])
     rows = [answer(classifier, song) for song in songs_of([damaged])]
     assert rows and all(row["error"] for row in rows)
+
+
+def test_an_entry_beyond_all_places_in_a_file_is_damaged(tmp_path):
+    packed = tmp_path / "beyond.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("beyond.wav", b"x")
+    whole = bytearray(packed.read_bytes())
+    entry, end = whole.index(b"PK\1\2"), whole.index(b"PK\5\6")
+    whole[entry + 42 : entry + 46] = b"\xff" * 4  # its place: in the extra field, of 64 bits
+    place = struct.pack("<HHQ", 1, 8, 2**63)
+    whole[entry + 30 : entry + 32] = len(place).to_bytes(2, "little")
+    length = end - entry + len(place)
+    whole[end + 12 : end + 16] = length.to_bytes(4, "little")
+    whole[end:end] = place
+    packed.write_bytes(bytes(whole))
+    (told,) = songs_of([packed])
+    assert told.sound is None
+    assert told.reason == "cannot be unpacked: the zip is damaged there"
 
 
 def test_what_is_damaged_counts_as_unpacked_too(tmp_path, monkeypatch):
@@ -225,6 +245,43 @@ def test_songs_beyond_the_limit_are_not_heard(songs, monkeypatch):
     first, second = songs_of([songs["wav"], songs["mp3"]])
     assert first.reason == ""
     assert second.reason == "not heard: 1 songs are the most at once"
+
+
+class Stumbling:
+    """A classifier that fails as nobody foresaw, as often as asked."""
+
+    def __init__(self, classifier, times: int) -> None:
+        self.classifier, self.times, self.spec = classifier, times, classifier.spec
+
+    def predict(self, *asked):
+        if self.times:
+            self.times -= 1
+            raise ValueError("Input X\ncontains NaN.")
+        return self.classifier.predict(*asked)
+
+
+def test_what_nobody_foresaw_is_a_row_and_the_others_go_on(
+    classifier, songs, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    files = [shutil.copy(songs[kind], tmp_path) for kind in ("mp3", "wav")]
+    told, _ = page._answering(Stumbling(classifier, 1))(files, lambda *_, **__: None)
+    assert "1 of 2 could be heard" in told
+    assert "could not be heard: ValueError: Input X contains NaN." in told
+    assert "Traceback" in caplog.text and "É «low».mp3 could not be heard" in caplog.text
+    told, *others = page.hear(Stumbling(classifier, 1), files[1])
+    assert "high.wav could not be heard: ValueError: Input X contains NaN." in told
+    assert others == ["", ""]
+
+
+def test_a_zip_that_breaks_as_none_before_is_a_row_and_the_others_go_on(songs, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("genre_pred.app.zips._unpack", broken)
+    first, second = songs_of([songs["zip"], songs["wav"]])
+    assert first == Song("album.zip", None, "could not be heard: RuntimeError: odd")
+    assert (second.name, second.reason) == ("high.wav", "")
 
 
 def test_a_table_without_sets_has_no_column_of_them(classifier, songs):

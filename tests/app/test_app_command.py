@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import urllib.request
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -22,9 +23,10 @@ def command(classifier, tmp_path, monkeypatch):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(GenreClassifier, "load", lambda model: classifier)
-    before = signal.getsignal(signal.SIGTERM)
+    before = {it: signal.signal(it, signal.SIG_DFL) for it in (signal.SIGTERM, signal.SIGHUP)}
     yield lambda *words: CliRunner().invoke(main, ["app", "--no-browser", *words]), seen
-    signal.signal(signal.SIGTERM, before)
+    for it, handler in before.items():
+        signal.signal(it, handler)
 
 
 def test_the_command_opens_the_page_and_says_where(command, monkeypatch):
@@ -42,6 +44,38 @@ def test_the_command_opens_the_page_and_says_where(command, monkeypatch):
     assert told.exit_code == 0, told.output
     assert f"http://127.0.0.1:{port}/ asks genre-tones@champion (version 1)" in told.output
     assert "What genre is it?" in seen[0]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_page_and_its_uploads(command, monkeypatch, name):
+    call, seen = command
+    ending = getattr(signal, name)
+
+    def end() -> None:
+        seen.append(os.environ["GRADIO_TEMP_DIR"])
+        assert Path(seen[0]).is_dir()
+        assert signal.getsignal(ending) != signal.SIG_DFL  # which would end these tests
+        signal.raise_signal(ending)
+        pytest.fail("it went on")
+
+    monkeypatch.setattr("genre_pred.cli.page._wait", end)
+    told = call()
+    assert told.exit_code == 0, told.output
+    assert not Path(seen[0]).exists()
+    signal.raise_signal(ending)  # a second one does not disturb the end
+
+
+def test_a_page_that_outlives_its_terminal_goes_on(command, monkeypatch):
+    call, seen = command
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+
+    def go_on() -> None:
+        signal.raise_signal(signal.SIGHUP)
+        seen.append("went on")
+
+    monkeypatch.setattr("genre_pred.cli.page._wait", go_on)
+    assert call().exit_code == 0
+    assert seen == ["went on"]
 
 
 def test_a_taken_port_is_said(command):

@@ -4,7 +4,9 @@ import asyncio
 import base64
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -46,12 +48,15 @@ def table(*rows: str) -> dict:
     return {"dataframe_split": {"columns": ["audio"], "data": [[row] for row in rows]}}
 
 
-def train_classifier(folder: Path) -> GenreClassifier:
-    """High tones and low ones."""
+def train_classifier(
+    folder: Path, spec: Spec = SPEC, files: Mapping[str, Path] = MappingProxyType({})
+) -> GenreClassifier:
+    """High tones and low ones; the spec says by which features, of the network in the files."""
     held_out = pd.DataFrame({"content": []})
     save_classifier(
-        folder / "classifier", SPEC, files={}, trained_on=["x"], held_out=held_out, known_music=None
-    )
+        folder / "classifier", spec, files=dict(files), trained_on=["x"], held_out=held_out,
+        known_music=None,
+    )  # fmt: skip
     classifier = GenreClassifier(folder / "classifier")
     features = []
     for pitch in (1400, 1500, 1600, 200, 220, 240):

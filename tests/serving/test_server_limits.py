@@ -152,6 +152,7 @@ def test_a_slow_answer_is_told_504_and_the_next_waits_for_its_thread():
     [
         (b"{", {"message": "Invalid input. Input: \n{"}, f"the body is not JSON: {FORM}"),
         (b"{}", {"message": "Failed to predict data 'x'. \nError", "stack_trace": "x"}, FORM),
+        (b"{}", {"message": "Encountered an unexpected error", "stack_trace": "x"}, FORM),
         (b"{}", {"message": "row 0: the file is empty"}, "row 0: the file is empty"),
     ],
 )
@@ -160,6 +161,20 @@ def test_mlflows_own_errors_are_reworded(body, theirs, sentence):
     status, told = asked(Bounded(behind, LIMITS), [body])
     assert (status, told["message"]) == (400, sentence)
     assert "stack_trace" not in told
+
+
+def test_an_application_that_breaks_is_told_500_and_blames_no_client(caplog):
+    async def broken(scope, receive, send):
+        raise ValueError("odd")
+
+    status, told = asked(Bounded(broken, LIMITS), [b"{}"])
+    assert status == 500
+    assert told == {
+        "error_code": "INTERNAL_ERROR",
+        "message": "there is no answer, for a fault of the server's: ValueError: odd "
+        "(its log has more)",
+    }
+    assert "Traceback" in caplog.text
 
 
 def test_a_line_is_logged_for_each_request_and_none_can_be_forged(caplog):

@@ -10,12 +10,49 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 import pytest
-from served_tones import GENRES, SPEC, sound, text
+import torch
+from safetensors.torch import save_file
+from served_tones import GENRES, SPEC, sound, text, train_classifier
 
+from genre_pred.app.batch import answer, songs_of
 from genre_pred.classifier import GenreClassifier
+from genre_pred.classifier_folder import NETWORK
+from genre_pred.embed import load_backbone
 from genre_pred.faults import Fault
+from genre_pred.params import Compute
+from genre_pred.prediction import column_of
 from genre_pred.serving.served import DEADLINE, Served, _load_pyfunc
+from genre_pred.songs.hearing import hear
 from genre_pred.track import Refused
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_faces_of_more_threads_give_the_commands_probabilities(
+    params, tmp_path, two_threads, precision
+):
+    net, _ = load_backbone("mn04", params.weights.model_copy(update={"mn04": "random"}))
+    save_file(net.state_dict(), tmp_path / "mn04.safetensors")
+    spec = replace(SPEC, features="mn04", precision=precision)
+    heard = train_classifier(tmp_path, spec, {NETWORK: tmp_path / "mn04.safetensors"})
+    song = tmp_path / "song.mp3"
+    song.write_bytes(sound(550, 7, "MP3"))
+    ((_, told),) = hear([song], heard, Compute(workers=1, scheduler=None))  # with one thread
+    (row,) = [answer(heard, it) for it in songs_of([song])]
+    asked = pd.DataFrame({"audio": [text(song.read_bytes())]})
+    served = _load_pyfunc(str(heard.folder)).predict(asked)
+    assert 0.001 < told.probabilities["Low"] < 0.999
+    for genre in GENRES:
+        expected = pytest.approx(told.probabilities[genre], abs=1e-6)
+        assert row[column_of(genre)] == expected
+        assert served[genre].item() == expected
 
 
 def test_a_table_of_base64_is_answered_row_by_row(classifier):
@@ -91,6 +128,22 @@ def test_what_cannot_be_answered_is_refused_in_a_sentence(classifier, rows, sent
     told = json.loads(refused.value.serialize_as_json())
     assert told == {"error_code": "INVALID_PARAMETER_VALUE", "message": sentence}
     assert refused.value.get_http_status_code() == 400
+
+
+def test_what_nobody_foresaw_is_told_500_with_what_happened(classifier, monkeypatch, caplog):
+    def fail(*_):
+        raise ValueError("Input X\ncontains NaN.")
+
+    monkeypatch.setattr(classifier, "predict", fail)
+    with pytest.raises(Refused) as failed:
+        Served(classifier).predict(pd.DataFrame({"audio": [text(sound(200))]}))
+    assert failed.value.get_http_status_code() == 500
+    assert json.loads(failed.value.serialize_as_json()) == {
+        "error_code": "INTERNAL_ERROR",
+        "message": "row 0: could not be heard: ValueError: Input X contains NaN. "
+        "(the server's log has more)",
+    }
+    assert "Traceback" in caplog.text
 
 
 def test_rows_are_as_long_together_as_they_may_be(classifier):

@@ -94,6 +94,26 @@ def test_hearing_ends_with_its_request(classifier, workspace):
     assert slow.heard < 15  # of 30 windows and 1
 
 
+def test_a_fault_of_the_servers_own_is_told_500_through_mlflow(classifier, workspace):
+    class Broken(GenreClassifier):
+        def _of_window(self, window, rate):
+            raise ValueError("Input X contains NaN.")
+
+    _, folder = track.fetch("genre-tones@champion")
+    app = track.scoring_app(Served(Broken(classifier.folder)), folder, 60)
+    server = Bounded(app, Limits(megabytes=9, rows=9, seconds=100, queue=9, timeout=60))
+    right, wrong = (json.dumps(it).encode() for it in (table(text(sound(200))), {"inputs": 5}))
+    assert asyncio.run(ask(server, [right])) == (
+        500,
+        {
+            "error_code": "INTERNAL_ERROR",
+            "message": "row 0: could not be heard: ValueError: Input X contains NaN. "
+            "(the server's log has more)",
+        },
+    )
+    assert asyncio.run(ask(server, [wrong]))[0] == 400
+
+
 class Running:
     """A server in processes of its own."""
 
@@ -238,6 +258,31 @@ def test_a_model_that_is_not_there_is_told_before_anything_is_served(workspace):
     told = CliRunner().invoke(main, ["serve", "--model", "genre-nothing"])
     assert told.exit_code == 1
     assert told.output == "Error: no registered model 'genre-nothing'; known are genre-tones\n"
+
+
+@pytest.mark.parametrize(("timeout", "patience"), [("1", 60), ("120", 240)])
+def test_workers_that_start_are_given_time_however_short_a_requests_is(
+    workspace, monkeypatch, timeout, patience
+):
+    given = []
+
+    class Supervisor:
+        processes = ()
+
+        def __init__(self, config, sockets) -> None:
+            given.append(config.timeout_worker_healthcheck)
+            sockets[0].close()
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr("genre_pred.serving.server._Supervisor", Supervisor)
+    monkeypatch.setattr("genre_pred.serving.server._loaded", lambda settings: None)
+    monkeypatch.setenv("GENRE_PRED_SERVER", "")
+    call = ["serve", "--port", "0", "--workers", "2", "--timeout", timeout]
+    told = CliRunner().invoke(main, [*call, "--model", "genre-tones"])
+    assert told.exit_code == 0, told.output
+    assert given == [patience]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Many songs at once: files and what zips hold, each answered or with the reason why not."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,24 +10,40 @@ from genre_pred.app.limits import MOST_SECONDS, MOST_SONGS
 from genre_pred.app.zips import Song, songs_within
 from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
-from genre_pred.faults import Fault
+from genre_pred.faults import Fault, told_of
 from genre_pred.prediction import ANSWER, column_of
 
 UNKNOWN = "unknown: unlike the training music"
 FACTS = ["file", "error"]
+log = logging.getLogger("genre_pred.app")
 
 
 def songs_of(files: Sequence[Path]) -> Iterator[Song]:
     """All songs of files and zips, in turn, `MOST_SONGS` at most."""
     n_songs = 0
     for file in files:
-        found = songs_within(file) if file.suffix.lower() == ".zip" else [Song(file.name, file)]
-        for song in found:
+        for song in _in_one(file):
             n_songs += 1
             if n_songs > MOST_SONGS:
                 yield Song(song.name, None, f"not heard: {MOST_SONGS} songs are the most at once")
                 return
             yield song
+
+
+def _in_one(file: Path) -> Iterator[Song]:
+    if file.suffix.lower() != ".zip":
+        yield Song(file.name, file)
+        return
+    try:
+        yield from songs_within(file)
+    except Exception as error:  # noqa: BLE001, of a zip broken as none before: the others go on
+        yield Song(file.name, None, unforeseen(file.name, error))
+
+
+def unforeseen(name: str, error: Exception) -> str:
+    """The reason why a song has no answer, of an error that nobody foresaw: the log has more."""
+    log.error("%s could not be heard", name, exc_info=error)
+    return f"could not be heard: {told_of(error)}"
 
 
 def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
@@ -40,6 +57,8 @@ def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
         return row | {"error": error.reason}
     except Fault as fault:
         return row | {"error": str(fault)}
+    except Exception as error:  # noqa: BLE001, libraries raise what they like: the others go on
+        return row | {"error": unforeseen(song.name, error)}
     return row | found.row()
 
 

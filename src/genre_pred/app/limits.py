@@ -10,4 +10,4 @@ MOST_MESSAGE_MEGABYTES = 1  # of any other body, which is held in memory
 MOST_SECONDS = 20 * 60
 MOST_SONGS = 500  # at once
 MOST_WAITING = 20  # requests; a further one is told to come back
-KEPT_SECONDS = 600  # of an upload that its sender has not taken away, checked every minute
+KEPT_SECONDS = 600  # of an upload since it came or was last heard, checked every minute

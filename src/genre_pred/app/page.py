@@ -13,12 +13,12 @@ from starlette.middleware import Middleware
 
 from genre_pred.app import standing
 from genre_pred.app.answer import genres_heard, neighbours, time_line, trouble
-from genre_pred.app.batch import answer, as_shown, as_table, songs_of
+from genre_pred.app.batch import answer, as_shown, as_table, songs_of, unforeseen
 from genre_pred.app.limits import KEPT_SECONDS, MOST_MEGABYTES, MOST_SECONDS, MOST_WAITING
 from genre_pred.app.listening import excerpt_to_play
 from genre_pred.app.spectrogram import draw_spectrogram, heights
 from genre_pred.app.tables import SORTING, table
-from genre_pred.app.uploads import Bounded, held
+from genre_pred.app.uploads import BoundedUploads, held
 from genre_pred.audio.decode import AudioError
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classifier import GenreClassifier
@@ -31,7 +31,7 @@ FONTS = ["system-ui", "sans-serif"]
 MONOSPACED = ["ui-monospace", "monospace"]
 TAKES = (
     f"Up to {MOST_MEGABYTES} MB and {MOST_SECONDS // 60} minutes. It stays on this machine, and is "
-    f"deleted within {KEPT_SECONDS // 60 + 1} minutes."
+    f"deleted within {KEPT_SECONDS // 60 + 1} minutes of the last time that it came or was heard."
 )
 
 
@@ -78,7 +78,7 @@ def serving(
                 css_paths=STYLE,
                 head=SORTING,
                 _frontend=False,  # else it asks itself for 3 s, and a busy machine is given up
-                app_kwargs={"middleware": [Middleware(Bounded, folder=Path(uploads))]},
+                app_kwargs={"middleware": [Middleware(BoundedUploads, folder=Path(uploads))]},
             )
         except OSError as error:
             taken = "none from 7860 on is free" if port is None else f"{port} is taken"
@@ -141,6 +141,9 @@ def hear(classifier: GenreClassifier, sound: str | None) -> tuple[str, str, str]
         return trouble(f"{Path(sound).name}: {error.reason}."), "", ""
     except Fault as fault:
         return trouble(str(fault)), "", ""
+    except Exception as error:  # noqa: BLE001, libraries raise what they like
+        name = Path(sound).name
+        return trouble(f"{name} {unforeseen(name, error)}."), "", ""
     near = [(clip, excerpt_to_play(clip, classifier.clip)) for clip in told.nearest]
     line = time_line(told, picture, heights())
     return genres_heard(told), line, neighbours(near)

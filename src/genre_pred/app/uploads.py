@@ -42,7 +42,7 @@ def held(files: Sequence[str | Path]) -> Iterator[list[Path]]:
         yield kept
 
 
-class Bounded:
+class BoundedUploads:
     """An application that refuses uploads which its folder has no room for, and other large bodies.
 
     Args:

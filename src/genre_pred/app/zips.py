@@ -2,6 +2,7 @@
 
 import io
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -18,7 +19,16 @@ ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1  # a flag of the zip format
 _BLOCK = 1 << 20  # bytes
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,  # of a place in the file that no seek can take
+    NotImplementedError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)

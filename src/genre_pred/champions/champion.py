@@ -138,7 +138,7 @@ def settle(
         reason += "only `genre-pred champion promote` lets it challenge again."
         track.set_alias(name, track.CHALLENGER, best.version)
         return Decision(False, reason, protocol=said)
-    if _waits_in_vain(name, best):
+    if _takes_the_waiting_place(name, best):
         track.set_alias(name, track.CHALLENGER, best.version)
     try:
         decision = _contest(name, best, clips, params.evaluate, params.promote)
@@ -153,7 +153,7 @@ def settle(
     return decision
 
 
-def _waits_in_vain(name: str, best: Entrant) -> bool:
+def _takes_the_waiting_place(name: str, best: Entrant) -> bool:
     """Whether the newcomer takes the waiting challenger's place.
 
     It does unless both were judged on the same clips and the one that waits is better on

@@ -1,8 +1,9 @@
-"""scikit-learn's SVC by matrix products: the same machine, some twenty times sooner.
+"""scikit-learn's SVC by matrix products: the same machine, sooner.
 
 libsvm takes products of rows one pair at a time; here all of them are one matrix product, which
-libsvm is then given. The products hold whatever C, gamma and degree are, so that a search needs
-them once per fold. In float64 throughout, as libsvm: decisions are SVC's but for rounding.
+libsvm is then given: a fit of 400 rows was 5 times as quick, one of 6,400 rows 28 times. The
+products hold whatever C, gamma and degree are, so that a search needs them once per fold. In
+float64 throughout, as libsvm: decisions are SVC's but for rounding.
 """
 
 from collections.abc import Sequence

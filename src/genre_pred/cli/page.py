@@ -27,13 +27,27 @@ def app(model: str | None, host: str, port: int | None, no_browser: bool) -> Non
         raise Fault("the page needs Gradio: pip install -c constraints.txt -e '.[app]'") from error
 
     classifier = GenreClassifier.load(model)
-    # As for Ctrl+C, so that what was uploaded is deleted.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _end_by_signals()
     with serving(classifier, host, port, browser=not no_browser) as address:
         click.echo(f"{address} asks {classifier.title}; Ctrl+C ends it")
         if host not in ("127.0.0.1", "localhost", "::1"):
             click.echo("without a password: whoever reaches this machine may ask it", err=True)
         _wait()
+
+
+def _end_by_signals() -> None:
+    """End as by Ctrl+C, so that what was uploaded is deleted, also when the terminal closes."""
+    names = ("SIGTERM", "SIGHUP")
+    ends = [getattr(signal, name) for name in names if hasattr(signal, name)]  # Windows lacks one
+
+    def end(*_: object) -> None:
+        for again in ends:  # a terminal that closes may tell it twice
+            signal.signal(again, signal.SIG_IGN)
+        sys.exit(0)
+
+    for it in ends:
+        if signal.getsignal(it) != signal.SIG_IGN:  # as by nohup
+            signal.signal(it, end)
 
 
 def _wait() -> None:

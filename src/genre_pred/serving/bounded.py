@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from genre_pred.faults import Fault
+from genre_pred.faults import Fault, told_of
 from genre_pred.serving.served import DEADLINE
 
 HELD_BODIES = 8  # as many bodies of the largest size are held in memory
@@ -27,10 +27,11 @@ DRAINED_BODIES = 8  # as much of a refused body is read, so that the client read
 CODES = {
     408: "REQUEST_TIMEOUT",
     413: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-MLFLOWS_OWN = ("Invalid input", "The input must be", "Failed to")
+MLFLOWS_OWN = ("Invalid input", "The input must be", "Failed to", "Encountered an unexpected")
 FORM = (
     'the body must be JSON as {"dataframe_split": {"columns": ["audio"], "data": [["..."]]}}, '
     "each row a sound file as base64 text"
@@ -213,6 +214,10 @@ class Bounded:
             raise Denied(504, f"there was no answer within {self.limits.timeout} s") from None
         except RecursionError:
             raise Denied(400, f"the body is nested too deeply: {FORM}") from None
+        except Exception as error:  # an application raises what it likes
+            log.exception("a request could not be answered")
+            words = f"there is no answer, for a fault of the server's: {told_of(error)}"
+            raise Denied(500, f"{words} (its log has more)") from None
         return answer if answer.status_code == 200 else self._reworded(answer, body)
 
     def _reworded(self, answer: Response, body: bytearray) -> Response:

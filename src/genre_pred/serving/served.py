@@ -2,6 +2,7 @@
 
 import base64
 import io
+import logging
 import math
 import time
 from contextvars import ContextVar
@@ -12,12 +13,13 @@ import pandas as pd
 
 from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
-from genre_pred.faults import Fault
+from genre_pred.faults import Fault, told_of
 from genre_pred.prediction import Prediction
-from genre_pred.track.scoring import Late, Refused
+from genre_pred.track.scoring import Failed, Late, Refused
 
 # By time.monotonic(), of the request that is answered: work goes on in a thread that none can end.
 DEADLINE: ContextVar[float] = ContextVar("DEADLINE", default=math.inf)
+log = logging.getLogger("genre_pred.serving.served")
 
 
 class Served:
@@ -52,6 +54,7 @@ class Served:
             Refused: If there are no rows or too many, the sound of one cannot be heard, or all
                 together are too long.
             Late: As soon as DEADLINE has passed.
+            Failed: If something else went wrong, which is logged.
         """
         if not len(model_input):
             raise Refused("there are no rows: each row's audio is a sound file as base64 text")
@@ -65,6 +68,12 @@ class Served:
                 raise Refused(f"row {number}: {error.reason}") from None
             except Fault as fault:
                 raise Refused(str(fault)) from None
+            except Refused:
+                raise
+            except Exception as error:  # decoders and libraries raise what they like
+                log.exception("row %d could not be heard", number)
+                words = f"row {number}: could not be heard: {told_of(error)}"
+                raise Failed(f"{words} (the server's log has more)") from None
             seconds += found.seconds
             if round(seconds, 3) > self.max_seconds:
                 raise Refused(f"the rows are too long together: more than {self.max_seconds:g} s")

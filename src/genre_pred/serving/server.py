@@ -26,6 +26,7 @@ from genre_pred.serving.bounded import Bounded, Limits, log
 from genre_pred.serving.served import Served
 
 SETTINGS = "GENRE_PRED_SERVER"  # the variable by which workers learn what to serve
+START_SECONDS = 60
 STOP_SECONDS = 30
 CONNECTIONS = 1000
 
@@ -107,7 +108,8 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
         "access_log": False,
         "limit_concurrency": CONNECTIONS,
         "timeout_graceful_shutdown": STOP_SECONDS,
-        "timeout_worker_healthcheck": 2 * limits.timeout,  # importing torch takes its time
+        # A worker that imports torch is silent for seconds, however short a request's time is.
+        "timeout_worker_healthcheck": max(START_SECONDS, 2 * limits.timeout),
     }
     if workers == 1:
         uvicorn.run(_answering(settings), **options)

@@ -7,7 +7,11 @@ from typing import Any
 from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.protos.databricks_pb2 import DEADLINE_EXCEEDED, INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import (
+    DEADLINE_EXCEEDED,
+    INTERNAL_ERROR,
+    INVALID_PARAMETER_VALUE,
+)
 
 
 class Refused(MlflowException):
@@ -32,6 +36,12 @@ class Late(Refused):
     """A request whose answer nobody awaits any longer: status 504."""
 
     code = DEADLINE_EXCEEDED
+
+
+class Failed(Refused):
+    """A request that nothing was wrong with, and still has no answer: status 500."""
+
+    code = INTERNAL_ERROR
 
 
 def scoring_app(model: Any, folder: Path, timeout_seconds: int) -> Any:
