@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from benchmarks.classical import grid_row, svc_rows
+from benchmarks.classical import grid_row
 from benchmarks.contest import Row
 from benchmarks.machine import describe, peak_gflops
 from benchmarks.memory import peaks
 from benchmarks.report import write_report
 from benchmarks.songs import Songs, write_songs
 from benchmarks.sound import descriptors_row, embedding_rows, patches_rows
+from benchmarks.svc import svc_rows
 from benchmarks.training import training_rows
 from benchmarks.workers import seconds_to_start
 from genre_pred.compute import clip_map

@@ -4,12 +4,15 @@ import json
 from functools import partial
 from operator import methodcaller
 
+import numpy as np
 import pytest
-from benchmarks.classical import svc_rows
 from benchmarks.contest import row, timed
 from benchmarks.memory import Peak
 from benchmarks.report import write_report
+from benchmarks.svc import Searches, svc_rows
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
+
+from genre_pred.classical.kernel_svc import KernelSVC
 
 fast = partial(row, "patches", "8 songs", "them", [20.0, 30.0, 60.0], [2.0, 1.0, 3.0])
 
@@ -62,13 +65,32 @@ def test_the_report_marks_what_is_missed_and_what_is_cold(tmp_path):
     assert peak["clips"] == 2000
 
 
-def test_five_C_are_set_against_five_times_one(params):
+def test_the_search_for_C_is_compared_by_all_that_it_named_while_it_was_timed(params):
     fit, grid = svc_rows(params, 1 / 64, 1)
     assert (fit.step, grid.step) == ("svc_fit", "svc_grid")
-    assert grid.reference_seconds == 5 * fit.reference_seconds
-    assert "extrapolated" in grid.reference
+    assert "100.00% at C = 1; chosen C: 1.0" in fit.note
+    for c in ("0.1", "0.3", "1", "3", "10"):
+        assert f"100.00% at C = {c}" in grid.note
+    assert grid.lost == ""
     assert grid.at_least is None  # its line is of the whole table
-    assert "equal predictions on 100.00%" in fit.note
+
+
+def test_a_search_that_is_wrong_at_one_C_is_lost(params, monkeypatch):
+    named = KernelSVC.predict_products
+
+    def wrong_at_10(self, products):
+        return named(self, products) if self.C < 10 else np.full(len(products.inner), -1)
+
+    monkeypatch.setattr(KernelSVC, "predict_products", wrong_at_10)
+    _, grid = svc_rows(params, 1 / 64, 1)
+    assert grid.lost.startswith("only 0.00% of the predictions at C = 10 are equal")
+
+
+def test_another_C_is_lost(params, monkeypatch):
+    monkeypatch.setattr("benchmarks.svc.best_settings", lambda *_: {"classify__C": 7.0})
+    monkeypatch.setattr(Searches, "equal", lambda self: dict.fromkeys(self.several, 1.0))
+    _, grid = svc_rows(params, 1 / 64, 1)
+    assert grid.lost.startswith("chosen C: 7.0 instead of ")
 
 
 @pytest.mark.skipif(not STATUS.is_file(), reason="no Linux: peaks are not told")
