@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import time
 from functools import partial
 from importlib.metadata import version
@@ -27,6 +28,13 @@ def describe() -> str:
         f"{_processor()}, {os.cpu_count()} cores, {gigabytes:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}, {versions}; load at the start {load:.1f} a core"
     )
+
+
+def commit() -> str:
+    """Which code this is, as git tells it: `-dirty` where it has changed since."""
+    asked = ["git", "describe", "--always", "--dirty"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "unknown"
 
 
 def _processor() -> str:

@@ -1,6 +1,6 @@
 """How much memory the stages' processes need, on few clips and on ten times as many."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,13 @@ from benchmarks.songs import CLIP, Songs
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
 from genre_pred.embed import BACKBONES, load_backbone, store_embeddings
 from genre_pred.finetuning.finetune import build_network
-from genre_pred.finetuning.training import Examples, optimizer_for, train_epoch
+from genre_pred.finetuning.training import Examples, optimizer_for, train_epoch, train_network
 from genre_pred.mel import store_patches
-from genre_pred.params import Mel, Params
+from genre_pred.nets.genre_net import GenreNet
+from genre_pred.params import Finetune, Mel, Params
 
-GENRES, STEPS = 8, 3
-MEL = Mel(front_ends=("vggish", "efficientat"), dtype="float16")
+GENRES, BATCH, STEPS = 8, 8, 3
+MEL = Mel(front_ends=("vggish", "efficientat", "mel128"), dtype="float16")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,11 @@ def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) 
             yield Peak("mel", "a worker", clips, watched.megabytes)
             yield Peak("mel", "the stage", clips, watched.own_megabytes)
         yield from _embedding("mn04", store, clips, params)
-        yield _finetuning(store, clips, params)
+        step = "finetune, cnn_mel, an epoch with validation"
+        yield _finetuning(step, clips, params, _epoch, store / "mel128.npy")
+    # The largest network; all of so many clips would take half an hour.
+    step = f"finetune, vggish, {STEPS} steps"
+    yield _finetuning(step, BATCH * STEPS, params, _steps, store / "vggish.npy")
     for clips in counts_of_vggish:
         part = store / f"first {clips}.npy"
         stored = np.load(store / "vggish.npy", mmap_mode="r")
@@ -82,25 +87,45 @@ def _embedding(
     yield Peak(f"embed, {name}", "the stage", clips, watched.own_megabytes)
 
 
-def _finetuning(store: Path, clips: int, params: Params) -> Peak:
-    """Of a process that has trained all of VGGish for some steps on rows of all of the store."""
+def _finetuning(
+    step: str, clips: int, params: Params, train: Callable[[Params, Path], None], store: Path
+) -> Peak:
     with lasting_map(params) as each:
         watched = WatchedMap(each)
-        list(watched(partial(_train, params), [store / "vggish.npy"]))
-    return Peak(f"finetune, all layers, {STEPS} steps", "the stage", clips, watched.megabytes)
+        list(watched(partial(train, params), [store]))
+    return Peak(step, "a process of its own", clips, watched.megabytes)
 
 
-def _train(params: Params, store: Path) -> None:
-    settings = params.finetune.model_copy(
-        update={"trainable": "all", "precision": "bfloat16", "batch_size": 8}
+def _epoch(params: Params, store: Path) -> None:
+    """Learn from every row of the store once, all layers, and be judged by every row."""
+    net, examples, settings = _learning("cnn_mel", params, store)
+    every = list(examples.clip_ids)
+    train_network(
+        net,
+        examples,
+        every,
+        every,
+        settings,
+        checkpoint=store.with_name("epoch.pt"),
+        on_epoch=lambda _: None,
     )
-    patches = np.load(store, mmap_mode="r")
-    net, _ = build_network("vggish", patches.shape[1:], GENRES, settings, params.weights)
-    clip_ids = np.arange(len(patches)).astype(str).astype(object)
-    examples = Examples(patches, clip_ids, np.arange(len(patches)) % GENRES)
+
+
+def _steps(params: Params, store: Path) -> None:
+    """Train all layers for some steps on rows from all over the store."""
+    net, examples, settings = _learning("vggish", params, store)
     optimizer = optimizer_for(net.trained_part("all"), settings)
-    rows = np.linspace(0, len(patches) - 1, STEPS * 8).astype(int)
+    rows = np.linspace(0, len(examples.patches) - 1, STEPS * BATCH).astype(int)
     train_epoch(net, optimizer, examples, rows, settings, torch.Generator().manual_seed(0), 0)
+
+
+def _learning(name: str, params: Params, store: Path) -> tuple[GenreNet, Examples, Finetune]:
+    asked = {"trainable": "all", "precision": "bfloat16", "batch_size": BATCH, "epochs": 1}
+    settings = params.finetune.model_copy(update=asked)
+    patches = np.load(store, mmap_mode="r")
+    net, _ = build_network(name, patches.shape[1:], GENRES, settings, params.weights)
+    clip_ids = np.arange(len(patches)).astype(str).astype(object)
+    return net, Examples(patches, clip_ids, np.arange(len(patches)) % GENRES), settings
 
 
 def _repeated(clips: pd.DataFrame, count: int) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The rows as files for programs and tables for people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,20 +23,32 @@ COLUMNS = (
 )
 MEMORY = """
 The most resident memory that a process had at any time (VmHWM), over the same few files repeated.
-"The stage" is this benchmark's own process, with all that it has loaded before.
+"The stage" is this benchmark's own process, with all that it has loaded before. Fine-tuning trains
+all layers in batches of eight clips.
 """
 
 
-def write_report(rows: Sequence[Row], peaks: Sequence[Peak], machine: str, folder: Path) -> str:
-    """Write benchmark.json, benchmark_memory.json and benchmark.md.
+def write_report(
+    rows: Sequence[Row], peaks: Sequence[Peak], made: Mapping[str, str], folder: Path, name: str
+) -> str:
+    """Write NAME.json and NAME.md and, where memory was measured, NAME_memory.json.
+
+    Args:
+        rows: The contests.
+        peaks: The memory.
+        made: How they were made: commit, form, machine.
+        folder: Where the files are written.
+        name: Of the files.
 
     Returns:
-        What benchmark.md says.
+        What NAME.md says.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write_json([row.told() for row in rows], folder / "benchmark.json")
-    _write_json([asdict(peak) for peak in peaks], folder / "benchmark_memory.json")
-    text = f"# Speed\n\nMachine: {machine}.\n{HOW}\n{_table(COLUMNS, [_cells(r) for r in rows])}\n"
+    _write_json([{**row.told(), **made} for row in rows], folder / f"{name}.json")
+    if peaks:
+        _write_json([asdict(peak) for peak in peaks], folder / f"{name}_memory.json")
+    text = "# Speed\n\n" + "\n".join(f"- {what}: {told}" for what, told in made.items())
+    text += f"\n{HOW}\n{_table(COLUMNS, [_cells(r) for r in rows])}\n"
     missed = [f"- {row.step}: {row.missed}" for row in rows if row.missed]
     if missed:
         text += "\nWhat does not hold:\n\n" + "\n".join(missed) + "\n"
@@ -48,7 +60,7 @@ def write_report(rows: Sequence[Row], peaks: Sequence[Peak], machine: str, folde
             [peak.step, peak.of, f"{peak.clips:,}", f"{peak.megabytes:,.0f}"] for peak in peaks
         ]
         text += f"\n# Memory\n{MEMORY}\n{_table(('step', 'of', 'clips', 'peak MB'), cells)}\n"
-    (folder / "benchmark.md").write_text(text)
+    (folder / f"{name}.md").write_text(text)
     return text
 
 

@@ -1,7 +1,7 @@
 """From files to patches, embeddings and descriptors."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import reference
-from benchmarks.contest import Row, row, timed
+from benchmarks.contest import Row, Way, row, timed, times_faster
 from benchmarks.songs import CLIP, RATE, Songs
 from benchmarks.workers import lasting_map
 from genre_pred.audio.decode import read_samples
-from genre_pred.compute import Map
+from genre_pred.compute.pool import one_thread
 from genre_pred.describe import describe_clips
 from genre_pred.embed import BACKBONES, load_backbone, lowest_cosine, store_embeddings
 from genre_pred.nets.precision import DTYPES
@@ -49,6 +49,7 @@ def patches_rows(songs: Songs) -> Iterator[Row]:
                 "librosa": lambda: [reference.librosa_patches(path) for path in songs.paths],
                 "decoding": lambda: list(each(_decode, songs.paths)),
                 "ours": lambda: songs.patches("vggish", each),
+                "one core": lambda: _on_one_core(lambda: songs.patches("vggish")),
             },
             songs.repeats,
         )
@@ -69,8 +70,8 @@ def patches_rows(songs: Songs) -> Iterator[Row]:
         aim=20.0,
         limit="miniaudio decodes in a sixth less time, and would be one more library; "
         "the limit is 35",
-        note=f"{decoding:.0%} of it is decoding; log-mels differ by {apart:.4f} on average "
-        "(resampler)",
+        note=f"{_per_core(taken)}; {decoding:.0%} of it is decoding; log-mels differ by "
+        f"{apart:.4f} on average (resampler)",
     )
     how = "librosa.load(sr=16000) and melspectrogram"
     yield row("librosa_patches", songs.work, how, taken["librosa"], ours, megabytes=megabytes)
@@ -89,15 +90,16 @@ def _embedding_row(songs: Songs, name: str, precision: str, peak_gflops: float) 
     # loky starts a worker anew that has grown by 300 MB since its first task, as by VGGish's
     # weights: each network has workers of its own, and is their first task.
     with lasting_map(songs.params) as each:
-        ours = _Backbone(songs, name, precision, each)
+        ours = _Backbone(songs, name, precision)
         songs.patches(ours.patches.stem)
-        ours.embed()
+        ours.embed(each)
         vggish, _ = load_backbone("vggish", songs.params.weights)
         theirs = reference.network(vggish.state_dict())
         taken = timed(
             {
                 "torchvggish": lambda: reference.embed_files(theirs, songs.paths),
-                "ours": ours.files_to_embeddings,
+                "ours": lambda: ours.files_to_embeddings(each),
+                "one core": lambda: _on_one_core(ours.files_to_embeddings),
             },
             songs.repeats,
         )
@@ -115,7 +117,8 @@ def _embedding_row(songs: Songs, name: str, precision: str, peak_gflops: float) 
         gflop=ours.gflop(),
         megabytes=_megabytes([*songs.paths, ours.patches, ours.patches, ours.embeddings]),
         peak_gflops=peak_gflops,
-        note=f"{precision}, cosine to float32 at least {cosine:.5f}; weights: {ours.loaded}",
+        note=f"{_per_core(taken)}; {precision}, cosine to float32 at least {cosine:.5f}; weights: "
+        f"{ours.loaded}",
         **(lines if precision == "bfloat16" else {}),
     )
 
@@ -123,22 +126,22 @@ def _embedding_row(songs: Songs, name: str, precision: str, peak_gflops: float) 
 class _Backbone:
     """Ours, from files to a file of embeddings."""
 
-    def __init__(self, songs: Songs, name: str, precision: str, each: Map) -> None:
-        self.songs, self.name, self.precision, self.each = songs, name, precision, each
+    def __init__(self, songs: Songs, name: str, precision: str) -> None:
+        self.songs, self.name, self.precision = songs, name, precision
         self.net, self.loaded = load_backbone(name, weights_at_hand(songs.params.weights))
         self.weights = songs.folder / f"{name}.safetensors"
         save_file(self.net.state_dict(), self.weights)
         self.patches = songs.folder / "mel" / f"{BACKBONES[name].front_end}.npy"
         self.embeddings = songs.folder / f"{name}.npy"
 
-    def embed(self) -> None:
+    def embed(self, each: Callable = map) -> None:
         """The patches that are stored."""
         where = self.embeddings
-        store_embeddings(self.name, self.weights, self.patches, self.precision, where, self.each)
+        store_embeddings(self.name, self.weights, self.patches, self.precision, where, each)
 
-    def files_to_embeddings(self) -> None:
-        self.songs.patches(self.patches.stem, self.each)
-        self.embed()
+    def files_to_embeddings(self, each: Callable = map) -> None:
+        self.songs.patches(self.patches.stem, each)
+        self.embed(each)
 
     def gflop(self) -> float:
         """1e9 operations of the network on all songs, as torch counts them."""
@@ -168,6 +171,16 @@ def descriptors_row(songs: Songs) -> Row:
         taken["ours"],
         note=f"both at {RATE:,} Hz, the files' own rate, as FMA's way has it",
     )
+
+
+def _on_one_core(way: Way) -> None:
+    with one_thread():
+        way()
+
+
+def _per_core(taken: Mapping[str, list[float]]) -> str:
+    ratio = times_faster(taken["torchvggish"], taken["one core"])
+    return f"on one core, in this process with one thread: {ratio:.1f} times"
 
 
 def _decode(path: Path) -> int:

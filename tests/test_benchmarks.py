@@ -1,15 +1,23 @@
 """The benchmark's own arithmetic: no time is asserted."""
 
 import json
+import subprocess
 from functools import partial
 from operator import methodcaller
+from pathlib import Path
 
+import numpy as np
 import pytest
-from benchmarks.classical import svc_rows
+from benchmarks.__main__ import main
 from benchmarks.contest import row, timed
+from benchmarks.machine import commit
 from benchmarks.memory import Peak
 from benchmarks.report import write_report
+from benchmarks.svc import Searches, svc_rows
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
+from click.testing import CliRunner
+
+from genre_pred.classical.kernel_svc import KernelSVC
 
 fast = partial(row, "patches", "8 songs", "them", [20.0, 30.0, 60.0], [2.0, 1.0, 3.0])
 
@@ -47,8 +55,11 @@ def test_ways_take_turns_at_going_first(warm, first):
 
 def test_the_report_marks_what_is_missed_and_what_is_cold(tmp_path):
     rows = [fast(at_least=21.0, limit="decoding"), fast(at_least=2.0, warm=False), fast(note="so")]
-    text = write_report(rows, [Peak("mel", "a worker", 2000, 512.3)], "a machine", tmp_path)
+    peaks = [Peak("mel", "a worker", 2000, 512.3)]
+    text = write_report(rows, peaks, {"commit": "abc1234", "form": "full"}, tmp_path, "benchmark")
     assert (tmp_path / "benchmark.md").read_text() == text
+    assert "- commit: abc1234\n" in text
+    assert "- form: full\n" in text
     cells = [line.split(" | ") for line in text.splitlines() if line.startswith("| patches")]
     assert [each[5] for each in cells] == ["3", "3, cold", "3"]
     assert [each[9] for each in cells] == ["NO", "yes", ""]
@@ -58,17 +69,89 @@ def test_the_report_marks_what_is_missed_and_what_is_cold(tmp_path):
     told = json.loads((tmp_path / "benchmark.json").read_text())
     assert [each["ratio"] for each in told] == [20.0] * 3
     assert {"step", "reference_seconds", "seconds"} <= told[0].keys()
+    assert (told[0]["commit"], told[0]["form"]) == ("abc1234", "full")
     (peak,) = json.loads((tmp_path / "benchmark_memory.json").read_text())
     assert peak["clips"] == 2000
 
 
-def test_five_C_are_set_against_five_times_one(params):
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    """Run the command, with rows of which one misses its line, in a folder with a full report."""
+    monkeypatch.chdir(tmp_path)
+    found = [fast(at_least=21.0, limit="decoding"), fast(at_least=2.0)]
+
+    def run(*words, rows=found):
+        peaks = [] if words else [Peak("mel", "a worker", 2000, 512.3)]
+        monkeypatch.setattr("benchmarks.__main__.measured", lambda quick: (rows, peaks, 1.0))
+        return CliRunner().invoke(main, words)
+
+    run()
+    return run
+
+
+def test_a_line_that_does_not_hold_ends_the_full_form_with_an_error_behind_the_table(bench):
+    done = bench()
+    assert done.exit_code == 1
+    assert done.output.rstrip().endswith("Does not hold: patches. reports/benchmark.md says why.")
+    assert "| patches |" in done.output
+    assert bench(rows=[fast(at_least=2.0)]).exit_code == 0
+
+
+def test_the_quick_form_leaves_the_full_report_alone_and_only_tells(bench):
+    reports = Path("reports")
+    before = {path: path.read_text() for path in reports.iterdir()}
+    assert {path.name for path in before} == {
+        "benchmark.json", "benchmark.md", "benchmark_memory.json"
+    }  # fmt: skip
+    assert bench("--quick").exit_code == 0
+    assert {path: path.read_text() for path in before} == before
+    new = sorted(path.name for path in set(reports.iterdir()) - set(before))
+    assert new == ["benchmark_quick.json", "benchmark_quick.md"]
+    assert "- form: quick\n" in (reports / "benchmark_quick.md").read_text()
+
+
+def test_the_commit_is_git_s_own_word_and_unknown_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert commit() == "unknown"
+    git = partial(subprocess.run, check=True, capture_output=True)
+    git(["git", "init"])
+    Path("code").write_text("1")
+    git(["git", "add", "code"])
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    git(["git", *who, "commit", "-m", "First"])
+    clean = commit()
+    assert len(clean) >= 7
+    Path("code").write_text("2")
+    assert commit() == f"{clean}-dirty"
+
+
+def test_the_search_for_C_is_compared_by_all_that_it_named_while_it_was_timed(params):
     fit, grid = svc_rows(params, 1 / 64, 1)
     assert (fit.step, grid.step) == ("svc_fit", "svc_grid")
-    assert grid.reference_seconds == 5 * fit.reference_seconds
-    assert "extrapolated" in grid.reference
+    assert "100.00% at C = 1; chosen C: 1.0" in fit.note
+    for c in ("0.1", "0.3", "1", "3", "10"):
+        assert f"100.00% at C = {c}" in grid.note
+    assert grid.lost == ""
     assert grid.at_least is None  # its line is of the whole table
-    assert "equal predictions on 100.00%" in fit.note
+
+
+def test_a_search_that_is_wrong_at_one_C_is_lost(params, monkeypatch):
+    named = KernelSVC.predict_products
+
+    def wrong_at_10(self, products):
+        return named(self, products) if self.C < 10 else np.full(len(products.inner), -1)
+
+    monkeypatch.setattr(KernelSVC, "predict_products", wrong_at_10)
+    _, grid = svc_rows(params, 1 / 64, 1)
+    assert grid.lost.startswith("only 0.00% of the predictions at C = 10 are equal")
+
+
+def test_another_C_is_lost(params, monkeypatch):
+    monkeypatch.setattr("benchmarks.svc.best_settings", lambda *_: {"classify__C": 7.0})
+    monkeypatch.setattr(Searches, "equal", lambda self: dict.fromkeys(self.several, 1.0))
+    _, grid = svc_rows(params, 1 / 64, 1)
+    assert grid.lost.startswith("chosen C: 7.0 instead of ")
 
 
 @pytest.mark.skipif(not STATUS.is_file(), reason="no Linux: peaks are not told")
