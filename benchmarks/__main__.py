@@ -36,7 +36,7 @@ def rows(songs: Songs, quick: bool) -> Iterator[Row]:
     yield from training_rows(fewer, 4 if quick else 8, storing, peak)
     yield from svc_rows(params, 1 / 16 if quick else 1, 3)
     if not quick:
-        yield grid_row(params, 1 / 8, few.repeats)
+        yield grid_row(params, 1 / 16, 1)
         yield descriptors_row(few)
 
 

@@ -78,8 +78,13 @@ def contest(model: str) -> str:
         if version is None:
             rows.append([alias, "", "nobody", "", ""])
             continue
-        classifier = GenreClassifier(track.fetch_version(version))
-        spec, number = classifier.spec, str(version.version)
+        number = str(version.version)
+        try:
+            classifier = GenreClassifier(track.fetch_version(version))
+        except Fault as fault:
+            rows.append([alias, number, str(fault), "", ""])
+            continue
+        spec = classifier.spec
         rows.append([alias, number, spec.model, accuracy_told(classifier), spec.protocol])
     header = ["alias", "version", "model", "accuracy", "protocol"]
     sides = table(f"{name}: champion and challenger", header, rows, wrap=True)
