@@ -33,7 +33,7 @@ check: setup  ## Lint and types.
 test: check  ## Lint, types and tests.
 	pytest -rs -n 2 --dist loadfile --no-loadscope-reorder
 
-bench: setup  ## Time each costly step against what people use; QUICK=1 takes two minutes.
+bench: setup  ## Time each costly step against what people use; QUICK=1 takes three minutes.
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	PYTHONPATH=src python -m benchmarks $(if $(QUICK),--quick)
 

@@ -1,4 +1,4 @@
-"""Run every benchmark: `make bench`, or in two minutes `make bench QUICK=1`."""
+"""Run every benchmark: `make bench`, or in three minutes `make bench QUICK=1`."""
 
 import sys
 import tempfile
@@ -41,7 +41,7 @@ def rows(songs: Songs, quick: bool) -> Iterator[Row]:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="In two minutes: fewer songs and turns, no memory.")
+@click.option("--quick", is_flag=True, help="In three minutes: fewer songs and turns, no memory.")
 def main(quick: bool) -> None:
     """Time the costly steps against what people use today.
 

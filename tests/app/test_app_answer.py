@@ -128,4 +128,4 @@ def test_the_leaderboard_names_notes_once_and_leaves_empty_columns_out():
 def test_the_limits_are_told_to_who_drops_a_song():
     assert f"{limits.MOST_MEGABYTES} MB and {limits.MOST_SECONDS // 60} minutes" in page.TAKES
     # Gradio's clock begins anew whenever a file is heard.
-    assert "within 11 minutes of the last time that it came or was heard" in page.TAKES
+    assert "within 11 minutes after it came or was last heard" in page.TAKES

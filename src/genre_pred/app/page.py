@@ -31,7 +31,7 @@ FONTS = ["system-ui", "sans-serif"]
 MONOSPACED = ["ui-monospace", "monospace"]
 TAKES = (
     f"Up to {MOST_MEGABYTES} MB and {MOST_SECONDS // 60} minutes. It stays on this machine, and is "
-    f"deleted within {KEPT_SECONDS // 60 + 1} minutes of the last time that it came or was heard."
+    f"deleted within {KEPT_SECONDS // 60 + 1} minutes after it came or was last heard."
 )
 
 
