@@ -34,7 +34,7 @@ def rows(songs: Songs, quick: bool) -> Iterator[Row]:
     storing = patches.seconds / len(songs.clips)
     fewer = songs._replace(repeats=1 if quick else 3)
     yield from training_rows(fewer, 4 if quick else 8, storing, peak)
-    yield from svc_rows(params, 1 / 16 if quick else 1, 3)
+    yield from svc_rows(params, *((1 / 16, 3) if quick else (1, 2)))
     if not quick:
         yield grid_row(params, 1 / 16, 1)
         yield descriptors_row(few)
