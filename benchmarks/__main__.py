@@ -69,7 +69,7 @@ def measured(quick: bool) -> tuple[list[Row], list[Peak], float]:
         clips = write_songs(folder / "songs", n_songs, composing)
         songs = Songs(clips, folder, params, repeats)
         for row in rows(songs, quick):
-            click.echo(f"{row.step}: {row.ratio:.1f} times {row.reference}")
+            click.echo(f"{row.step}: {row.seconds:.2f} s, {row.told_ratio}")
             found.append(row)
         memory = [] if quick else list(peaks(songs, (200, 2000), (20, 200)))
     return found, memory, start

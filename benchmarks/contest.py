@@ -54,6 +54,11 @@ class Row:
     note: str = ""
 
     @property
+    def told_ratio(self) -> str:
+        """As "20.3 times as fast as torchvggish"."""
+        return f"{self.ratio:.1f} times as fast as {self.reference}"
+
+    @property
     def share_of_peak(self) -> float | None:
         """How much of what the cores can do at best this step gets out of them."""
         if not self.gflop or not self.peak_gflops:

@@ -87,12 +87,8 @@ def embedding_rows(
 
 
 def _embedding_row(songs: Songs, name: str, precision: str, peak_gflops: float) -> Row:
-    # loky starts a worker anew that has grown by 300 MB since its first task, as by VGGish's
-    # weights: each network has workers of its own, and is their first task.
     with lasting_map(songs.params) as each:
         ours = _Backbone(songs, name, precision)
-        songs.patches(ours.patches.stem)
-        ours.embed(each)
         vggish, _ = load_backbone("vggish", songs.params.weights)
         theirs = reference.network(vggish.state_dict())
         taken = timed(

@@ -294,8 +294,7 @@ def test_an_answer_tells_where_what_is_heard_and_what_it_resembles(workspace, tm
     assert {it.clip_id for it in found.nearest} <= set(learnt)
     assert found.genre_set is None
     assert (
-        found.why_no_set
-        == "too few to promise: 3 artists (3 clips) to calibrate on, of at least 50"
+        found.why_no_set == "too few to promise: 3 artists (3 clips) to calibrate on, 50 are needed"
     )
     with (tmp_path / "long.wav").open("rb") as file:
         assert classifier.predict(file) == found

@@ -49,6 +49,15 @@ def wait_a_moment(seconds):
     return seconds
 
 
+WEIGHTS: list[np.ndarray] = []
+
+
+def hold_weights(megabytes):
+    time.sleep(0.5)
+    WEIGHTS.append(np.ones(megabytes * 10**6, np.uint8))
+    return os.getpid()
+
+
 def the_map(workers, block=8):
     return clip_map(Compute(workers=workers, scheduler=None), "testing", block=block)
 
@@ -117,6 +126,12 @@ def test_a_killed_worker_is_a_fault_and_the_next_map_works_again():
     with pytest.raises(Fault, match=r"from outside {SIGKILL.*}: .* compute\.workers, now 2"):
         list(the_map(2)(die, [1, 2]))
     assert list(the_map(2)(square, [1, 2])) == [1, 4]
+
+
+def test_a_worker_that_has_loaded_weights_works_on():
+    # loky looks once a second whether one has grown by 300 MB since its first task.
+    held = list(the_map(2, block=1)(hold_weights, [0, *[100] * 9]))
+    assert len(set(held)) == 2
 
 
 def test_what_nobody_takes_is_not_done(tmp_path):

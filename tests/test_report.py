@@ -269,7 +269,7 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path, params):
         "Nobody has stood for champion of genre-demo yet.",
         "Best on validation is mfcc/knn",
         "No network was fine-tuned.",
-        "too few to promise: 4 artists (20 clips) to calibrate on, of at least 50.",
+        "too few to promise: 4 artists (20 clips) to calibrate on, 50 are needed.",
         "MLflow here knows none of the runs that made these outputs.",
         "their times are unknown",
         "there is no sound, only what others have computed of it",
@@ -347,7 +347,7 @@ def test_without_a_champion_the_sets_are_those_of_the_best_on_validation(tmp_pat
         told.write_text(json.dumps({approach: metrics[approach] for approach in order}))
         promise = findings_of(tmp_path, params).promise
         assert promise.model == best
-        assert "4 artists (20 clips) to calibrate on, of at least 50" in promise.note
+        assert "4 artists (20 clips) to calibrate on, 50 are needed" in promise.note
 
 
 def test_sets_calibrated_on_enough_clips_and_artists_are_tried_on_test(tmp_path, params):

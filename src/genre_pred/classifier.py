@@ -131,6 +131,7 @@ class GenreClassifier:
             timeline=self._timeline(recording, by_window),
             sample_rate=found.sample_rate,
             n_samples=found.n_samples,
+            learnt_from=found.content in self.trained_on,
         )
 
     def check_hears(self) -> None:

@@ -68,6 +68,8 @@ class Prediction:
         nearest: The training clips that it resembles most, at most three, the nearest first.
         sample_rate: Of the sound, in Hz.
         n_samples: Its length, per channel.
+        learnt_from: Whether this very sound had a part in training, so that the answer proves
+            nothing.
     """
 
     genre: str
@@ -85,6 +87,7 @@ class Prediction:
     nearest: tuple[Neighbour, ...] = ()
     sample_rate: int = 0
     n_samples: int = 0
+    learnt_from: bool = False
 
     @property
     def seconds(self) -> float:

@@ -58,7 +58,7 @@ def what_is_missing(name: str, place: Path, folder: Path = RECIPES) -> str | Non
         return None
     state = "is empty" if place.exists() else "is not there"
     if not told:
-        return f"data.path is {place}, which {state}: it need not be given, but must be there"
+        return f"data.path is {place}, which {state}: without data.path it is downloaded"
     needed = told[0].removeprefix(PLACE).strip()
     return f"recipe {name} needs -S data.path=PATH: {needed} ({place} {state})"
 

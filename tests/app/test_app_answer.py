@@ -60,6 +60,15 @@ def test_what_is_unknown_or_promised_is_said_plainly():
     assert "No set of genres is given: too few to promise." in told
 
 
+def test_a_song_that_it_has_learnt_from_is_told_as_such(classifier, songs):
+    asked = GenreClassifier(classifier.folder)
+    found = asked.predict(songs["wav"])
+    assert not found.learnt_from and "training" not in genres_heard(found)
+    asked.trained_on = frozenset([found.content])
+    again = asked.predict(songs["wav"])
+    assert again.learnt_from and "had a part in the training" in genres_heard(again)
+
+
 def test_the_time_line_has_the_recordings_own_time():
     told = time_line(made_up(), "data:,", {})
     assert 'x="0.04545" y="0.3000" height="0.7000" width="0.45455"' in told

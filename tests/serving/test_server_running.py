@@ -260,6 +260,14 @@ def test_a_model_that_is_not_there_is_told_before_anything_is_served(workspace):
     assert told.output == "Error: no registered model 'genre-nothing'; known are genre-tones\n"
 
 
+def test_a_port_that_is_taken_is_told_before_anything_is_loaded(workspace):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        told = CliRunner().invoke(main, ["serve", "--port", port, "--model", "genre-nothing"])
+    assert told.exit_code == 1
+    assert f"127.0.0.1:{port} cannot be listened at" in told.output
+
+
 @pytest.mark.parametrize(("timeout", "patience"), [("1", 60), ("120", 240)])
 def test_workers_that_start_are_given_time_however_short_a_requests_is(
     workspace, monkeypatch, timeout, patience

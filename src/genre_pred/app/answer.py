@@ -28,6 +28,11 @@ def genres_heard(found: Prediction) -> str:
         ]
     elif found.why_no_novelty:
         parts.append(f'<p class="gp-quiet">{escape(_sentence(found.why_no_novelty))}</p>')
+    if found.learnt_from:
+        parts.append(
+            '<p class="gp-quiet" role="status">This very sound had a part in the training of the '
+            "model: its answer proves nothing.</p>"
+        )
     bars = "".join(
         f'<li><span>{escape(name)}</span><span class="gp-track" aria-hidden="true">'
         f'<span style="width:{100 * value:.2f}%"></span></span><span>{value:.0%}</span></li>'

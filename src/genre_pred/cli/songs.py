@@ -1,7 +1,10 @@
 """Commands that hear songs: predict and evaluate."""
 
 import json
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +88,7 @@ def _into_csv(
     failed = []
     with answers_in(csv, classifier) as answers:
         fresh = [song for song in songs if not answers.holds(song)]
-        with answers.adding(fresh):
+        with answers.adding(fresh), _told_when_stopped(csv):
             for song, found in hear(fresh, classifier, _spread()):
                 answers.add(song, found)
                 if isinstance(found, str):
@@ -95,6 +98,15 @@ def _into_csv(
     click.echo(told + (f", {held} held already" if held else ""))
     _print_who(classifier)
     return failed
+
+
+@contextmanager
+def _told_when_stopped(csv: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"stopped: {shown(csv)} keeps what it holds, the same command goes on", err=True)
+        sys.exit(128 + signal.SIGINT)
 
 
 def _print_json(
@@ -123,7 +135,8 @@ def _print_table(
     rows = table(*columns)
     for song, found in answers:
         first, *others = found.best(top)
-        row = [found.genre + " (unknown)" * bool(found.unknown), f"{first[1]:.0%}"]
+        marks = ["unknown"] * bool(found.unknown) + ["learnt from"] * found.learnt_from
+        row = [found.genre + f" ({', '.join(marks)})" * bool(marks), f"{first[1]:.0%}"]
         if top > 1:
             row.append(", ".join(f"{genre} {share:.0%}" for genre, share in others))
         if sets:
@@ -140,6 +153,8 @@ def _print_table(
         click.echo(f"unknown music is not told: {first_answer.why_no_novelty}")
     elif any(found.unknown for _, found in answers):
         click.echo("unknown: unlike the music that it has learnt from")
+    if any(found.learnt_from for _, found in answers):
+        click.echo("learnt from: this very sound had a part in its training")
     _print_who(classifier)
 
 

@@ -1,10 +1,12 @@
 """Processes on this machine's cores."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from joblib.executor import get_memmapping_executor
+from joblib.externals.loky import process_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from genre_pred.compute.pool import KEEP_MEMORY, ONE_THREAD, Pool
@@ -24,7 +26,9 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
     Raises:
         Fault: If one was killed.
     """
-    executor = get_memmapping_executor(n_workers, env=ONE_THREAD | KEEP_MEMORY)
+    executor = get_memmapping_executor(
+        n_workers, initializer=_let_grow, env=ONE_THREAD | KEEP_MEMORY
+    )
     try:
         yield Pool(n_workers, executor.submit, check=lambda: None)
     except BaseException as error:
@@ -38,3 +42,11 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
             ) from error
         raise
     executor.terminate()  # and with it the files that were shared
+
+
+def _let_grow() -> None:
+    """A worker that has grown since its first task holds a network's weights, and leaks nothing.
+
+    loky would end it, to start another, which loads them again.
+    """
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize

@@ -57,7 +57,7 @@ class GenreSets:
             few, fewest = f"{self.artists} artists ({self.clips} clips)", FEWEST_ARTISTS
         else:
             few, fewest = f"{self.clips} clips", FEWEST_CLIPS
-        return f"too few to promise: {few} to calibrate on, of at least {fewest}"
+        return f"too few to promise: {few} to calibrate on, {fewest} are needed"
 
     def members(self, probabilities: np.ndarray) -> np.ndarray:
         """Which genres belong to the sets of clips.

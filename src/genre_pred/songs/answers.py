@@ -49,7 +49,7 @@ class AnswerFile:
             with _opened(self._path, "r") as file:
                 text = file.read()
             header, *rows = csv.reader(io.StringIO(text, newline="")) if text else [self._columns]
-        except (OSError, csv.Error) as error:
+        except (OSError, csv.Error, UnicodeDecodeError) as error:
             raise Fault(f"{self._path} cannot be read as a CSV file: {error}") from error
         if header[: len(FACTS)] != list(FACTS):
             raise Fault(f"{self._path} holds something else than answers: name another file")
@@ -66,7 +66,7 @@ class AnswerFile:
 
     def holds(self, song: Path) -> bool:
         """Whether the file has the answer for a song as it is now."""
-        row = self._rows.get(no_formula(str(song)))
+        row = self._rows.get(_named(song))
         return row is not None and row[1:3] == _state(song) and not row[FACTS.index("error")]
 
     @contextmanager
@@ -74,7 +74,7 @@ class AnswerFile:
         """Open the file for songs that will be heard within the block; the rows they had go."""
         # Now, for one that is replaced while it is heard must be heard again.
         self._states = {song: _state(song) for song in songs}
-        again = {no_formula(str(song)) for song in songs}
+        again = {_named(song) for song in songs}
         kept = [row for path, row in self._rows.items() if path not in again]
         with told_when_full(self._path.parent, self._path.name):
             with written_whole(self._path) as temporary, _opened(temporary, "w") as file:
@@ -85,10 +85,10 @@ class AnswerFile:
 
     def add(self, song: Path, found: Prediction | str) -> None:
         """Write the row of a song named to `adding`, for good: a kill loses nothing of it."""
-        facts = [str(song), *self._states[song], self._model]
+        facts = [_named(song), *self._states[song], self._model]
         told = {"error": found} if isinstance(found, str) else found.row()
         row = [*facts, *(told.get(name, "") for name in self._columns[len(facts) :])]
-        self._writer.writerow(map(no_formula, row))
+        self._writer.writerow([row[0], *map(no_formula, row[1:])])
         self._file.flush()
 
 
@@ -128,14 +128,18 @@ def no_formula(cell: Any) -> Any:
     return f"'{cell}" if quoted else cell
 
 
+def _named(song: Path) -> str:
+    """A song's path as the file has it: UTF-8, though a file's name need not be that."""
+    return str(no_formula(str(song).encode(errors="backslashreplace").decode()))
+
+
 def _identity_in(model: str) -> str:
     """The part of a model's name in a row that says which classifier it is, whatever its alias."""
     return model.rpartition("[")[2]
 
 
 def _opened(path: Path, mode: str) -> IO[str]:
-    # surrogateescape: a file's name need not be UTF-8
-    return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+    return path.open(mode, encoding="utf-8", newline="")
 
 
 def _state(song: Path) -> list[str]:

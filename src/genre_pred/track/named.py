@@ -52,5 +52,5 @@ def fetch(model: str | None) -> tuple[str, Path]:
     name, alias = registered(name or None), alias or CHAMPION
     version = version_at(name, alias)
     if version is None:
-        raise Fault(f"{name} has no {alias}")
+        raise Fault(f"{name} has no alias {alias}")
     return f"{name}@{alias} (version {version.version})", fetch_version(version)
