@@ -26,7 +26,7 @@ REPORTS = Path("reports")
 def rows(songs: Songs, quick: bool) -> Iterator[Row]:
     """Every step; quickly, those with a line on fewer songs, in fewer turns, on smaller tables."""
     params, peak = songs.params, peak_gflops(songs.params)
-    few = songs._replace(clips=songs.clips.head(4 if quick else 16), repeats=2 if quick else 3)
+    few = songs._replace(clips=songs.clips.head(4 if quick else 16), repeats=2)
     precisions = ("bfloat16",) if quick else ("bfloat16", "float32")
     patches, by_librosa = patches_rows(songs)
     yield from (patches, by_librosa)
@@ -34,7 +34,7 @@ def rows(songs: Songs, quick: bool) -> Iterator[Row]:
     storing = patches.seconds / len(songs.clips)
     fewer = songs._replace(repeats=1 if quick else 3)
     yield from training_rows(fewer, 4 if quick else 8, storing, peak)
-    yield from svc_rows(params, *((1 / 16, 3) if quick else (1, 2)))
+    yield from svc_rows(params, *((1 / 16, 3) if quick else (1, 1)))
     if not quick:
         yield grid_row(params, 1 / 16, 1)
         yield descriptors_row(few)
