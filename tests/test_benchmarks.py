@@ -3,6 +3,7 @@
 import json
 import subprocess
 from functools import partial
+from itertools import chain
 from operator import methodcaller
 from pathlib import Path
 
@@ -78,11 +79,13 @@ def test_the_report_marks_what_is_missed_and_what_is_cold(tmp_path):
 def bench(tmp_path, monkeypatch):
     """Run the command, with rows of which one misses its line, in a folder with a full report."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("benchmarks.__main__.read_params", lambda: None)
+    monkeypatch.setattr("benchmarks.__main__.seconds_to_start", lambda _: 1.0)
     found = [fast(at_least=21.0, limit="decoding"), fast(at_least=2.0)]
 
     def run(*words, rows=found):
         peaks = [] if words else [Peak("mel", "a worker", 2000, 512.3)]
-        monkeypatch.setattr("benchmarks.__main__.measured", lambda quick: (rows, peaks, 1.0))
+        monkeypatch.setattr("benchmarks.__main__.measured", lambda *_: chain(rows, peaks))
         return CliRunner().invoke(main, words)
 
     run()
@@ -95,6 +98,16 @@ def test_a_line_that_does_not_hold_ends_the_full_form_with_an_error_behind_the_t
     assert done.output.rstrip().endswith("Does not hold: patches. reports/benchmark.md says why.")
     assert "| patches |" in done.output
     assert bench(rows=[fast(at_least=2.0)]).exit_code == 0
+
+
+def test_a_run_that_is_stopped_keeps_what_it_has_measured(bench):
+    def stopped():
+        yield fast(at_least=2.0)
+        raise KeyboardInterrupt
+
+    assert bench("--quick", rows=stopped()).exit_code == 1
+    (row,) = json.loads(Path("reports/benchmark_quick.json").read_text())
+    assert row["at_least"] == 2.0
 
 
 def test_the_quick_form_leaves_the_full_report_alone_and_only_tells(bench):
