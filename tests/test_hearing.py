@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from genre_pred.audio.decode import AudioError, measure
 from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
+from genre_pred.cli.songs import _told_when_stopped
 from genre_pred.cli.terminal import shown
 from genre_pred.faults import Fault
 from genre_pred.params import Compute
@@ -199,3 +200,10 @@ def test_what_cannot_become_a_csv_is_told_before_anything_is_heard(no_files, com
     assert told.exit_code == 2, told.output
     assert "Invalid value for '--csv'" in told.output
     assert said in told.output
+
+
+def test_a_stopped_run_says_that_its_rows_are_kept(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended, _told_when_stopped(tmp_path / "a.csv"):
+        raise KeyboardInterrupt
+    assert ended.value.code == 130
+    assert "a.csv keeps what it holds" in capsys.readouterr().err
