@@ -53,31 +53,22 @@ def svc_rows(params: Params, fraction: float, repeats: int) -> Iterator[Row]:
             "megabytes": table.values.nbytes / 1e6,
             "peak_gflops": core_gflops(torch.float64, tries=3),
         }
-        one = Searches(table, learnt, held_out, [MIDDLE_C])
-        taken = timed({"theirs": one.theirs, "ours": one.ours}, repeats, warm=False)
-        yield row(
-            "svc_fit",
-            f"{size}, one C",
-            REFERENCE,
-            taken["theirs"],
-            taken["ours"],
-            **more,
-            note=one.told(),
-        )
-        five = Searches(table, learnt, held_out, GRID_OF_C)
-        taken = timed({"theirs": five.theirs, "ours": five.ours}, repeats, warm=False)
-    yield row(
-        "svc_grid",
-        f"{size}, {len(GRID_OF_C)} C",
-        REFERENCE,
-        taken["theirs"],
-        taken["ours"],
-        **more,
-        **(LINES if fraction >= LEAST else {}),
-        lost=five.lost(),
-        note=f"{five.told()}; GFLOP are those of the products, which serve all C"
-        + ("" if fraction >= LEAST else "; its line is of the larger table"),
-    )
+        line = LINES if fraction >= LEAST else {}
+        for step, several, lines in (("svc_fit", (MIDDLE_C,), {}), ("svc_grid", GRID_OF_C, line)):
+            searches = Searches(table, learnt, held_out, several)
+            ways = {"theirs": searches.theirs, "ours": searches.ours}
+            taken = timed(ways, repeats, warm=False)
+            yield row(
+                step,
+                f"{size}, {len(several)} C",
+                REFERENCE,
+                taken["theirs"],
+                taken["ours"],
+                **more,
+                **lines,
+                lost=searches.lost(),
+                note=f"{searches.told()}; GFLOP are those of the products, which serve all C",
+            )
 
 
 class Searches:
