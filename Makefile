@@ -34,7 +34,6 @@ test: check  ## Lint, types and tests.
 	pytest -rs -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup  ## Time each costly step against what people use; QUICK=1 takes three minutes.
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	PYTHONPATH=src python -m benchmarks $(if $(QUICK),--quick)
 
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000.
