@@ -5,7 +5,7 @@ from pathlib import Path
 from genre_pred import track
 from genre_pred.clean import clean_tracks
 from genre_pred.clips import write_contents, write_table
-from genre_pred.compute import clip_map
+from genre_pred.compute import KILLS, clip_map
 from genre_pred.computed import lay_out
 from genre_pred.faults import run_stage
 from genre_pred.params import read_params
@@ -24,7 +24,7 @@ def main() -> None:
     with track.stage("clean", params, sections, [RAW], [CLIPS, REJECTED, COMPUTED]) as run:
         source = SOURCES[params.data.source]
         if source.contents is None:
-            each = clip_map(params.compute, "clean", "file")
+            each = clip_map(params.compute, "clean", "file", lost=lambda _: KILLS)
             tracks = source.tracks(RAW, params)
             clips, rejected = clean_tracks(tracks, params.clip, params.clean, each)
             laid = {}

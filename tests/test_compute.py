@@ -39,6 +39,17 @@ def die(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def die_at_three(number):
+    return die(number) if number == 3 else number
+
+
+def die_once(folder, number):
+    if number == 3 and not (folder / "dead").exists():
+        (folder / "dead").touch()
+        die(number)
+    return number
+
+
 def leave_a_trace(folder, number):
     (folder / str(number)).touch()
     return number
@@ -58,8 +69,8 @@ def hold_weights(megabytes):
     return os.getpid()
 
 
-def the_map(workers, block=8):
-    return clip_map(Compute(workers=workers, scheduler=None), "testing", block=block)
+def the_map(workers, block=8, lost=None):
+    return clip_map(Compute(workers=workers, scheduler=None), "testing", block=block, lost=lost)
 
 
 @pytest.mark.parametrize("workers", WORKERS)
@@ -126,6 +137,19 @@ def test_a_killed_worker_is_a_fault_and_the_next_map_works_again():
     with pytest.raises(Fault, match=r"from outside {SIGKILL.*}: .* compute\.workers, now 2"):
         list(the_map(2)(die, [1, 2]))
     assert list(the_map(2)(square, [1, 2])) == [1, 4]
+
+
+@pytest.mark.parametrize("block", [1, 4])
+def test_an_item_that_kills_its_worker_is_told_and_the_rest_go_on(block):
+    lost = the_map(2, block=block, lost=lambda number: f"lost {number}")
+    found = list(lost(die_at_three, range(20)))
+    assert found == [0, 1, 2, "lost 3", *range(4, 20)]
+
+
+def test_a_worker_that_was_killed_from_outside_loses_nothing(tmp_path):
+    lost = the_map(2, block=2, lost=lambda number: f"lost {number}")
+    found = list(lost(partial(die_once, tmp_path), range(10)))
+    assert found == list(range(10))
 
 
 def test_a_worker_that_has_loaded_weights_works_on():

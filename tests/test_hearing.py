@@ -8,7 +8,6 @@ from click.testing import CliRunner
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from genre_pred.audio.decode import AudioError, measure
-from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 from genre_pred.cli.songs import _told_when_stopped
 from genre_pred.cli.terminal import shown
@@ -61,7 +60,7 @@ ONE_PROCESS = Compute(workers=1, scheduler=None)
 class Listener:
     folder = None
 
-    def predict(self, song):
+    def predict(self, song, check=None):
         if song.suffix == ".txt":
             raise AudioError(str(song), "is no music")
         if song.suffix != ".mp3":
@@ -91,9 +90,23 @@ def test_what_nobody_foresaw_of_a_song_is_its_reason(tmp_path, monkeypatch, capl
     assert record.exc_info[0] is ValueError
 
 
+def test_a_song_that_takes_long_shows_that_something_happens(tmp_path, monkeypatch, capfd):
+    class Slow(Listener):
+        def predict(self, song, check=None):
+            for _ in range(40):
+                check()
+            return super().predict(song)
+
+    monkeypatch.setattr(hearing, "_classifier", lambda folder: Slow())
+    monkeypatch.setattr(hearing, "SLOW", 0)
+    monkeypatch.setattr("genre_pred.progress.LOG_SECONDS", 0)
+    list(hear([tmp_path / "1.mp3"], Slow(), ONE_PROCESS))
+    assert "hearing: 40part" in capfd.readouterr().err
+
+
 def test_a_classifier_that_cannot_answer_is_no_song_s_fault(tmp_path, monkeypatch):
     class Damaged(Listener):
-        def predict(self, song):
+        def predict(self, song, check=None):
             raise Fault("it is damaged")
 
     monkeypatch.setattr(hearing, "_classifier", lambda folder: Damaged())
@@ -109,7 +122,7 @@ class ThreadCounter:
     def __init__(self):
         self.processes = set()
 
-    def predict(self, song):
+    def predict(self, song, check=None):
         self.processes.add(os.getpid())
         np.ones((2, 2)) @ np.ones((2, 2))
         threads = max(pool["num_threads"] for pool in threadpool_info())
@@ -170,7 +183,7 @@ def no_files(tmp_path, monkeypatch):
     def load(model):
         raise AssertionError("a classifier was loaded")
 
-    monkeypatch.setattr(GenreClassifier, "load", load)
+    monkeypatch.setattr("genre_pred.cli.songs.loaded", load)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()

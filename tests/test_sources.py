@@ -1,5 +1,6 @@
 """Collections as they lie on a disk: FMA's layout, a folder of one's own, and its listing."""
 
+import errno
 import hashlib
 from pathlib import Path
 
@@ -306,6 +307,17 @@ def test_a_folder_that_cannot_be_read_is_a_sentence(tmp_path, forbid, closed):
     forbid(tmp_path / closed)
     with pytest.raises(SourceError, match=f"{closed} cannot be read .*: mend its permissions"):
         files_under(tmp_path / "music")
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path, monkeypatch):
+    touch(tmp_path / "music", "jazz/a.wav", "blues/b.wav")
+
+    def failing(file: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("genre_pred.sources.listing.digest", failing)
+    with pytest.raises(SourceError, match=r"blues/b\.wav cannot be read \(Input/output error\)"):
+        write_listing(tmp_path / "music", tmp_path / "raw", map)
 
 
 def test_what_may_not_be_entered_is_a_sentence(tmp_path):

@@ -92,7 +92,7 @@ class GenreClassifier:
         self,
         source: str | Path | BinaryIO,
         max_seconds: float = math.inf,
-        check: Callable[[], None] | None = None,
+        check: Callable[[], object] | None = None,
     ) -> Prediction:
         """Name the genre of a recording of seconds to hours.
 
@@ -203,7 +203,7 @@ class GenreClassifier:
         return np.mean(of_parts, axis=0)
 
     def _hear(
-        self, recording: Recording, count: int | None, check: Callable[[], None] | None = None
+        self, recording: Recording, count: int | None, check: Callable[[], object] | None = None
     ) -> tuple[list[tuple["GenreClassifier", np.ndarray]], list[np.ndarray]]:
         """Decode a recording once for all who answer.
 
@@ -321,7 +321,7 @@ class GenreClassifier:
             net = BACKBONES[self._feature_set.origin].build()
             precision = self.spec.precision
         with self._reading():
-            net.load_state_dict(load_file(self.folder / NETWORK))
+            net.load_state_dict(load_file(self.folder / NETWORK), assign=True)
         return only_to_run(net, precision)
 
     @cached_property

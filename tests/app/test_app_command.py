@@ -11,7 +11,6 @@ from click.testing import CliRunner
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
-from genre_pred.classifier import GenreClassifier
 from genre_pred.cli import main
 
 
@@ -22,7 +21,7 @@ def command(classifier, tmp_path, monkeypatch):
     for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(GenreClassifier, "load", lambda model: classifier)
+    monkeypatch.setattr("genre_pred.cli.page.loaded", lambda model: classifier)
     before = {it: signal.signal(it, signal.SIG_DFL) for it in (signal.SIGTERM, signal.SIGHUP)}
     yield lambda *words: CliRunner().invoke(main, ["app", "--no-browser", *words]), seen
     for it, handler in before.items():
@@ -86,7 +85,7 @@ def test_a_taken_port_is_said(command):
         port = taken.getsockname()[1]
         told = call("--port", str(port))
     assert told.exit_code == 1
-    assert f"of its ports {port} is taken; name one with --port" in told.output
+    assert f"127.0.0.1:{port} cannot be listened at" in told.output
 
 
 def test_without_a_champion_the_command_says_what_to_run(tmp_path, monkeypatch):

@@ -93,3 +93,11 @@ def test_a_picture_that_does_not_fit_is_named(tmp_path, damage):
         path.write_text("no picture")
     with pytest.raises(SourceError, match=r"2\.png (has \(41, 24\) pixels|is not a picture)"):
         read_all(tmp_path)
+
+
+def test_a_genre_whose_pictures_cannot_be_read_is_not_left_out(tmp_path, forbid):
+    for genre in ("blues", "jazz"):
+        draw(tmp_path / "images" / genre / "1.png", 0)
+    forbid(tmp_path / "images" / "jazz")
+    with pytest.raises(SourceError, match=r"images/jazz cannot be read \(Permission denied\)"):
+        opened(tmp_path)

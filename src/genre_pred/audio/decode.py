@@ -109,7 +109,7 @@ class _Block:
 def measure(
     source: AudioSource,
     max_seconds: float = math.inf,
-    check: Callable[[], None] | None = None,
+    check: Callable[[], object] | None = None,
 ) -> Measured:
     """Decode the whole of a source once and measure it.
 

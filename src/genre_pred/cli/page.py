@@ -6,7 +6,7 @@ import threading
 
 import click
 
-from genre_pred.cli.terminal import model_option
+from genre_pred.cli.terminal import check_free, loaded, model_option
 from genre_pred.faults import Fault
 
 
@@ -17,8 +17,8 @@ from genre_pred.faults import Fault
 @click.option("--no-browser", is_flag=True, help="Do not open one.")
 def app(model: str | None, host: str, port: int | None, no_browser: bool) -> None:
     """Open the page: drop or record a sound and see its genre, and why."""
-    from genre_pred.classifier import GenreClassifier
-
+    check_free(host, port or 0)
+    classifier = loaded(model)
     try:
         from genre_pred.app.page import serving
     except ModuleNotFoundError as error:
@@ -26,7 +26,6 @@ def app(model: str | None, host: str, port: int | None, no_browser: bool) -> Non
             raise
         raise Fault("the page needs Gradio: pip install -c constraints.txt -e '.[app]'") from error
 
-    classifier = GenreClassifier.load(model)
     _end_by_signals()
     with serving(classifier, host, port, browser=not no_browser) as address:
         click.echo(f"{address} asks {classifier.title}; Ctrl+C ends it")

@@ -2,7 +2,7 @@
 
 import click
 
-from genre_pred.cli.terminal import model_option
+from genre_pred.cli.terminal import check_free, model_option
 
 
 @click.command()
@@ -51,6 +51,7 @@ def serve(
     clients that never finish their large bodies keep a worker from all others until --timeout:
     let a proxy before it buffer requests.
     """
+    check_free(host, port)
     from genre_pred.serving.server import Limits, run
 
     run(model, host, port, workers, Limits(megabytes, rows, seconds, queue, timeout))

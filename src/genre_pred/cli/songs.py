@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from genre_pred.cli.terminal import csv_option, model_option, show, shown, table
+from genre_pred.cli.terminal import csv_option, loaded, model_option, show, shown, table
 from genre_pred.faults import Fault
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
@@ -37,22 +37,27 @@ class _Named(click.Path):
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @csv_option("Write rows here as they come, instead of a table; songs that it holds are skipped.")
-@click.option("--top", type=click.IntRange(1), help="How many genres of each song; 3 in a table.")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    help="How many genres of each song, else 3 in a table; not with --csv.",
+)
 def predict(
     paths: tuple[Path, ...], model: str | None, as_json: bool, csv: Path | None, top: int | None
 ) -> None:
     """Name the genre of sound files, and of all below folders.
 
+    mp3, wav, flac, ogg, m4a, aac, opus, wma and what else FFmpeg reads, seconds to hours.
+
     Exit code 1 if any could not be answered; the others are answered all the same.
     """
-    from genre_pred.classifier import GenreClassifier
-    from genre_pred.songs.hearing import hear, songs_in
-
     if as_json and csv:
         raise click.UsageError("--json prints and --csv writes: choose one of them")
     if top and csv:
         raise click.UsageError("--csv writes every genre: leave --top out")
-    classifier = GenreClassifier.load(model)
+    classifier = loaded(model)
+    from genre_pred.songs.hearing import hear, songs_in
+
     songs, failed = songs_in(paths)
     if csv:
         failed += _into_csv(csv, songs, classifier)
@@ -175,12 +180,11 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     its interval, and who was taken for whom. All others are listed with their answer. Exit code 1
     if any could not be heard.
     """
-    from genre_pred.classifier import GenreClassifier
+    classifier = loaded(model)
     from genre_pred.params import read_params
     from genre_pred.songs.hearing import songs_in
     from genre_pred.songs.trial import hear_folder
 
-    classifier = GenreClassifier.load(model)
     params = read_params()
     settings = params.evaluate
     sounds, failed = songs_in([folder])
@@ -211,6 +215,9 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
             named = shown(song["clip_id"]) + known
             rows.add_row(*map(Text, (song["predicted"], f"{song['probability']:.0%}", named)))
         show(rows)
+    if not tried.accuracy and not learnt and not tried.no_genres:
+        known = ", ".join(classifier.spec.genres)
+        click.echo(f"nothing to score: no song lies in a folder with the name of a genre ({known})")
     if tried.no_genres:
         folders, genres = ", ".join(map(shown, tried.no_genres)), ", ".join(classifier.spec.genres)
         click.echo(f"not scored, for these folders are no genres: {folders}; known are {genres}")

@@ -1,11 +1,12 @@
 """What all commands share: faults told in a sentence, tables, the model that is meant."""
 
 import os
+import socket
 import stat
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -15,6 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from genre_pred.faults import Fault
+
+if TYPE_CHECKING:
+    from genre_pred.classifier import GenreClassifier
 
 WIDE = 100_000
 Decorated = TypeVar(
@@ -124,6 +128,36 @@ def csv_option(help: str) -> Callable[[Decorated], Decorated]:
     """The option that names a CSV file to write."""
     where = click.Path(path_type=Path)
     return click.option("--csv", type=where, callback=file_to_write, help=help)
+
+
+def check_free(host: str, port: int) -> None:
+    """Tell at once what would be found out after a classifier is loaded.
+
+    Args:
+        host: The address to listen at.
+        port: 0 for any.
+
+    Raises:
+        Fault: If nobody can listen there.
+    """
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        raise Fault(
+            f"{host}:{port} cannot be listened at ({error.strerror or error}): name another "
+            "--port, or --host"
+        ) from error
+
+
+def loaded(model: str | None) -> "GenreClassifier":
+    """The registered classifier that is meant: see `GenreClassifier.load`."""
+    from genre_pred import track
+
+    title, folder = track.fetch(model)  # a wrong name is told before torch is imported
+    from genre_pred.classifier import GenreClassifier
+
+    return GenreClassifier(folder, title)
 
 
 def registered(model: str | None) -> str:

@@ -19,7 +19,7 @@ from joblib import cpu_count
 
 from genre_pred.compute.cluster import dask_workers
 from genre_pred.compute.pool import Pool, one_thread, run_block
-from genre_pred.compute.processes import loky_workers
+from genre_pred.compute.processes import WorkerKilled, loky_workers
 from genre_pred.params import Compute
 from genre_pred.progress import bar
 
@@ -29,10 +29,17 @@ Map = Callable[[Callable[[Item], Result], Sequence[Item]], Iterable[Result]]
 
 BLOCKS_PER_WORKER = 4  # at least, where there are items enough: the last ones end at about one time
 IN_FLIGHT = 3  # blocks per worker: one in work, one at hand, one for a slow neighbour
+KILLS = "ends the process that works on it: it is damaged, or too large for the memory"
 PATIENCE = 60.0  # seconds without a result before the workers are counted
 
 
-def clip_map(settings: Compute, doing: str, unit: str = "clip", block: int = 8) -> Map:
+def clip_map(
+    settings: Compute,
+    doing: str,
+    unit: str = "clip",
+    block: int = 8,
+    lost: Callable[[Item], Result] | None = None,
+) -> Map:
     """A `map` over clips that uses every core, keeps the order and shows its progress.
 
     Args:
@@ -40,15 +47,18 @@ def clip_map(settings: Compute, doing: str, unit: str = "clip", block: int = 8) 
         doing: What the progress bar says, as "decoding".
         unit: What the bar counts.
         block: Most items that go out together; 1 where each takes long or is large.
+        lost: What stands for an item that ends the process which works on it, by a library's crash
+            or for want of memory, also when it is done once more by itself.
 
     Returns:
         A function of (function, items) that yields the results in the items' order. Its workers
         are single-threaded: two processes are faster than one with two threads, and the last
         digits of a matrix product depend on the number of threads. What the function raises is
         raised here; a Fault tells of a cluster that cannot be used, and of a worker that was
-        killed (on a cluster, another one does its block again first).
+        killed (on a cluster, another one does its block again first; on this machine without
+        `lost`).
     """
-    return partial(_map, settings, doing, unit, block)
+    return partial(_map, settings, doing, unit, block, lost)
 
 
 class TimedMap:
@@ -86,24 +96,60 @@ def _map(
     doing: str,
     unit: str,
     most: int,
+    lost: Callable[[Item], Result] | None,
     function: Callable[[Item], Result],
     items: Sequence[Item],
 ) -> Iterator[Result]:
+    do = partial(_whatever_is_lost, lost) if lost else _results
     # Closed at once when nobody takes the rest: the workers stop.
-    with closing(_results(settings, most, function, items)) as results:
+    with closing(do(settings, most, function, items)) as results:
         yield from bar(results, total=len(items), doing=doing, unit=unit)
+
+
+def _whatever_is_lost(
+    lost: Callable[[Item], Result],
+    settings: Compute,
+    most: int,
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+) -> Generator[Result]:
+    """Find the item that ends processes among those that were under way, and go on behind it."""
+    while items:
+        n_done = 0
+        try:
+            with closing(_results(settings, most, function, items)) as results:
+                for result in results:
+                    yield result
+                    n_done += 1
+            return
+        except WorkerKilled:
+            items = items[n_done:]
+        n_done = 0
+        try:
+            with loky_workers(1) as alone:
+                for item in items[: IN_FLIGHT * most * _n_workers(settings, items)]:
+                    yield alone.submit(partial(run_block, function, [item])).result()[0]
+                    n_done += 1
+        except WorkerKilled:
+            yield lost(items[n_done])
+            n_done += 1
+        items = items[n_done:]
 
 
 def _results(
     settings: Compute, most: int, function: Callable[[Item], Result], items: Sequence[Item]
 ) -> Generator[Result]:
-    n_workers = max(1, min(settings.workers or cpu_count(), len(items)))  # nobody without work
+    n_workers = _n_workers(settings, items)
     if settings.scheduler is None and n_workers == 1:
         with one_thread():
             yield from map(function, items)
         return
     with _pool(settings.scheduler, n_workers) as pool:
         yield from spread(pool, most, function, items)
+
+
+def _n_workers(settings: Compute, items: Sequence) -> int:
+    return max(1, min(settings.workers or cpu_count(), len(items)))  # nobody without work
 
 
 def spread(

@@ -13,6 +13,10 @@ from genre_pred.compute.pool import KEEP_MEMORY, ONE_THREAD, Pool
 from genre_pred.faults import Fault
 
 
+class WorkerKilled(Fault):
+    """A process was ended from outside, or by a library's crash, with work in its hands."""
+
+
 @contextmanager
 def loky_workers(n_workers: int) -> Iterator[Pool]:
     """Open processes that share large arrays with this one, through memory-mapped files.
@@ -21,10 +25,10 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
     has one such pool in a process.
 
     Args:
-        n_workers: How many, at least 2.
+        n_workers: How many.
 
     Raises:
-        Fault: If one was killed.
+        WorkerKilled: If one was.
     """
     executor = get_memmapping_executor(
         n_workers, initializer=_let_grow, env=ONE_THREAD | KEEP_MEMORY
@@ -35,7 +39,7 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
         executor.terminate(kill_workers=True)
         if isinstance(error, TerminatedWorkerError):
             codes = re.search(r"{.*}", str(error))
-            raise Fault(
+            raise WorkerKilled(
                 f"a worker process was ended from outside {codes[0] if codes else ''}: most often "
                 "the memory was full (SIGKILL); try fewer at a time with compute.workers, now "
                 f"{n_workers}"

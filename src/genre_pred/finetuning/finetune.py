@@ -151,7 +151,7 @@ def finetune(
         clock.keep()
         on_epoch(fold, figures)
 
-    for each in rounds:
+    for number, each in enumerate(rounds, start=1):
         net, _ = build()
         trainings[each.fold] = train_network(
             net,
@@ -161,6 +161,7 @@ def finetune(
             settings,
             checkpoint=work / f"round{each.fold}.pt",
             on_epoch=partial(epoch_done, each.fold),
+            named=f"round {number} of {len(rounds)}, " if len(rounds) > 1 else "",
         )
         if each.predicted:
             of_round, ids = clip_logits(net, examples, each.predicted, settings)

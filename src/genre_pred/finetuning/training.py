@@ -78,6 +78,7 @@ def train_network(
     *,
     checkpoint: Path,
     on_epoch: OnEpoch,
+    named: str = "",
 ) -> Training:
     """Train a network; it ends with the weights of its best epoch.
 
@@ -93,6 +94,7 @@ def train_network(
         settings: The section `finetune`.
         checkpoint: Where the state is kept between epochs; removed by the caller.
         on_epoch: Is given each epoch's figures.
+        named: What the progress bar says before the epoch, as "round 2 of 6, ".
 
     Returns:
         The history and the best epoch.
@@ -113,7 +115,9 @@ def train_network(
         while state.epoch < settings.epochs:
             if state.epoch - state.best_epoch >= settings.patience and choosing:
                 break
-            figures = train_epoch(net, optimizer, examples, rows, settings, shuffle, state.epoch)
+            figures = train_epoch(
+                net, optimizer, examples, rows, settings, shuffle, state.epoch, named
+            )
             if len(validation):
                 figures |= _validate(net, examples, validation, settings)
             if choosing:
@@ -158,6 +162,7 @@ def train_epoch(
     settings: Finetune,
     shuffle: torch.Generator,
     epoch: int,
+    named: str = "",
 ) -> dict[str, float]:
     """Show a network every row once: its mean loss and accuracy meanwhile."""
     net.train()
@@ -168,7 +173,7 @@ def train_epoch(
     loss_sum, n_right = 0.0, 0
     batches = np.array_split(order, math.ceil(len(order) / settings.batch_size))
     for number, part in enumerate(
-        bar(batches, doing=f"epoch {epoch + 1}", unit="batch", leave=False)
+        bar(batches, doing=f"{named}epoch {epoch + 1}", unit="batch", leave=False)
     ):
         done = (epoch + number / len(batches)) / settings.epochs
         for group in optimizer.param_groups:

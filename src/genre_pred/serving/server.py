@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import os
-import socket
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -89,10 +88,9 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
         limits: Of each worker.
 
     Raises:
-        Fault: If the port is taken, nothing is registered so, it cannot hear, or be loaded.
+        Fault: If nothing is registered so, it cannot hear, or be loaded.
         SystemExit: If a worker could not start, though this process could load the classifier.
     """
-    _check_free(host, port)
     title, folder = track.fetch(model)
     settings = {
         "title": title,
@@ -125,18 +123,6 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
     # uvicorn.run would end with 0.
     if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
-
-
-def _check_free(host: str, port: int) -> None:
-    """Tell at once what would be found out after the classifier is loaded."""
-    try:
-        with socket.create_server((host, port)):
-            pass
-    except OSError as error:
-        raise Fault(
-            f"{host}:{port} cannot be listened at ({error.strerror or error}): name another "
-            "--port, or --host"
-        ) from error
 
 
 def _log_plainly() -> None:

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from genre_pred.audio.decode import AudioError
 from genre_pred.classifier import GenreClassifier
-from genre_pred.compute import clip_map
+from genre_pred.compute import KILLS, clip_map
 from genre_pred.compute.pool import run_block
 from genre_pred.faults import Fault, told_of
 from genre_pred.params import Compute
 from genre_pred.prediction import Prediction
+from genre_pred.progress import bar
 from genre_pred.sources.folder import SOUND
 from genre_pred.sources.listing import visible_files
 
 FEW = 2  # songs that are heard in this process: starting others would take longer
+SLOW = 5.0  # seconds without an answer, after which it is shown that something happens
 
 log = logging.getLogger(__name__)
 
@@ -62,17 +64,25 @@ def hear(songs: Sequence[Path], classifier: GenreClassifier, settings: Compute) 
         Each song with its answer, or the reason why there is none.
 
     Raises:
-        Fault: If the classifier cannot answer at all, or a process was killed.
+        Fault: If the classifier cannot answer at all.
     """
-    each: Callable = run_block if len(songs) <= FEW else clip_map(settings, "hearing", "song")
     answer = partial(_answer_or_reason, folder=classifier.folder)
-    yield from zip(songs, each(answer, songs), strict=True)
+    if len(songs) > FEW:
+        each = clip_map(settings, "hearing", "song", lost=lambda _: KILLS)
+        yield from zip(songs, each(answer, songs), strict=True)
+        return
+    # Of one that lasts hours.
+    with bar(doing="hearing", unit="part", delay=SLOW, leave=False) as shown:
+        answers = run_block(partial(answer, check=shown.update), songs)
+    yield from zip(songs, answers, strict=True)
 
 
-def _answer_or_reason(song: Path, folder: Path) -> Prediction | str:
+def _answer_or_reason(
+    song: Path, folder: Path, check: Callable[[], object] | None = None
+) -> Prediction | str:
     classifier = _classifier(folder)
     try:
-        return classifier.predict(song)
+        return classifier.predict(song, check=check)
     except AudioError as error:
         return error.reason
     except Fault:

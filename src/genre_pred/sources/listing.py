@@ -30,7 +30,7 @@ def write_listing(root: Path, raw: Path, each: Callable) -> int:
         The number of files.
 
     Raises:
-        SourceError: If the folder is not there or holds nothing.
+        SourceError: If the folder is not there or holds nothing, or a file cannot be read.
     """
     return list_files(named_under(root), raw, each)
 
@@ -45,16 +45,26 @@ def list_files(files: Mapping[str, Path], raw: Path, each: Callable) -> int:
 
     Returns:
         The number of files.
+
+    Raises:
+        SourceError: If one cannot be read.
     """
     listing = pd.DataFrame(
         {
             "path": list(files),
             "bytes": [file.stat().st_size for file in files.values()],
-            "md5": list(each(digest, list(files.values()))),
+            "md5": list(each(_digest_or_refuse, list(files.values()))),
         }
     )
     write_table(listing, raw / "listing.csv")
     return len(files)
+
+
+def _digest_or_refuse(file: Path) -> str:
+    try:
+        return digest(file)
+    except OSError as error:
+        refuse(OSError(error.errno, error.strerror, str(file)))  # a failing disk names none
 
 
 def named_under(root: Path, prefix: str = "") -> dict[str, Path]:
@@ -78,10 +88,10 @@ def files_under(root: Path) -> list[Path]:
             raise SourceError(
                 f"{root} is not a folder: set data.path to where your collection lies"
             )
-        files = visible_files(root, _refuse)
+        files = visible_files(root, refuse)
         dangling = [file for file in files if not file.exists()]
     except OSError as error:  # what lies in a folder that may not be entered
-        _refuse(error)
+        refuse(error)
     if dangling:
         raise SourceError(f"{dangling[0]} is a link to nothing: remove it or mend it")
     if not files:
@@ -110,7 +120,8 @@ def visible_files(root: Path, unread: Callable[[OSError], object]) -> list[Path]
     return sorted(files)
 
 
-def _refuse(unread: OSError) -> NoReturn:
+def refuse(unread: OSError) -> NoReturn:
+    """Say which file or folder of a collection cannot be read: nothing is skipped in silence."""
     raise SourceError(
         f"{unread.filename} cannot be read ({unread.strerror}): mend its permissions, or move it "
         "out of the collection"

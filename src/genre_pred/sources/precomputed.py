@@ -29,7 +29,13 @@ from genre_pred.sources.computed_features import (
     read_fma_features,
     read_gtzan_features,
 )
-from genre_pred.sources.listing import SourceError, files_under, why_it_may_be_missing
+from genre_pred.sources.listing import (
+    SourceError,
+    files_under,
+    refuse,
+    visible_files,
+    why_it_may_be_missing,
+)
 from genre_pred.sources.spectrograms import Spectrograms, open_array, open_pictures
 
 SIDES = {
@@ -256,8 +262,7 @@ def _open_pictures(root: Path) -> Contents:
     rows = [
         (path.relative_to(root).with_suffix("").as_posix(), path, path.parent.name, side)
         for top, side in tops.items()
-        for path in sorted((root / top).glob(f"*/*{PICTURE}"))
-        if not path.name.startswith(".")
+        for path in _pictures_in(root / top)
     ]
     if not rows:
         raise SourceError(f"{root} holds nothing precomputed: there may be {_SUPPOSED}")
@@ -278,6 +283,12 @@ def _open_pictures(root: Path) -> Contents:
     return Contents(tracks, files, spectrograms=spectrograms)
 
 
+def _pictures_in(folder: Path) -> list[Path]:
+    """GENRE/NAME.png in a folder, sorted; none where it is not there."""
+    files = visible_files(folder, refuse) if folder.is_dir() else []
+    return [file for file in files if file.suffix == PICTURE and file.parent.parent == folder]
+
+
 def _pictures_of(tracks: pd.DataFrame, images: Path) -> list[Path]:
     paths = [
         images / genre / f"{clip_id}{PICTURE}"
@@ -286,7 +297,7 @@ def _pictures_of(tracks: pd.DataFrame, images: Path) -> list[Path]:
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise SourceError(f"{len(missing)} of {len(paths)} clips have no picture (as {missing[0]})")
-    surplus = set(images.glob(f"*/*{PICTURE}")) - set(paths)
+    surplus = set(_pictures_in(images)) - set(paths)
     if surplus:
         raise SourceError(f"clips.csv does not name {len(surplus)} pictures (as {min(surplus)})")
     return paths
