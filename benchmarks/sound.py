@@ -1,4 +1,4 @@
-"""From files to patches, embeddings and descriptors."""
+"""From files to patches and embeddings."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,11 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import reference
 from benchmarks.contest import Row, Way, row, timed, times_faster
-from benchmarks.songs import CLIP, RATE, Songs
+from benchmarks.songs import Songs
 from benchmarks.workers import lasting_map
 from genre_pred.audio.decode import read_samples
 from genre_pred.compute.pool import one_thread
-from genre_pred.describe import describe_clips
 from genre_pred.embed import BACKBONES, load_backbone, lowest_cosine, store_embeddings
 from genre_pred.nets.precision import DTYPES
 from genre_pred.params import Weights
@@ -41,18 +40,19 @@ def weights_at_hand(weights: Weights) -> Weights:
 
 
 def patches_rows(songs: Songs) -> Iterator[Row]:
-    """Files into VGGish's patches, against torchvggish and against librosa."""
+    """Files into VGGish's patches, against torchvggish and, where there is time, librosa."""
     with lasting_map(songs.params) as each:
-        taken = timed(
-            {
-                "torchvggish": lambda: [reference.file_to_patches(path) for path in songs.paths],
+        ways: dict[str, Way] = {
+            "torchvggish": lambda: [reference.file_to_patches(path) for path in songs.paths],
+            "ours": lambda: songs.patches("vggish", each),
+            "decoding": lambda: list(each(_decode, songs.paths)),
+        }
+        if songs.repeats > 1:
+            ways |= {
                 "librosa": lambda: [reference.librosa_patches(path) for path in songs.paths],
-                "decoding": lambda: list(each(_decode, songs.paths)),
-                "ours": lambda: songs.patches("vggish", each),
                 "one core": lambda: _on_one_core(lambda: songs.patches("vggish")),
-            },
-            songs.repeats,
-        )
+            }
+        taken = timed(ways, songs.repeats)
     ours, stored = taken["ours"], songs.folder / "mel" / "vggish.npy"
     megabytes = _megabytes([*songs.paths, stored])
     decoding = float(np.median(np.array(taken["decoding"]) / ours))
@@ -70,9 +70,11 @@ def patches_rows(songs: Songs) -> Iterator[Row]:
         aim=20.0,
         limit="miniaudio decodes in a sixth less time, and would be one more library; "
         "the limit is 35",
-        note=f"{_per_core(taken)}; {decoding:.0%} of it is decoding; log-mels differ by "
+        note=f"{_per_core(taken)}{decoding:.0%} of it is decoding; log-mels differ by "
         f"{apart:.4f} on average (resampler)",
     )
+    if "librosa" not in taken:
+        return
     how = "librosa.load(sr=16000) and melspectrogram"
     yield row("librosa_patches", songs.work, how, taken["librosa"], ours, megabytes=megabytes)
 
@@ -80,10 +82,14 @@ def patches_rows(songs: Songs) -> Iterator[Row]:
 def embedding_rows(
     songs: Songs, precisions: Sequence[str], peak_gflops: Mapping[torch.dtype, float]
 ) -> Iterator[Row]:
-    """Files into embeddings of VGGish and of mn04, each against torchvggish."""
-    for name in LINES:
+    """Files into embeddings of VGGish and of mn04, each against torchvggish.
+
+    What is the same for few songs and many, mn04 needs fewer of them to bear.
+    """
+    fewer = songs if songs.repeats > 1 else songs._replace(clips=songs.clips.head(3))
+    for name, songs_of_it in (("vggish", songs), ("mn04", fewer)):
         for precision in precisions:
-            yield _embedding_row(songs, name, precision, peak_gflops[DTYPES[precision]])
+            yield _embedding_row(songs_of_it, name, precision, peak_gflops[DTYPES[precision]])
 
 
 def _embedding_row(songs: Songs, name: str, precision: str, peak_gflops: float) -> Row:
@@ -91,14 +97,13 @@ def _embedding_row(songs: Songs, name: str, precision: str, peak_gflops: float) 
         ours = _Backbone(songs, name, precision)
         vggish, _ = load_backbone("vggish", songs.params.weights)
         theirs = reference.network(vggish.state_dict())
-        taken = timed(
-            {
-                "torchvggish": lambda: reference.embed_files(theirs, songs.paths),
-                "ours": lambda: ours.files_to_embeddings(each),
-                "one core": lambda: _on_one_core(ours.files_to_embeddings),
-            },
-            songs.repeats,
-        )
+        ways: dict[str, Way] = {
+            "torchvggish": lambda: reference.embed_files(theirs, songs.paths),
+            "ours": lambda: ours.files_to_embeddings(each),
+        }
+        if songs.repeats > 1:
+            ways["one core"] = lambda: _on_one_core(ours.files_to_embeddings)
+        taken = timed(ways, songs.repeats)
     cosine = lowest_cosine(ours.net, ours.patches, ours.embeddings, len(songs.clips))
     step, at_least, aim = f"{name}_embedding", *LINES[name]
     lines: dict[str, object] = {"at_least": at_least, "aim": aim, "limit": LIMITS[name]}
@@ -113,7 +118,7 @@ def _embedding_row(songs: Songs, name: str, precision: str, peak_gflops: float) 
         gflop=ours.gflop(),
         megabytes=_megabytes([*songs.paths, ours.patches, ours.patches, ours.embeddings]),
         peak_gflops=peak_gflops,
-        note=f"{_per_core(taken)}; {precision}, cosine to float32 at least {cosine:.5f}; weights: "
+        note=f"{_per_core(taken)}{precision}, cosine to float32 at least {cosine:.5f}; weights: "
         f"{ours.loaded}",
         **(lines if precision == "bfloat16" else {}),
     )
@@ -147,36 +152,16 @@ class _Backbone:
         return counted.get_total_flops() * len(stored) / 1e9
 
 
-def descriptors_row(songs: Songs) -> Row:
-    """FMA's 518 descriptors, against its own way in the same workers and at the same rate."""
-    changes = {"sets": ("fma",), "sample_rate": RATE}
-    settings = songs.params.descriptors.model_copy(update=changes)
-    with lasting_map(songs.params) as each:
-        taken = timed(
-            {
-                "fma": lambda: list(each(reference.fma_features, songs.paths)),
-                "ours": lambda: describe_clips(songs.clips, CLIP, settings, each),
-            },
-            songs.repeats,
-        )
-    return row(
-        "descriptors_fma",
-        songs.work,
-        "FMA's features.py, in the same workers",
-        taken["fma"],
-        taken["ours"],
-        note=f"both at {RATE:,} Hz, the files' own rate, as FMA's way has it",
-    )
-
-
 def _on_one_core(way: Way) -> None:
     with one_thread():
         way()
 
 
 def _per_core(taken: Mapping[str, list[float]]) -> str:
+    if "one core" not in taken:
+        return ""
     ratio = times_faster(taken["torchvggish"], taken["one core"])
-    return f"on one core, in this process with one thread: {ratio:.1f} times"
+    return f"on one core, in this process with one thread: {ratio:.1f} times; "
 
 
 def _decode(path: Path) -> int:
