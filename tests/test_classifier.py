@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from safetensors.torch import save_file
 
-from genre_pred.audio.decode import AudioError
+from genre_pred.audio.decoders import AudioError
 from genre_pred.audio.excerpts import Recording
 from genre_pred.audio.patches import open_patches
 from genre_pred.champions.entrants import build_classifier

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_info
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 
-from genre_pred.audio.decode import AudioError
+from genre_pred.audio.decoders import AudioError
 from genre_pred.audio.front_ends import FRONT_ENDS
 from genre_pred.classical.jobs import jobs, train
 from genre_pred.classical.pipelines import save_pipeline

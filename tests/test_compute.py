@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from genre_pred.audio.decode import AudioError
+from genre_pred.audio.decoders import AudioError
 from genre_pred.compute import TimedMap, clip_map
 from genre_pred.compute.processes import loky_workers
 from genre_pred.faults import Fault

@@ -19,7 +19,7 @@ LAYERS = [
     {"champions", "songs", "serving"},
     {"classifier", "draw", "report"},
     {"evaluate", "leakage"},
-    {"models"},
+    {"models", "window_scorer"},
     {"classical", "embed", "finetuning", "mel", "describe", "clean", "computed"},
     {"scores", "classifier_folder"},
     {"nets", "known_music"},

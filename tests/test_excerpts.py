@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genre_pred.audio.decode import AudioError
+from genre_pred.audio.decoders import AudioError
 from genre_pred.audio.excerpts import (
     Recording,
     excerpt_starts,

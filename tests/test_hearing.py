@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from genre_pred.audio.decode import AudioError, measure
+from genre_pred.audio.decode import measure
+from genre_pred.audio.decoders import AudioError
 from genre_pred.cli import main
 from genre_pred.cli.songs import _told_when_stopped
 from genre_pred.cli.terminal import shown

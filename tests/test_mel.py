@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genre_pred.audio.decode import AudioError, read_samples
+from genre_pred.audio.decode import read_samples
+from genre_pred.audio.decoders import AudioError
 from genre_pred.audio.front_ends import FRONT_ENDS, resample, waveform_to_patches
 from genre_pred.audio.patches import open_patches
 from genre_pred.compute import clip_map

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from genre_pred.audio.decode import AudioError
+from genre_pred.audio.decoders import AudioError
 from genre_pred.cli import main
 from genre_pred.params import Compute, Evaluate
 from genre_pred.prediction import Prediction

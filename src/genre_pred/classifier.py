@@ -12,22 +12,14 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 import pandas as pd
-import torch
-from safetensors.torch import load_file
-from torch import nn
 
-from genre_pred.audio.decode import AudioError, measure, source_name
+from genre_pred.audio.decode import measure
+from genre_pred.audio.decoders import AudioError, source_name
 from genre_pred.audio.excerpts import (
     Recording,
     excerpt_starts,
-    excerpt_to_patches,
-    excerpt_to_waveform,
     read_excerpts,
 )
-from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.classical.features import FeatureSet, log_mel_statistics, named_features
-from genre_pred.classical.jobs import window_scores
-from genre_pred.classical.pipelines import load_pipeline
 from genre_pred.classifier_folder import (
     HELD_OUT,
     KNOWN_MUSIC,
@@ -38,18 +30,15 @@ from genre_pred.classifier_folder import (
     member_folder,
     told_when_damaged,
 )
-from genre_pred.embed import BACKBONES, patches_to_embeddings
 from genre_pred.faults import Fault
 from genre_pred.files import digest
 from genre_pred.judge.calibration import softmax
 from genre_pred.judge.conformal import GenreSets
 from genre_pred.known_music import KnownMusic
-from genre_pred.nets.genre_net import GenreNet
-from genre_pred.nets.networks import NETWORKS
-from genre_pred.nets.precision import only_to_run
 from genre_pred.params import Clip
 from genre_pred.prediction import Prediction, Stretch
 from genre_pred.scores import windows_to_clips
+from genre_pred.window_scorer import WindowScorer
 
 
 class GenreClassifier:
@@ -224,11 +213,13 @@ class GenreClassifier:
             for number, part in enumerate(parts):
                 if check:
                     check()
-                judged, compared = part._of_window(window, recording.sample_rate)
+                judged, compared = part._scorer.read(window, recording.sample_rate)
                 heard[number].append(judged)
                 if number == 0:
                     read.append(compared)
-        scores = [part._judge(np.stack(each)) for part, each in zip(parts, heard, strict=True)]
+        scores = [
+            part._scorer.judge(np.stack(each)) for part, each in zip(parts, heard, strict=True)
+        ]
         return list(zip(parts, scores, strict=True)), read
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
@@ -236,93 +227,14 @@ class GenreClassifier:
         clip_scores, _ = windows_to_clips(scores, np.zeros(len(scores), dtype=int))
         return softmax(clip_scores, self.spec.temperature)[0]
 
-    def _of_window(self, window: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
-        """What is judged of a window, and what is compared with known music; each (n,)."""
-        if self.spec.network:
-            patches = self._patches(window, rate, self._front_end)[None]
-            return self._network_scores(patches)[0], log_mel_statistics(patches)[0]
-        features = self._features(window, rate)[0]
-        return features, features
-
-    def _judge(self, heard: np.ndarray) -> np.ndarray:
-        """Windows as `_of_window` gives them -> (n_windows, n_genres) scores."""
-        return heard if self.spec.network else window_scores(self._pipeline, heard)
-
     def features(self, recording: Recording, count: int | None) -> np.ndarray:
         """The features that a classical classifier reads: (n_windows, n_features)."""
         windows = read_excerpts(recording, self.clip, count)
-        return np.concatenate([self._features(it, recording.sample_rate) for it in windows])
-
-    def _features(self, window: np.ndarray, from_rate: int) -> np.ndarray:
-        spec = self._feature_set
-        if spec.kind == "descriptors":
-            # librosa is slow to import
-            from genre_pred.audio.descriptors import waveform_to_descriptors
-
-            rate = self.spec.descriptor_rate
-            waveform = excerpt_to_waveform(window, from_rate, rate, self.clip)
-            described = waveform_to_descriptors(waveform, rate, spec.origin, spec.families)
-            return spec.summarise(described.to_numpy(np.float32)[None])
-        patches = self._patches(window, from_rate, self._front_end)[None]
-        if spec.kind == "mel":
-            return spec.summarise(patches)
-        if spec.kind == "finetuned":
-            net = self._network
-            assert isinstance(net, GenreNet)
-            with torch.inference_mode():
-                told = net.freeze(torch.from_numpy(patches.astype(np.float32)), "head")
-            return spec.summarise(told.flatten(1).numpy())
-        embeddings = patches_to_embeddings(self._network, patches, precision=self.spec.precision)
-        return spec.summarise(embeddings)
-
-    def _patches(self, window: np.ndarray, rate: int, front_end: str) -> np.ndarray:
-        dtype = self.spec.store_dtype
-        return excerpt_to_patches(window, rate, FRONT_ENDS[front_end], self.clip, dtype)
-
-    def _network_scores(self, patches: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return self._network(torch.from_numpy(patches.astype(np.float32))).numpy()
-
-    @property
-    def _front_end(self) -> str:
-        if self._trained_network:
-            return NETWORKS[self._trained_network].front_end
-        spec = self._feature_set
-        return spec.origin if spec.kind == "mel" else BACKBONES[spec.origin].front_end
-
-    @property
-    def _trained_network(self) -> str | None:
-        """The network that was trained, whether it answers itself or tells a classifier."""
-        if self.spec.features and self._feature_set.kind == "finetuned":
-            return self._feature_set.origin
-        return self.spec.network
-
-    @property
-    def _feature_set(self) -> FeatureSet:
-        found = named_features(str(self.spec.features))
-        assert found is not None
-        return found
+        return np.concatenate([self._scorer.features(it, recording.sample_rate) for it in windows])
 
     @cached_property
-    def _pipeline(self) -> Any:
-        with self._reading():
-            return load_pipeline(self.folder / PIPELINE)
-
-    @cached_property
-    def _network(self) -> nn.Module:
-        net: nn.Module
-        precision = "float32"
-        if self._trained_network:
-            front_end = FRONT_ENDS[self._front_end]
-            shape = (*front_end.patch_shape(self.clip.clip_seconds), front_end.n_mels)
-            build = NETWORKS[self._trained_network].build
-            net = build(shape, self.spec.hidden, len(self.spec.genres))
-        else:
-            net = BACKBONES[self._feature_set.origin].build()
-            precision = self.spec.precision
-        with self._reading():
-            net.load_state_dict(load_file(self.folder / NETWORK), assign=True)
-        return only_to_run(net, precision)
+    def _scorer(self) -> WindowScorer:
+        return WindowScorer(self.folder, self.title, self.spec, self.clip)
 
     @cached_property
     def members(self) -> list["GenreClassifier"]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from genre_pred.audio.decode import AudioError, Measured, measure
+from genre_pred.audio.decode import Measured, measure
+from genre_pred.audio.decoders import AudioError
 from genre_pred.clips import as_clips, twins_told
 from genre_pred.faults import Fault
 from genre_pred.params import Clean, Clip

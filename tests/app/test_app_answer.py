@@ -18,7 +18,8 @@ from genre_pred.app.batch import answer, songs_of
 from genre_pred.app.listening import excerpt_to_play
 from genre_pred.app.spectrogram import draw_spectrogram
 from genre_pred.audio import decode
-from genre_pred.audio.decode import AudioError, measure
+from genre_pred.audio.decode import measure
+from genre_pred.audio.decoders import AudioError
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classifier import GenreClassifier
 from genre_pred.params import read_params
@@ -100,8 +101,8 @@ def test_a_neighbour_plays_only_while_its_own_sound_lies_there(tmp_path):
 
 def test_a_song_is_decoded_no_more_often_than_it_takes(classifier, songs, monkeypatch):
     decoded = []
-    blocks = decode._blocks
-    monkeypatch.setattr(decode, "_blocks", lambda *of: decoded.append(of[0]) or blocks(*of))
+    blocks = decode.decoded
+    monkeypatch.setattr(decode, "decoded", lambda *of: decoded.append(of[0]) or blocks(*of))
     page.hear(classifier, str(songs["mp3"]))
     # To measure it, to hear it, to draw it; the others are neighbours.
     assert sum(Path(it).name == songs["mp3"].name for it in decoded) == 3

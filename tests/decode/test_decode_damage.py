@@ -13,7 +13,8 @@ import pytest
 import soundfile
 from every_format import RATE, SECONDS
 
-from genre_pred.audio.decode import AudioError, measure, read_samples
+from genre_pred.audio.decode import measure, read_samples
+from genre_pred.audio.decoders import AudioError
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "aac", "webm", "ogg"])

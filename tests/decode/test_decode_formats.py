@@ -13,8 +13,9 @@ import pytest
 import soundfile
 from every_format import LOSSLESS, LOSSY, RATE
 
-from genre_pred.audio import decode
-from genre_pred.audio.decode import AudioError, measure, read_samples, read_windows
+from genre_pred.audio import decoders
+from genre_pred.audio.decode import measure, read_samples, read_windows
+from genre_pred.audio.decoders import AudioError
 
 
 @pytest.mark.parametrize("kind", LOSSLESS + LOSSY)
@@ -168,10 +169,10 @@ def test_integer_and_packed_samples_of_ffmpeg_have_full_scale_one() -> None:
     for name, dtype, low in (("s16", np.int16, -(2**15)), ("s32", np.int32, -(2**31))):
         packed: Any = np.array([[low, 0, low // 2, -(low // 2)]], dtype)
         frame = av.AudioFrame.from_ndarray(packed, format=name, layout="stereo")
-        np.testing.assert_array_equal(decode._planes([frame]), [[-1, -0.5], [0, 0.5]])
+        np.testing.assert_array_equal(decoders._planes([frame]), [[-1, -0.5], [0, 0.5]])
     unsigned = np.array([[0, 128, 64]], np.uint8)
     frame = av.AudioFrame.from_ndarray(unsigned, format="u8p", layout="mono")
-    np.testing.assert_array_equal(decode._planes([frame]), [[-1, 0, -0.5]])
+    np.testing.assert_array_equal(decoders._planes([frame]), [[-1, 0, -0.5]])
 
 
 def test_a_real_fma_track() -> None:

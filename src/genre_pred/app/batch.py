@@ -8,7 +8,7 @@ import pandas as pd
 
 from genre_pred.app.limits import MOST_SECONDS, MOST_SONGS
 from genre_pred.app.zips import Song, songs_within
-from genre_pred.audio.decode import AudioError
+from genre_pred.audio.decoders import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault, told_of
 from genre_pred.prediction import ANSWER, column_of

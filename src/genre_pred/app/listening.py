@@ -10,7 +10,8 @@ from pathlib import Path
 
 import soundfile
 
-from genre_pred.audio.decode import AudioError, measure
+from genre_pred.audio.decode import measure
+from genre_pred.audio.decoders import AudioError
 from genre_pred.audio.excerpts import Recording, read_excerpts
 from genre_pred.audio.front_ends import resample
 from genre_pred.params import Clip

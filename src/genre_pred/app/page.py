@@ -19,7 +19,7 @@ from genre_pred.app.listening import excerpt_to_play
 from genre_pred.app.spectrogram import draw_spectrogram, heights
 from genre_pred.app.tables import SORTING, table
 from genre_pred.app.uploads import BoundedUploads, held
-from genre_pred.audio.decode import AudioError
+from genre_pred.audio.decoders import AudioError
 from genre_pred.audio.excerpts import Recording
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault

@@ -8,7 +8,8 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from genre_pred.audio.decode import AudioError, read_windows, source_name
+from genre_pred.audio.decode import read_windows
+from genre_pred.audio.decoders import AudioError, source_name
 from genre_pred.audio.front_ends import FrontEnd, resample, waveform_to_patches
 from genre_pred.audio.windows import fit_length, window_starts
 from genre_pred.params import Clip

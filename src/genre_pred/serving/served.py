@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from genre_pred.audio.decode import AudioError
+from genre_pred.audio.decoders import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault, told_of
 from genre_pred.prediction import Prediction

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
-from genre_pred.audio.decode import AudioError
+from genre_pred.audio.decoders import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.compute import KILLS, clip_map
 from genre_pred.compute.pool import run_block
