@@ -33,7 +33,7 @@ def rows(songs: Songs, quick: bool) -> Iterator[Row]:
     yield from embedding_rows(few, precisions, peak)
     storing = patches.seconds / len(songs.clips)
     fewer = songs._replace(repeats=1 if quick else 3)
-    yield from training_rows(fewer, 3 if quick else 8, storing, peak)
+    yield from training_rows(fewer, precisions, 3 if quick else 8, storing, peak)
     yield from svc_rows(params, 1 / 16 if quick else 1 / 2, 1)
     if not quick:
         from benchmarks.descriptors import descriptors_row  # librosa takes seconds to import

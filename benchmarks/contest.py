@@ -67,11 +67,9 @@ class Row:
 
     @property
     def missed(self) -> str:
-        """Why the row does not hold, as a sentence; empty where it does, or has no line."""
-        if self.at_least is None:
-            return ""
+        """Why the row does not hold, as a sentence; empty where it does."""
         told = []
-        if self.ratio < self.at_least:
+        if self.at_least is not None and self.ratio < self.at_least:
             told.append(f"{self.ratio:.1f} times is below {self.at_least:g}: {self.limit}")
         return "; ".join([*told, self.lost] if self.lost else told)
 

@@ -1,8 +1,8 @@
 """A step of fine-tuning VGGish: songs of 31 patches each."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,9 +14,11 @@ from benchmarks.songs import Songs
 from genre_pred.finetuning.finetune import build_network, run_frozen_part
 from genre_pred.finetuning.training import Examples, optimizer_for, train_epoch
 from genre_pred.nets.genre_net import GenreNet
+from genre_pred.nets.precision import DTYPES
 
 LAYERS = {"all": "all layers", "fc": "the linear layers only"}
 LINES = {"all": (2.8, 3.4), "fc": (15.0, 21.0)}  # at least, aim
+STEPS, APART = 3, 0.02
 LIMITS = {
     "all": "torch.compile was tried, and was slower; the limit is 4.4",
     "fc": "the convolutions run before; the prototype came to 21",
@@ -24,47 +26,67 @@ LIMITS = {
 
 
 def training_rows(
-    songs: Songs, batch_size: int, storing: float, peak_gflops: Mapping[torch.dtype, float]
+    songs: Songs,
+    precisions: Sequence[str],
+    batch_size: int,
+    storing: float,
+    peak_gflops: Mapping[torch.dtype, float],
 ) -> Iterator[Row]:
     """A step over all layers, and one over the linear ones, which bears its share of the caching.
 
     Args:
         songs: What is learnt from.
+        precisions: Of the networks; bfloat16, whose lines are told, must learn as float32 does.
         batch_size: How many of them.
         storing: Seconds that a song's patches take once; only told.
         peak_gflops: 1e9 operations a second, by precision.
     """
     few = songs._replace(clips=songs.clips.head(batch_size))
     patches = np.load(few.patches("vggish"), mmap_mode="r")
-    ours = {trainable: _step(few, patches, trainable) for trainable in LINES}
+    ours = {
+        f"train_{trainable}{suffix}": _step(few, patches, trainable, precision)
+        for trainable in LINES
+        for precision, suffix in (("bfloat16", ""), ("float32", "_float32"))
+        if precision in precisions
+    }
     ways: dict[str, Callable[[], object]] = {"S1": reference.training_step(few.paths)}
     taken = timed(ways | {name: step.run for name, step in ours.items()}, songs.repeats)
     epochs = songs.params.finetune.epochs
-    for trainable, step in ours.items():
+    for name, step in ours.items():
+        trainable = step.trainable
         with FlopCounterMode(display=False) as counted:
             step.run()
-        at_least, aim = LINES[trainable]
-        work, seconds = f"a step over {len(few.clips)} songs, {LAYERS[trainable]}", taken[trainable]
-        note = f"bfloat16, patches stored before in {storing:.3f} s a song, once"
+        lines: dict[str, Any] = {}
+        if step.precision == "bfloat16":
+            lines = dict(zip(("at_least", "aim"), LINES[trainable], strict=True))
+            lines["limit"] = LIMITS[trainable]
+        work, seconds = f"a step over {len(few.clips)} songs, {LAYERS[trainable]}", taken[name]
+        note = f"{step.precision}, patches stored before in {storing:.3f} s a song, once"
         if step.cached:
             alone = times_faster(taken["S1"], seconds)
             work += f", with 1/{epochs} of what the caching takes for {epochs} epochs"
             note += f"; convolution features cached in {step.cached:.1f} s; "
             note += f"the step alone: {alone:.1f} times"
             seconds = [each + step.cached / epochs for each in seconds]
+        plain = ours.get(f"{name}_float32")
+        if plain:
+            apart = max(
+                abs(one / other - 1) for one, other in zip(step.losses, plain.losses, strict=True)
+            )
+            note += f"; losses of {STEPS} steps differ from float32's by {apart:.2%} at most"
+            if apart > APART:
+                lines["lost"] = f"its losses differ from float32's by {apart:.1%}"
         yield row(
-            f"train_{trainable}",
+            name,
             work,
             "S1's way: all layers, patches from the files each step",
             taken["S1"],
             seconds,
-            at_least=at_least,
-            aim=aim,
-            limit=LIMITS[trainable],
             gflop=counted.get_total_flops() / 1e9 + step.cached_gflop / epochs,
             megabytes=step.read.nbytes / 1e6,
-            peak_gflops=peak_gflops[torch.bfloat16],
+            peak_gflops=peak_gflops[DTYPES[step.precision]],
             note=f"{note}; weights: {step.loaded}",
+            **lines,
         )
 
 
@@ -72,6 +94,9 @@ class _Step(NamedTuple):
     """What runs it.
 
     Attributes:
+        trainable: Which layers learn.
+        precision: Of the network.
+        losses: Of the first steps, from the same start for every precision.
         run: Does it.
         read: What it reads.
         cached: Seconds that this took to make; 0 where it is the patches.
@@ -79,6 +104,9 @@ class _Step(NamedTuple):
         loaded: Which weights it began with.
     """
 
+    trainable: str
+    precision: str
+    losses: list[float]
     run: Callable[[], object]
     read: np.ndarray
     cached: float
@@ -86,16 +114,16 @@ class _Step(NamedTuple):
     loaded: str
 
 
-def _step(songs: Songs, patches: np.ndarray, trainable: str) -> _Step:
+def _step(songs: Songs, patches: np.ndarray, trainable: str, precision: str) -> _Step:
     """An epoch of one batch, as the training loop runs it."""
     settings = songs.params.finetune.model_copy(
-        update={"trainable": trainable, "precision": "bfloat16", "batch_size": len(patches)}
+        update={"trainable": trainable, "precision": precision, "batch_size": len(patches)}
     )
     net: GenreNet
     shape, start = patches.shape[1:], songs.params.weights
     net, loaded = build_network("vggish", shape, reference.GENRES, settings, start)
     begun = time.perf_counter()
-    frozen = run_frozen_part(net, patches, settings, songs.folder / f"{trainable}.npy")
+    frozen = run_frozen_part(net, patches, settings, songs.folder / f"{trainable} {precision}.npy")
     cached = 0.0 if frozen is patches else time.perf_counter() - begun
     with torch.inference_mode(), FlopCounterMode(display=False) as counted:
         net.freeze(torch.from_numpy(np.array(patches[:1])), trainable)
@@ -105,7 +133,9 @@ def _step(songs: Songs, patches: np.ndarray, trainable: str) -> _Step:
     optimizer = optimizer_for(net.trained_part(trainable), settings)
     shuffle, rows = torch.Generator().manual_seed(0), np.arange(len(patches))
 
-    def run() -> object:
+    def run() -> dict[str, float]:
         return train_epoch(net, optimizer, examples, rows, settings, shuffle, 0)
 
-    return _Step(run, frozen, cached, gflop, loaded)
+    torch.manual_seed(0)
+    losses = [run()["train_loss"] for _ in range(STEPS)]
+    return _Step(trainable, precision, losses, run, frozen, cached, gflop, loaded)

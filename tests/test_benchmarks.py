@@ -35,7 +35,7 @@ def test_a_row_sums_its_turns_up():
     ("more", "said"),
     [
         ({}, ""),
-        ({"lost": "other answers"}, ""),  # no line, nothing to miss
+        ({"lost": "other answers"}, "other answers"),  # with or without a line
         ({"at_least": 20.0}, ""),
         ({"at_least": 21.0, "limit": "decoding"}, "20.0 times is below 21: decoding"),
         ({"at_least": 2.0, "lost": "other answers"}, "other answers"),

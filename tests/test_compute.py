@@ -39,8 +39,8 @@ def die(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_at_three(number):
-    return die(number) if number == 3 else number
+def die_at(deadly, number):
+    return die(number) if number in deadly else number
 
 
 def die_once(folder, number):
@@ -139,11 +139,11 @@ def test_a_killed_worker_is_a_fault_and_the_next_map_works_again():
     assert list(the_map(2)(square, [1, 2])) == [1, 4]
 
 
-@pytest.mark.parametrize("block", [1, 4])
-def test_an_item_that_kills_its_worker_is_told_and_the_rest_go_on(block):
-    lost = the_map(2, block=block, lost=lambda number: f"lost {number}")
-    found = list(lost(die_at_three, range(20)))
-    assert found == [0, 1, 2, "lost 3", *range(4, 20)]
+@pytest.mark.parametrize(("workers", "block"), [(1, 4), (2, 1), (2, 4)])
+def test_items_that_kill_their_worker_are_told_and_the_rest_go_on(workers, block):
+    lost = the_map(workers, block=block, lost=lambda number: f"lost {number}")
+    found = list(lost(partial(die_at, {3, 8, 9}), range(10)))
+    assert found == [0, 1, 2, "lost 3", 4, 5, 6, 7, "lost 8", "lost 9"]
 
 
 def test_a_worker_that_was_killed_from_outside_loses_nothing(tmp_path):

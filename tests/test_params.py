@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
@@ -328,3 +330,24 @@ def test_changed_settings_are_those_of_the_later_file():
         "d": {"e": 1},
     }
     assert changed_settings(after, after) == {}
+
+
+def lists_in(settings, above=""):
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from lists_in(value, f"{above}{name}.")
+        elif isinstance(value, list):
+            yield f"{above}{name}"
+
+
+@pytest.mark.parametrize("name", list(lists_in(YAML(typ="safe").load(OWN))))
+def test_one_experiment_after_another_can_set_a_list(tmp_path, monkeypatch, name):
+    # DVC writes the file anew: a comment behind a list would end up within the next one.
+    monkeypatch.chdir(tmp_path)
+    path = Path(shutil.copy(OWN, "params.yaml"))
+    for change in ("demo.seed=1", f"{name}=[]", f"{name}=[a,b]", f"{name}=[c]"):
+        apply_overrides(path, [change])
+    written = YAML(typ="safe").load(path)
+    for part in name.split("."):
+        written = written[part]
+    assert written == ["c"]

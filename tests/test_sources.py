@@ -301,6 +301,12 @@ def test_links_that_lead_nowhere_or_in_circles(tmp_path, write_sound):
         files_under(tmp_path / "music")
 
 
+def test_a_folder_with_a_link_beside_it_is_walked_once(tmp_path):
+    touch(tmp_path, "b/0.mp3")
+    (tmp_path / "a").symlink_to("b")
+    assert [file.name for file in files_under(tmp_path)] == ["0.mp3"]
+
+
 @pytest.mark.parametrize("closed", ["music", "music/jazz"])
 def test_a_folder_that_cannot_be_read_is_a_sentence(tmp_path, forbid, closed):
     touch(tmp_path / "music", "jazz/a.wav", "blues/b.wav")

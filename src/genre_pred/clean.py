@@ -52,6 +52,7 @@ def clean_tracks(
             f"{settings.max_rejected:g} allows. The first: {rejected['path'].iloc[0]}: "
             f"{rejected['reason'].iloc[0]}. Most often: "
             + "; ".join(f"{reason} ({count})" for reason, count in causes.items())
+            + ". Files that were there and have gone come back with dvc repro --force download"
         )
     kept = [found for found, ok in zip(measured, good, strict=True) if ok]
     clips = tracks[good].assign(

@@ -51,6 +51,10 @@ def test_uploads_that_are_deleted_while_a_batch_lasts_are_heard_all_the_same(
     assert told.count("cannot be read (No such file or directory)") == 2
 
 
+async def taking(scope, receive, send):
+    await PlainTextResponse("taken")(scope, receive, send)
+
+
 def test_uploads_are_refused_where_they_would_fill_the_folder(tmp_path, monkeypatch):
     testing = pytest.importorskip("starlette.testclient")
     monkeypatch.setattr(uploads, "MOST_UPLOADED_MEGABYTES", 1)
@@ -60,10 +64,7 @@ def test_uploads_are_refused_where_they_would_fill_the_folder(tmp_path, monkeypa
     broken = tmp_path / "tmpbroken"
     broken.write_bytes(bytes(300_000))
 
-    async def gradios(scope, receive, send):
-        await PlainTextResponse("taken")(scope, receive, send)
-
-    client = testing.TestClient(uploads.BoundedUploads(gradios, tmp_path))
+    client = testing.TestClient(uploads.BoundedUploads(taking, tmp_path))
     assert client.post("/gradio_api/upload", content=bytes(90_000)).text == "taken"
     refused = client.post("/gradio_api/upload", content=bytes(200_000))
     assert (refused.status_code, refused.text) == (413, uploads.FULL)
@@ -115,6 +116,23 @@ def test_what_is_no_upload_is_not_read_beyond_its_limit(tmp_path, path, announce
     assert large.send(app) == (413, "a request without files is too large: at most 1 MB")
     assert large.sent <= 1_100_000
     assert came == [950_000]
+
+
+@pytest.mark.parametrize(
+    "path", ["http://example.com/a.mp3", "/etc/hostname", "{folder}/../a.mp3", "a\0.mp3"]
+)
+@pytest.mark.parametrize("where", ["/gradio_api/queue/join", "/gradio_api/run/hear"])
+def test_what_was_not_uploaded_is_not_fetched(tmp_path, where, path):
+    testing = pytest.importorskip("starlette.testclient")
+    client = testing.TestClient(uploads.BoundedUploads(taking, tmp_path))
+
+    def ask(path: str):
+        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        return client.post(where, json={"data": [[{"video": file}]], "fn_index": 0})
+
+    assert ask(str(tmp_path / "b" / "song.mp3")).text == "taken"
+    refused = ask(path.format(folder=tmp_path))
+    assert (refused.status_code, refused.text) == (400, uploads.ELSEWHERE)
 
 
 def test_a_client_that_goes_before_its_body_has_come_is_let_go(tmp_path):

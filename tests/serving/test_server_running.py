@@ -255,7 +255,7 @@ def test_what_is_beyond_the_limits_is_told(servers):
 
 
 def test_a_model_that_is_not_there_is_told_before_anything_is_served(workspace):
-    told = CliRunner().invoke(main, ["serve", "--model", "genre-nothing"])
+    told = CliRunner().invoke(main, ["serve", "--port", "0", "--model", "genre-nothing"])
     assert told.exit_code == 1
     assert told.output == "Error: no registered model 'genre-nothing'; known are genre-tones\n"
 
@@ -266,6 +266,19 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded(workspace):
         told = CliRunner().invoke(main, ["serve", "--port", port, "--model", "genre-nothing"])
     assert told.exit_code == 1
     assert f"127.0.0.1:{port} cannot be listened at" in told.output
+
+
+@pytest.mark.parametrize("host", ["ü" * 70, "256.0.0.1"])
+def test_a_host_that_cannot_be_is_told(workspace, host):
+    told = CliRunner().invoke(main, ["serve", "--host", host, "--model", "genre-nothing"])
+    assert told.exit_code == 1
+    assert "cannot be listened at" in told.output
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_an_address_of_ipv6_can_be_listened_at(workspace):
+    asked = ["serve", "--host", "::1", "--port", "0", "--model", "genre-nothing"]
+    assert "no registered model" in CliRunner().invoke(main, asked).output
 
 
 @pytest.mark.parametrize(("timeout", "patience"), [("1", 60), ("120", 240)])

@@ -1,5 +1,6 @@
 """What visitors hand in, on disk: held while it is heard, and never more than fits."""
 
+import json
 import os
 import tempfile
 import time
@@ -20,6 +21,7 @@ from genre_pred.app.limits import (
 from genre_pred.serving.bounded import Upload, replayed
 
 FULL = f"the page holds {MOST_UPLOADED_MEGABYTES} MB of uploads and takes no more: come back later"
+ELSEWHERE = "a message names a file that was not uploaded: only those that were are heard"
 LARGE = f"a request without files is too large: at most {MOST_MESSAGE_MEGABYTES} MB"
 
 
@@ -43,7 +45,7 @@ def held(files: Sequence[str | Path]) -> Iterator[list[Path]]:
 
 
 class BoundedUploads:
-    """An application that refuses uploads which its folder has no room for, and other large bodies.
+    """An application that refuses uploads without room, large messages, and files from elsewhere.
 
     Args:
         app: Gradio's.
@@ -93,7 +95,35 @@ class BoundedUploads:
         if upload.more or len(body) > most:
             await PlainTextResponse(LARGE, status_code=413)(scope, receive, send)
             return
+        if not _names_uploads_only(bytes(body), self._folder):
+            await PlainTextResponse(ELSEWHERE, status_code=400)(scope, receive, send)
+            return
         await self._app(scope, replayed(bytes(body), receive), send)
+
+
+def _names_uploads_only(body: bytes, folder: Path) -> bool:
+    """Whether all files that a message names lie in a folder: Gradio would fetch any address."""
+    try:
+        parts = [json.loads(body)]
+    except (ValueError, RecursionError):
+        return True  # it names none: the application says what it lacks
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            path = part.get("path")
+            if isinstance(path, str) and not _is_within(path, folder):
+                return False
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+    return True
+
+
+def _is_within(path: str, folder: Path) -> bool:
+    try:
+        return Path(path).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a name that no file can have
+        return False
 
 
 def _bytes_in(folder: Path) -> int:

@@ -1,6 +1,7 @@
 """Commands that hear songs: predict and evaluate."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -24,11 +25,13 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
 
 
 class _Named(click.Path):
-    """A path; an empty one, as an unset variable gives, would be the current folder."""
+    """A path, no address; an empty one, as an unset variable gives, would be the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
             self.fail("it is empty: name a file or folder (. is the current one)", param, ctx)
+        if str(value).startswith(("http://", "https://")):
+            self.fail(f"{value} is no file: download it first", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -55,6 +58,8 @@ def predict(
         raise click.UsageError("--json prints and --csv writes: choose one of them")
     if top and csv:
         raise click.UsageError("--csv writes every genre: leave --top out")
+    if not any(map(os.path.lexists, paths)):  # told before anything is loaded
+        raise Fault(f"there is no {' and no '.join(map(shown, paths))}")
     classifier = loaded(model)
     from genre_pred.songs.hearing import hear, songs_in
 
@@ -76,10 +81,10 @@ def predict(
 
 
 def _spread() -> "Compute":
-    """How the work is spread: as params.yaml says where there is one, else over all cores."""
+    """How the work is spread: as this workspace's params.yaml says, elsewhere over all cores."""
     from genre_pred.params import Compute, read_params
 
-    if Path("params.yaml").is_file():
+    if Path("params.yaml").is_file() and Path("stages/promote.py").is_file():  # not another's
         return read_params().compute
     return Compute.model_validate(dict.fromkeys(Compute.model_fields))
 

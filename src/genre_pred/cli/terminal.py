@@ -141,12 +141,13 @@ def check_free(host: str, port: int) -> None:
         Fault: If nobody can listen there.
     """
     try:
-        with socket.create_server((host, port)):
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.create_server(address[:2], family=family):
             pass
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise Fault(
-            f"{host}:{port} cannot be listened at ({error.strerror or error}): name another "
-            "--port, or --host"
+            f"{host}:{port} cannot be listened at ({reason}): name another --port, or --host"
         ) from error
 
 

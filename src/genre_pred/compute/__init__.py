@@ -18,8 +18,8 @@ from typing import TypeVar
 from joblib import cpu_count
 
 from genre_pred.compute.cluster import dask_workers
-from genre_pred.compute.pool import Pool, one_thread, run_block
-from genre_pred.compute.processes import WorkerKilled, loky_workers
+from genre_pred.compute.pool import Pool, WorkerKilled, one_thread, run_block
+from genre_pred.compute.processes import loky_workers
 from genre_pred.params import Compute
 from genre_pred.progress import bar
 
@@ -48,15 +48,15 @@ def clip_map(
         unit: What the bar counts.
         block: Most items that go out together; 1 where each takes long or is large.
         lost: What stands for an item that ends the process which works on it, by a library's crash
-            or for want of memory, also when it is done once more by itself.
+            or for want of memory, also when it is done once more by itself. With it nothing is
+            done in this process.
 
     Returns:
         A function of (function, items) that yields the results in the items' order. Its workers
         are single-threaded: two processes are faster than one with two threads, and the last
         digits of a matrix product depend on the number of threads. What the function raises is
         raised here; a Fault tells of a cluster that cannot be used, and of a worker that was
-        killed (on a cluster, another one does its block again first; on this machine without
-        `lost`).
+        killed without `lost` (on a cluster, another one does its block again first).
     """
     return partial(_map, settings, doing, unit, block, lost)
 
@@ -117,8 +117,8 @@ def _whatever_is_lost(
     while items:
         n_done = 0
         try:
-            with closing(_results(settings, most, function, items)) as results:
-                for result in results:
+            with _pool(settings.scheduler, _n_workers(settings, items)) as pool:
+                for result in spread(pool, most, function, items):
                     yield result
                     n_done += 1
             return
@@ -126,9 +126,9 @@ def _whatever_is_lost(
             items = items[n_done:]
         n_done = 0
         try:
-            with loky_workers(1) as alone:
+            with _pool(settings.scheduler, 1) as pool:
                 for item in items[: IN_FLIGHT * most * _n_workers(settings, items)]:
-                    yield alone.submit(partial(run_block, function, [item])).result()[0]
+                    yield from spread(pool, 1, function, [item])
                     n_done += 1
         except WorkerKilled:
             yield lost(items[n_done])

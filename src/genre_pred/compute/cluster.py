@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from genre_pred.cache import code
-from genre_pred.compute.pool import Pool
+from genre_pred.compute.pool import Pool, WorkerKilled
 from genre_pred.faults import Fault
 
 LOCAL = "local"
@@ -46,7 +46,8 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
 
     Raises:
         Fault: If the extra `cluster` is missing, the scheduler or its workers cannot be reached or
-            are not as they must be, or the work has ended several workers.
+            are not as they must be.
+        WorkerKilled: If the same work has ended several workers.
     """
     try:
         import cloudpickle
@@ -74,7 +75,7 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
         except (OSError, ValueError) as error:
             raise Fault(
                 f"no Dask scheduler answers at {scheduler} (compute.scheduler) within "
-                f"{CONNECT_SECONDS:g} s: start one with dask scheduler"
+                f"{CONNECT_SECONDS:g} s: start one with dask scheduler, or set it to null"
             ) from error
         stack.enter_context(client)
         workplace = stack.enter_context(_workplace())
@@ -88,7 +89,7 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
                 check=partial(_first_worker, client, scheduler),
             )
         except KilledWorker as error:
-            raise Fault(
+            raise WorkerKilled(
                 f"the same piece of work has ended {error.allowed_failures + 1} workers of "
                 f"{scheduler}, most often because their memory was full: the last was "
                 f"{error.last_worker.address}. Give each more memory, or start fewer on a machine"

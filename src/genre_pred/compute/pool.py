@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from genre_pred.faults import Fault
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -20,6 +22,10 @@ ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", 
 # Of the C library of Linux: large arrays' memory is kept for the next ones, rather than asked of
 # the system anew, page by page; a tenth of the time from file to patches.
 KEEP_MEMORY = {f"MALLOC_{name}_THRESHOLD_": str(1 << 28) for name in ("MMAP", "TRIM")}
+
+
+class WorkerKilled(Fault):
+    """A process was ended with work in its hands: by a library's crash, or for want of memory."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def one_thread() -> Iterator[None]:
         finally:
             for name, value in before.items():
                 if value is None:
-                    del os.environ[name]
+                    os.environ.pop(name, None)  # another thread may have been first
                 else:
                     os.environ[name] = value
             if threads > 1:

@@ -9,12 +9,7 @@ from joblib.executor import get_memmapping_executor
 from joblib.externals.loky import process_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from genre_pred.compute.pool import KEEP_MEMORY, ONE_THREAD, Pool
-from genre_pred.faults import Fault
-
-
-class WorkerKilled(Fault):
-    """A process was ended from outside, or by a library's crash, with work in its hands."""
+from genre_pred.compute.pool import KEEP_MEMORY, ONE_THREAD, Pool, WorkerKilled
 
 
 @contextmanager

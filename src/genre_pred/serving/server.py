@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import torch
 import uvicorn
-from joblib import cpu_count
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
@@ -65,7 +63,6 @@ def _answering(settings: dict[str, Any]) -> ASGIApp:
 
 def _loaded(settings: dict[str, Any]) -> GenreClassifier:
     """The classifier, which has heard noise: so the first request waits for nothing to load."""
-    torch.set_num_threads(settings["threads"])
     classifier = GenreClassifier(Path(settings["folder"]), settings["title"])
     seconds = max(classifier.clip.clip_seconds, classifier.clip.min_seconds)
     noise = np.random.default_rng(0).normal(0, 0.1, round(seconds * 16_000))
@@ -96,7 +93,6 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
         "title": title,
         "folder": str(folder.resolve()),
         "limits": asdict(limits),
-        "threads": max(1, cpu_count() // workers),
     }
     os.environ[SETTINGS] = json.dumps(settings)
     _log_plainly()

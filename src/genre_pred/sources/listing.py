@@ -110,12 +110,11 @@ def visible_files(root: Path, unread: Callable[[OSError], object]) -> list[Path]
     seen: set[Path] = set()
     for folder, folders, names in os.walk(root, onerror=unread, followlinks=True):
         here = Path(folder)
-        seen.add(here.resolve())  # a link to a folder above would never end
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and (here / name).resolve() not in seen
-        ]
+        if here.resolve() in seen:  # a link to a folder above would never end
+            folders.clear()
+            continue
+        seen.add(here.resolve())
+        folders[:] = [name for name in folders if not name.startswith(".")]
         files += [here / name for name in names if not name.startswith(".")]
     return sorted(files)
 

@@ -5,17 +5,18 @@ from pathlib import Path
 from genre_pred.faults import Fault
 from genre_pred.params import read_params
 from genre_pred.track.registry import CHAMPION, fetch_version, registered_models, version_at
-from genre_pred.track.store import open_store
+from genre_pred.track.store import open_store, told_when_broken
 
 
 def registered(model: str | None) -> str:
     """The registered model that is meant: the one named, or that of this workspace.
 
     Raises:
-        Fault: If there is none of that name, or none at all.
+        Fault: If there is none of that name, none at all, or the store cannot be read.
     """
     open_store()
-    known = registered_models()
+    with told_when_broken():
+        known = registered_models()
     if not known:
         raise Fault("nothing is registered yet: run dvc repro, or genre-pred champion sync")
     if model and model not in known:
@@ -46,11 +47,12 @@ def fetch(model: str | None) -> tuple[str, Path]:
         Its name in full, and its classifier's folder.
 
     Raises:
-        Fault: If nothing is registered so.
+        Fault: If nothing is registered so, or it cannot be read.
     """
     name, _, alias = (model or "").partition("@")
     name, alias = registered(name or None), alias or CHAMPION
-    version = version_at(name, alias)
-    if version is None:
-        raise Fault(f"{name} has no alias {alias}")
-    return f"{name}@{alias} (version {version.version})", fetch_version(version)
+    with told_when_broken():
+        version = version_at(name, alias)
+        if version is None:
+            raise Fault(f"{name} has no alias {alias}")
+        return f"{name}@{alias} (version {version.version})", fetch_version(version)

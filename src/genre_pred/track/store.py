@@ -3,12 +3,16 @@
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 from filelock import FileLock
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
-from genre_pred.faults import Fault
+from genre_pred.faults import Fault, told_of
 
 LOCK_SECONDS = 600
 
@@ -31,6 +35,23 @@ def open_store() -> None:
     root = repository_root()
     if mlflow.get_tracking_uri() == _local_store() and not (root / "mlflow.db").is_file():
         raise Fault(f"{root} has no mlflow.db: run dvc repro there, or genre-pred champion sync")
+
+
+@contextmanager
+def told_when_broken() -> Iterator[None]:
+    """Turn what MLflow raises of a store that it cannot read into a sentence.
+
+    Raises:
+        Fault: In place of MLflow's, the database's and the system's own errors.
+    """
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise Fault(
+            f"what MLflow keeps in {mlflow.get_tracking_uri()} cannot be read "
+            f"({told_of(error)[:300]}): bring its database and mlartifacts/ back, or set them "
+            "aside and register again with genre-pred champion sync"
+        ) from error
 
 
 def _point() -> None:
