@@ -136,6 +136,10 @@ def die(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def die_at_three(number):
+    return die(number) if number == 3 else number
+
+
 def killing(each, process, function, items):
     """A map whose worker is killed when the first result has come, with a block in its hands."""
     for number, result in enumerate(each(partial(slowly, function), items)):
@@ -309,6 +313,12 @@ def test_work_that_ends_one_worker_after_another_is_given_up(own_cluster):
     wait_for_workers(own_cluster, 2)
     with pytest.raises(Fault, match=r"has ended 2 workers of .* the last was tcp://"):
         list(own_cluster.map()(die, [1]))
+
+
+def test_an_item_that_ends_workers_is_told_and_the_rest_go_on():
+    local = Compute(workers=2, scheduler="local")
+    lost = clip_map(local, "testing", block=2, lost=lambda number: f"lost {number}")
+    assert list(lost(die_at_three, range(6))) == [0, 1, 2, "lost 3", 4, 5]
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
