@@ -84,7 +84,7 @@ def embedding_rows(
 ) -> Iterator[Row]:
     """Files into embeddings of VGGish and of mn04, each against torchvggish.
 
-    What is the same for few songs and many, mn04 needs fewer of them to bear.
+    Where there is one turn only, mn04 hears three songs: its ratio hardly depends on how many.
     """
     fewer = songs if songs.repeats > 1 else songs._replace(clips=songs.clips.head(3))
     for name, songs_of_it in (("vggish", songs), ("mn04", fewer)):
