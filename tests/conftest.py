@@ -96,5 +96,5 @@ def make_clips():
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first: two processes share the files, and the last one is waited for."""
-    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+    """The longest files first: two processes share the files, and the last one is waited for."""
+    items.sort(key=lambda item: item.path.parent.name != "pipeline")
