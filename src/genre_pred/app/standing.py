@@ -17,7 +17,7 @@ from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, QUOTED, Cell, numb
 from genre_pred.judge.published import published_on
 from genre_pred.judge.significance import accuracy_interval, bootstrap_groups
 from genre_pred.judge.standings import published_elsewhere, standings
-from genre_pred.params import read_params
+from genre_pred.params import workspace_params
 
 CONFIDENCE, N_RESAMPLES, SEED = 0.95, 2000, 0  # outside a workspace, which has its own
 SORT_BY = {"training": "train_seconds"}  # a duration in words does not sort
@@ -32,8 +32,8 @@ def accuracy_told(classifier: GenreClassifier) -> str:
     best = held_out[genres].to_numpy().argmax(axis=1)
     hits = np.array(genres, dtype=object)[best] == held_out["genre"].to_numpy(dtype=object)
     confidence, n_resamples, seed = CONFIDENCE, N_RESAMPLES, SEED
-    if Path("params.yaml").is_file():
-        settings = read_params().evaluate
+    if own := workspace_params():
+        settings = own.evaluate
         confidence, n_resamples, seed = settings.confidence, settings.n_resamples, settings.seed
     groups, by_artist = bootstrap_groups(held_out)
     low, high = accuracy_interval(

@@ -82,11 +82,10 @@ def predict(
 
 def _spread() -> "Compute":
     """How the work is spread: as this workspace's params.yaml says, elsewhere over all cores."""
-    from genre_pred.params import Compute, read_params
+    from genre_pred.params import Compute, workspace_params
 
-    if Path("params.yaml").is_file() and Path("stages/promote.py").is_file():  # not another's
-        return read_params().compute
-    return Compute.model_validate(dict.fromkeys(Compute.model_fields))
+    own = workspace_params()
+    return own.compute if own else Compute.model_validate(dict.fromkeys(Compute.model_fields))
 
 
 def _into_csv(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from genre_pred.faults import Fault
-from genre_pred.params import read_params
+from genre_pred.params import workspace_params
 from genre_pred.track.registry import CHAMPION, fetch_version, registered_models, version_at
 from genre_pred.track.store import open_store, told_when_broken
 
@@ -26,9 +26,10 @@ def registered(model: str | None) -> str:
 
 def _of_this_workspace(known: list[str]) -> str:
     """The registered model of the collection that params.yaml names; outside, the latest."""
-    if not Path("params.yaml").is_file():
+    own = workspace_params()
+    if own is None:
         return known[0]
-    name = f"genre-{read_params().data.collection}"
+    name = f"genre-{own.data.collection}"
     if name not in known:
         raise Fault(
             f"{name}, the model of this workspace's collection, is not registered; known are "
