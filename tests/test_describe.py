@@ -11,7 +11,6 @@ from genre_pred.audio.decode import read_samples
 from genre_pred.audio.descriptors import mfcc
 from genre_pred.audio.front_ends import resample
 from genre_pred.describe import describe_clips
-from genre_pred.faults import Fault
 from genre_pred.params import Clip, Descriptors
 
 RATE = 8000
@@ -83,14 +82,6 @@ def test_without_a_set_nothing_is_decoded(clips):
 
     asked = Descriptors(sets=(), sample_rate=RATE)
     assert describe_clips(clips, clip_of(2.0), asked, refuse) == {}
-
-
-def test_a_set_that_needs_a_higher_rate_is_a_fault(clips):
-    asked = Descriptors(sets=("mfcc", "fma"), sample_rate=12_800)
-    with pytest.raises(
-        Fault, match=r"descriptors\.sample_rate is 12800: the set fma needs .*12801"
-    ):
-        describe_clips(clips, clip_of(1.0), asked, map)
 
 
 def test_each_set_has_its_table(clips):

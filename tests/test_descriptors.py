@@ -4,6 +4,7 @@ import librosa
 import numpy as np
 import pytest
 
+from genre_pred import names
 from genre_pred.audio import descriptors_fma
 from genre_pred.audio.descriptors import DESCRIPTORS, waveform_to_descriptors
 
@@ -80,7 +81,7 @@ def test_transforms_are_computed_once(samples, monkeypatch):
 
 
 def test_the_lowest_rate_is_the_lowest(samples):
-    lowest = DESCRIPTORS["fma"].lowest_rate
+    lowest = names.DESCRIPTORS["fma"]
     assert len(waveform_to_descriptors(samples, lowest, "fma")) == 518
     with pytest.raises(librosa.ParameterError, match="Nyquist"):
         waveform_to_descriptors(samples, lowest - 1, "fma")

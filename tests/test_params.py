@@ -124,6 +124,11 @@ def test_a_search_takes_whatever_its_settings_take(read_with):
             "trainable is 'fc'",
         ),
         ({"descriptors.sets": ["mfcc", "mfcc"]}, "descriptors.sets", "only once"),
+        (
+            {"descriptors.sets": ["mfcc", "fma"], "descriptors.sample_rate": 12_800},
+            "descriptors",
+            "sample_rate is 12800: the set fma needs at least 12801",
+        ),
         ({"promote.approaches": ["finetune", "finetune"]}, "promote.approaches", "only once"),
         ({"promote.approaches": ["luck"]}, "promote.approaches.0", "'luck'"),
         ({"compute.workers": 0}, "compute.workers", "0"),

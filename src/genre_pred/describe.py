@@ -5,9 +5,7 @@ from functools import partial
 
 import pandas as pd
 
-from genre_pred.audio.descriptors import DESCRIPTORS, waveform_to_descriptors
 from genre_pred.audio.excerpts import Recording, excerpt_to_waveform, read_excerpts, window_index
-from genre_pred.faults import Fault
 from genre_pred.params import Clip, Descriptors
 
 
@@ -24,17 +22,7 @@ def describe_clips(
 
     Returns:
         By set: clip_id, window, then one float32 column per descriptor.
-
-    Raises:
-        Fault: If a set needs a higher sample rate.
     """
-    for name in settings.sets:
-        lowest = DESCRIPTORS[name].lowest_rate
-        if settings.sample_rate < lowest:
-            raise Fault(
-                f"descriptors.sample_rate is {settings.sample_rate}: the set {name} needs at "
-                f"least {lowest}"
-            )
     if not settings.sets:
         return {}  # rather than decode everything for nothing
     recordings = Recording.of(clips)
@@ -53,6 +41,9 @@ def recording_to_descriptors(
     recording: Recording, sets: Sequence[str], rate: int, clip: Clip
 ) -> list[dict[str, pd.Series]]:
     """Decode a recording once: for each of its windows, every set of descriptors."""
+    # Seconds of librosa, which only those who work have to load.
+    from genre_pred.audio.descriptors import waveform_to_descriptors
+
     described = []
     for excerpt in read_excerpts(recording, clip, clip.windows_per_track):
         waveform = excerpt_to_waveform(excerpt, recording.sample_rate, rate, clip)

@@ -8,7 +8,9 @@ FEATURE_SETS.
 PICTURES = "mel128"  # the front end of networks on pictures, if there is sound
 SPECTROGRAMS = "spectrograms"  # of a precomputed collection
 FRONT_ENDS = ("vggish", "efficientat", PICTURES)
-DESCRIPTORS = ("mfcc", "fma", "gtzan")
+# The lowest sample rate of each, in Hz. FMA's seven bands of spectral contrast, an octave each,
+# from 200 Hz, need 6400 Hz below Nyquist.
+DESCRIPTORS = {"mfcc": 1, "fma": 12_801, "gtzan": 1}
 
 _EFFICIENTAT = ("mn04", "mn10", "mn20", "mn40")
 _ON_PICTURES = (

@@ -135,6 +135,16 @@ class Descriptors(Section):
     sets: Annotated[Names, among(DESCRIPTORS)]
     sample_rate: Annotated[int, Field(ge=4000)]
 
+    @model_validator(mode="after")
+    def _have_a_rate_for_all_sets(self) -> "Descriptors":
+        for name in self.sets:
+            if self.sample_rate < DESCRIPTORS[name]:
+                raise ValueError(
+                    f"sample_rate is {self.sample_rate}: the set {name} needs at least "
+                    f"{DESCRIPTORS[name]}"
+                )
+        return self
+
 
 class Weights(Section):
     """What each network starts from: random, the name of published weights, or a file."""

@@ -26,6 +26,7 @@ SMALL = {
     },
     "finetune": {"networks": ["mn04"], "trainable": "head", "epochs": 2, "hidden": 16},
     "evaluate": {"n_resamples": 200},
+    "compute": {"workers": 1},  # two such repositories run side by side
 }
 STAGES = list(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"])
 LIMIT = 900  # seconds for any one command, on a busy machine

@@ -34,7 +34,7 @@ def test_a_second_run_has_nothing_to_do(repository):
 @pytest.mark.parametrize(
     ("change", "affected"),
     [
-        ({"compute": {"workers": 1}}, []),
+        ({"compute": {"workers": 2}}, []),
         ({"evaluate": {"seed": 1}}, ["evaluate", "promote", "report"]),
         (
             {"split": {"method": "grouped"}},

@@ -23,8 +23,6 @@ HOP_LENGTH = 512
 N_MFCC = 20
 N_CHROMA = 12
 N_OCTAVES = 7
-# In Hz: seven bands of spectral contrast, an octave each, from 200 Hz, need 6400 Hz below Nyquist.
-LOWEST_RATE = 12_801
 
 
 class Sound:
