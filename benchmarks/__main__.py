@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ from genre_pred.compute import clip_map
 from genre_pred.params import Params, read_params
 
 REPORTS = Path("reports")
+QUICK = "quick: one turn with few songs, slower by the song than thousands, so no line is judged"
 
 
 def rows(songs: Songs, quick: bool) -> Iterator[Row]:
@@ -48,10 +50,10 @@ def main(quick: bool) -> None:
     """Time the costly steps against what people use today.
 
     Writes reports/benchmark.* and ends with exit code 1 where a line does not hold; quickly, it
-    writes reports/benchmark_quick.* and only tells.
+    writes reports/benchmark_quick.* and judges only whether the answers are the same.
     """
     params, name = read_params(), "benchmark_quick" if quick else "benchmark"
-    made = {"commit": commit(), "form": "quick" if quick else "full", "machine": describe()}
+    made = {"commit": commit(), "form": QUICK if quick else "full", "machine": describe()}
     if not quick:
         start = seconds_to_start(params)
         made["machine"] += (
@@ -62,13 +64,13 @@ def main(quick: bool) -> None:
     for one in measured(params, quick):
         if isinstance(one, Row):
             click.echo(f"{one.step}: {one.seconds:.2f} s, {one.told_ratio}")
-            found.append(one)
+            found.append(replace(one, at_least=None, aim=None) if quick else one)
         else:
             memory.append(one)
         told = write_report(found, memory, made, REPORTS, name)  # a run that is stopped keeps it
     click.echo(told)
     missed = [row.step for row in found if row.missed]
-    if missed and not quick:
+    if missed:
         sys.exit(f"Does not hold: {', '.join(missed)}. {REPORTS / name}.md says why.")
 
 

@@ -14,7 +14,9 @@ begins with the last. Each has run once before, untimed, except in rows marked c
 medians over the repeats for all of the work, with the shortest and the longest; the ratio is the
 median of the turns' ratios. Workers stay from turn to turn, as they do for all clips of a stage,
 which pays their start once. The peak is what all workers make at the same time of a 2048 x 2048
-matrix product each in the same precision, measured first.
+matrix product each in the same precision, measured first: beside other work a share can pass
+100 %. A row holds where its ratio reaches `at least`, set beforehand, and its answers agree; `aim`
+is what a prototype reached.
 """
 COLUMNS = (
     "step|work|against|reference s|ours s|repeats|ratio|at least|aim|holds|GFLOP|MB|of peak".split(

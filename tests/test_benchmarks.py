@@ -107,10 +107,10 @@ def test_a_run_that_is_stopped_keeps_what_it_has_measured(bench):
 
     assert bench("--quick", rows=stopped()).exit_code == 1
     (row,) = json.loads(Path("reports/benchmark_quick.json").read_text())
-    assert row["at_least"] == 2.0
+    assert row["step"] == fast(at_least=2.0).step
 
 
-def test_the_quick_form_leaves_the_full_report_alone_and_only_tells(bench):
+def test_the_quick_form_leaves_the_full_report_alone_and_judges_no_line(bench):
     reports = Path("reports")
     before = {path: path.read_text() for path in reports.iterdir()}
     assert {path.name for path in before} == {
@@ -120,7 +120,13 @@ def test_the_quick_form_leaves_the_full_report_alone_and_only_tells(bench):
     assert {path: path.read_text() for path in before} == before
     new = sorted(path.name for path in set(reports.iterdir()) - set(before))
     assert new == ["benchmark_quick.json", "benchmark_quick.md"]
-    assert "- form: quick\n" in (reports / "benchmark_quick.md").read_text()
+    told = (reports / "benchmark_quick.md").read_text()
+    assert "- form: quick: one turn with few songs" in told
+    assert "NO" not in told
+
+
+def test_the_quick_form_too_fails_where_answers_differ(bench):
+    assert bench("--quick", rows=[fast(lost="its answers differ")]).exit_code == 1
 
 
 def test_the_commit_is_git_s_own_word_and_unknown_elsewhere(tmp_path, monkeypatch):

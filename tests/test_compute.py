@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from genre_pred.audio.decoders import AudioError
 from genre_pred.compute import TimedMap, clip_map
+from genre_pred.compute.pool import one_thread
 from genre_pred.compute.processes import loky_workers
 from genre_pred.faults import Fault
 from genre_pred.params import Compute
@@ -178,6 +180,18 @@ def test_torch_has_one_thread_and_then_its_own_number_again():
     assert list(the_map(1)(lambda _: torch.get_num_threads(), [1])) == [1]
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)
+
+
+def test_whoever_leaves_first_takes_no_thread_limit_from_the_others():
+    np.ones((8, 8)) @ np.ones((8, 8))  # a library with threads is there
+    with threadpool_limits(2), ThreadPoolExecutor(1) as another:
+        theirs = one_thread()
+        another.submit(theirs.__enter__).result()
+        with one_thread():
+            another.submit(theirs.__exit__, None, None, None).result()
+            assert threads_here(0)[0] == 1
+            assert os.environ["OMP_NUM_THREADS"] == "1"
+        assert threads_here(0)[0] == 2
 
 
 def test_in_this_process_libraries_that_an_item_loads_have_one_thread_too():

@@ -24,6 +24,7 @@ LAYERS = [
     {"scores", "classifier_folder"},
     {"nets", "known_music"},
     {"audio"},
+    {"workspace"},
     {"clips", "params", "prediction"},
     {"classifier_params"},
     {"section", "names"},
@@ -102,7 +103,7 @@ def test_imports_point_downward(path):
         upward = {name for name in rooms if level.get(name, 99) < level[home]}
         assert not upward
     elif home in ASIDE:
-        assert rooms <= {"clips", "params", *BELOW_ALL}
+        assert rooms <= {"workspace", "clips", "params", *BELOW_ALL}
     else:
         assert rooms <= BELOW_ALL
 

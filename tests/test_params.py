@@ -10,7 +10,7 @@ from dvc.utils.hydra import apply_overrides
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from genre_pred.params import Data, ParamsError, changed_settings, read_params, workspace_params
+from genre_pred.params import Data, ParamsError, changed_settings, read_params
 
 OWN = Path(__file__).parents[1] / "params.yaml"
 MISSING = object()
@@ -356,12 +356,3 @@ def test_one_experiment_after_another_can_set_a_list(tmp_path, monkeypatch, name
     for part in name.split("."):
         written = written[part]
     assert written == ["c"]
-
-
-def test_a_file_of_another_project_makes_no_workspace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert workspace_params() is None
-    Path("params.yaml").write_text("learning_rate: 0.1\n")
-    assert workspace_params() is None
-    monkeypatch.chdir(OWN.parent)
-    assert workspace_params() == read_params(OWN)

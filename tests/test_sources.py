@@ -301,10 +301,14 @@ def test_links_that_lead_nowhere_or_in_circles(tmp_path, write_sound):
         files_under(tmp_path / "music")
 
 
-def test_a_folder_with_a_link_beside_it_is_walked_once(tmp_path):
-    touch(tmp_path, "b/0.mp3")
-    (tmp_path / "a").symlink_to("b")
-    assert [file.name for file in files_under(tmp_path)] == ["0.mp3"]
+def test_music_that_a_link_leads_to_is_listed_where_it_lies(tmp_path):
+    touch(tmp_path, "music/jazz/0.mp3", "music/blues/1.mp3", "elsewhere/2.mp3")
+    (tmp_path / "music" / "a").symlink_to("jazz")
+    (tmp_path / "music" / "blues" / "best").symlink_to("../jazz")
+    (tmp_path / "music" / "rock").symlink_to("../elsewhere")
+    (tmp_path / "music" / "blues" / "too").symlink_to("../../elsewhere")
+    listed = [f.relative_to(tmp_path / "music").as_posix() for f in files_under(tmp_path / "music")]
+    assert listed == ["blues/1.mp3", "jazz/0.mp3", "rock/2.mp3"]
 
 
 @pytest.mark.parametrize("closed", ["music", "music/jazz"])

@@ -169,3 +169,26 @@ def test_names_that_are_no_text_cost_nothing_and_are_shown_escaped(tmp_path, eva
     written = pd.read_csv(table)
     assert written["clip_id"].tolist() == ["two\nlines.mp3", r"\udcff/b caf\udce9.mp3"]
     assert written["predicted"].tolist()[1] == "blues"
+
+
+def test_songs_that_it_has_learnt_from_leave_nothing_to_judge(tmp_path, evaluate):
+    (tmp_path / "jazz").mkdir()
+    (tmp_path / "jazz" / "learnt.wav").write_bytes(b"sound")
+    done = evaluate(tmp_path)
+    assert "it has learnt from 1 of the songs: they prove nothing" in done.output
+    assert "nothing is left to judge by" in done.output
+
+
+def test_it_is_tried_outside_of_a_workspace_too(folder, evaluate, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "params.yaml").write_text("learning_rate: 0.1\n")  # another project's
+    done = evaluate(folder)
+    assert "66.7% of 3 songs" in done.output
+    assert "95% interval" in done.output
+
+
+@pytest.mark.parametrize("asked", [["--folds", "1"], ["--repeats", "0"]])
+def test_a_leakage_that_cannot_be_measured_is_refused(asked):
+    done = CliRunner().invoke(main, ["leakage", *asked])
+    assert done.exit_code == 2
+    assert "is not in the range" in done.output

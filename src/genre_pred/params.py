@@ -309,18 +309,6 @@ def read_params(path: Path = Path("params.yaml"), called: str | None = None) -> 
         raise ParamsError(_for_people(called, error)) from None
 
 
-def workspace_params() -> Params | None:
-    """The settings of the workspace that is the current folder; None outside of one.
-
-    A params.yaml alone does not make one: other projects have such a file too.
-
-    Raises:
-        ParamsError: As `read_params` tells it.
-    """
-    here = Path("params.yaml").is_file() and Path("stages/promote.py").is_file()
-    return read_params() if here else None
-
-
 def changed_settings(before: str, after: str) -> dict[str, Any]:
     """What has to be said to `dvc exp run -S` to come from one params.yaml to another.
 

@@ -99,6 +99,19 @@ def test_a_neighbour_plays_only_while_its_own_sound_lies_there(tmp_path):
     assert excerpt_to_play(near, clip) is None
 
 
+def test_a_neighbour_that_cannot_be_played_costs_no_answer(tmp_path, monkeypatch, caplog):
+    path, clip = tmp_path / "clip.wav", read_params(ROOT / "params.yaml").clip
+    soundfile.write(path, tone("Low", 3), 16_000)
+    near = Neighbour("1", "Low", str(path), 1.0, measure(path).content)
+
+    def fail(*_, **__):
+        raise RuntimeError("no encoder")
+
+    monkeypatch.setattr("genre_pred.app.listening.soundfile.write", fail)
+    assert excerpt_to_play(near, clip) is None
+    assert "clip.wav cannot be played" in caplog.text
+
+
 def test_a_song_is_decoded_no_more_often_than_it_takes(classifier, songs, monkeypatch):
     decoded = []
     blocks = decode.decoded

@@ -70,7 +70,9 @@ def train_classifier(
     return classifier
 
 
-async def ask(server, chunks, headers=(JSON,), pause: float = 0) -> tuple[int, dict]:
+async def ask(
+    server, chunks, headers=(JSON,), pause: float = 0, path: str = "/invocations"
+) -> tuple[int, dict]:
     waiting, sent = list(chunks), []
 
     async def receive():
@@ -83,8 +85,8 @@ async def ask(server, chunks, headers=(JSON,), pause: float = 0) -> tuple[int, d
     async def send(message):
         sent.append(message)
 
-    path = {"path": "/invocations", "raw_path": b"/invocations", "query_string": b""}
-    scope = {"type": "http", "method": "POST", **path, "headers": list(headers)}
+    where = {"path": path, "raw_path": path.encode(), "query_string": b""}
+    scope = {"type": "http", "method": "POST", **where, "headers": list(headers)}
     await server(scope, receive, send)
     start, *bodies = sent
     return start["status"], json.loads(b"".join(part["body"] for part in bodies))

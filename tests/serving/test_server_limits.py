@@ -48,6 +48,15 @@ def test_a_body_within_the_limits_is_passed_on_whole():
     assert behind.bodies == [b"abc"]
 
 
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/ping/", "/"])
+def test_mlflows_further_pages_are_told_404(path):
+    behind = Behind()
+    status, told = asyncio.run(ask(Bounded(behind, LIMITS), [], path=path))
+    assert (status, told["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
+    assert told["message"].endswith("ask /invocations, /ping, /health, /version")
+    assert behind.bodies == []
+
+
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_large_body_is_told_413_and_never_held(announced):
     behind = Behind()

@@ -17,9 +17,8 @@ from genre_pred.judge.markdown import OF_ALL_RUNS, PUBLISHED, QUOTED, Cell, numb
 from genre_pred.judge.published import published_on
 from genre_pred.judge.significance import accuracy_interval, bootstrap_groups
 from genre_pred.judge.standings import published_elsewhere, standings
-from genre_pred.params import workspace_params
+from genre_pred.workspace import intervals
 
-CONFIDENCE, N_RESAMPLES, SEED = 0.95, 2000, 0  # outside a workspace, which has its own
 SORT_BY = {"training": "train_seconds"}  # a duration in words does not sort
 # The caption has them, a footnote, or `genre-pred leaderboard`.
 LEFT_OUT = ("artists", "test seen", "run", "note")
@@ -31,23 +30,20 @@ def accuracy_told(classifier: GenreClassifier) -> str:
     held_out, genres = classifier.held_out, classifier.spec.genres
     best = held_out[genres].to_numpy().argmax(axis=1)
     hits = np.array(genres, dtype=object)[best] == held_out["genre"].to_numpy(dtype=object)
-    confidence, n_resamples, seed = CONFIDENCE, N_RESAMPLES, SEED
-    if own := workspace_params():
-        settings = own.evaluate
-        confidence, n_resamples, seed = settings.confidence, settings.n_resamples, settings.seed
+    settings = intervals()
     groups, by_artist = bootstrap_groups(held_out)
     low, high = accuracy_interval(
         hits,
         groups,
-        confidence=confidence,
-        n_resamples=n_resamples,
-        rng=np.random.default_rng(seed),
+        confidence=settings.confidence,
+        n_resamples=settings.n_resamples,
+        rng=np.random.default_rng(settings.seed),
     )
     side = "test" if (held_out["split"] == "test").all() else "validation"
     over = "artists" if by_artist else "clips"
     return (
         f"{side} accuracy {100 * hits.mean():.1f}% [{100 * low:.1f}, {100 * high:.1f}] "
-        f"on {len(held_out)} clips ({confidence:.0%} interval over {over})"
+        f"on {len(held_out)} clips ({settings.confidence:.0%} interval over {over})"
     )
 
 
@@ -69,9 +65,12 @@ def contest(model: str) -> str:
         model: The registered model; empty for a classifier from elsewhere.
     """
     try:
-        name = track.registered(model or None)
+        return _contest(track.registered(model or None))
     except Fault as fault:
         return trouble(str(fault))
+
+
+def _contest(name: str) -> str:
     rows = []
     for alias in (track.CHAMPION, track.CHALLENGER):
         version = track.version_at(name, alias)
@@ -114,9 +113,9 @@ def leaderboards(collection: str) -> str:
     """
     try:
         track.open_store()
+        rows = track.leaderboards()
     except Fault as fault:
         return trouble(str(fault))
-    rows = track.leaderboards()
     rows = rows[rows["collection"] == collection] if len(rows) else rows
     if rows.empty:
         return trouble(f"MLflow holds no leaderboard of {collection} yet: run dvc repro first")

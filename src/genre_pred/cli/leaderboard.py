@@ -25,6 +25,7 @@ CLIPS_PER_SECOND = (
     "clips/s: from the file to the genre on one core of that run's machine, once all is loaded; "
     "- where it has not told"
 )
+FROM_COMMITTED = "# each starts from the committed settings: git checkout params.yaml"
 RUN_WIDTH = 10  # of DVC's own names, as ortho-leas: then all fits into 80 columns
 LONG_TEXTS = ("model", "protocol", "by", "note")
 
@@ -114,6 +115,7 @@ def _tell(
                 tell(footnote)
         tell(f"{CLIPS_PER_SECOND}\n")
         if commands:
+            click.echo(FROM_COMMITTED)
             for command in standing.commands:
                 click.echo(command)  # not broken: to be copied
             click.echo()
@@ -155,6 +157,6 @@ def _tell_in_markdown(name: str, found: list["Standing"], quoted: pd.DataFrame) 
     click.echo(f"## {name}\n")
     for standing in found:
         click.echo(f"{standing.words}\n\n{table_of(standing.board, OF_ALL_RUNS)}\n")
-        click.echo("\n".join([f"{CLIPS_PER_SECOND}\n", "```sh", *standing.commands, "```", ""]))
+        click.echo("\n".join([f"{CLIPS_PER_SECOND}\n", "```sh", FROM_COMMITTED, *standing.commands, "```", ""]))
     if len(quoted):
         click.echo(f"{QUOTED}:\n\n{table_of(quoted, PUBLISHED)}\n")

@@ -1,7 +1,6 @@
 """Commands that hear songs: predict and evaluate."""
 
 import json
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
     import pandas as pd
 
     from genre_pred.classifier import GenreClassifier
-    from genre_pred.params import Compute
     from genre_pred.prediction import Prediction
 
 
@@ -58,16 +56,17 @@ def predict(
         raise click.UsageError("--json prints and --csv writes: choose one of them")
     if top and csv:
         raise click.UsageError("--csv writes every genre: leave --top out")
-    if not any(map(os.path.lexists, paths)):  # told before anything is loaded
+    if all(map(_is_absent, paths)):  # told before anything is loaded
         raise Fault(f"there is no {' and no '.join(map(shown, paths))}")
     classifier = loaded(model)
     from genre_pred.songs.hearing import hear, songs_in
+    from genre_pred.workspace import spread
 
     songs, failed = songs_in(paths)
     if csv:
         failed += _into_csv(csv, songs, classifier)
     else:
-        heard = list(hear(songs, classifier, _spread()))
+        heard = list(hear(songs, classifier, spread()))
         answers = [(song, found) for song, found in heard if not isinstance(found, str)]
         failed += [(song, found) for song, found in heard if isinstance(found, str)]
         if as_json:
@@ -80,12 +79,14 @@ def predict(
         sys.exit(1)
 
 
-def _spread() -> "Compute":
-    """How the work is spread: as this workspace's params.yaml says, elsewhere over all cores."""
-    from genre_pred.params import Compute, workspace_params
-
-    own = workspace_params()
-    return own.compute if own else Compute.model_validate(dict.fromkeys(Compute.model_fields))
+def _is_absent(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # it may be there: why it cannot be read is told with the others
+        return False
+    return False
 
 
 def _into_csv(
@@ -93,12 +94,13 @@ def _into_csv(
 ) -> list[tuple[Path, str]]:
     from genre_pred.songs.answers import answers_in
     from genre_pred.songs.hearing import hear
+    from genre_pred.workspace import spread
 
     failed = []
     with answers_in(csv, classifier) as answers:
         fresh = [song for song in songs if not answers.holds(song)]
         with answers.adding(fresh), _told_when_stopped(csv):
-            for song, found in hear(fresh, classifier, _spread()):
+            for song, found in hear(fresh, classifier, spread()):
                 answers.add(song, found)
                 if isinstance(found, str):
                     failed.append((song, found))
@@ -185,16 +187,15 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     if any could not be heard.
     """
     classifier = loaded(model)
-    from genre_pred.params import read_params
     from genre_pred.songs.hearing import songs_in
     from genre_pred.songs.trial import hear_folder
+    from genre_pred.workspace import intervals, spread
 
-    params = read_params()
-    settings = params.evaluate
+    settings = intervals()
     sounds, failed = songs_in([folder])
     if not sounds:
         raise Fault("; ".join(f"{shown(path)} {reason}" for path, reason in failed))
-    tried = hear_folder(classifier, folder, sounds, settings, params.compute)
+    tried = hear_folder(classifier, folder, sounds, settings, spread())
     heard = tried.songs[tried.songs["predicted"].notna()]
     if tried.accuracy and tried.confusion is not None:
         counts = table("true \\ predicted", *tried.confusion.columns)
@@ -210,7 +211,9 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
         )
     learnt = int((heard["learnt"] & heard["genre"].notna()).sum())
     if learnt:
-        click.echo(f"{learnt} more are songs that it has learnt from: they prove nothing")
+        click.echo(f"it has learnt from {learnt} of the songs: they prove nothing")
+    if learnt and not tried.labelled:
+        click.echo("nothing is left to judge by: give it labelled songs that it has not heard")
     unlabelled = heard[heard["genre"].isna()]
     if len(unlabelled):
         rows = table("genre", "probability", "song")

@@ -52,8 +52,8 @@ def recipe(name: str | None, changes: tuple[str, ...], dry_run: bool) -> None:
 @click.command()
 @click.option("--features", default="mfcc", show_default=True)
 @click.option("--classifier", default="logistic_regression", show_default=True)
-@click.option("--folds", default=5, show_default=True)
-@click.option("--repeats", default=10, show_default=True)
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
+@click.option("--repeats", type=click.IntRange(1), default=10, show_default=True)
 def leakage(features: str, classifier: str, folds: int, repeats: int) -> None:
     """Measure how much a split at random, artists on both sides, would flatter.
 

@@ -145,7 +145,8 @@ def check_free(host: str, port: int) -> None:
         with socket.create_server(address[:2], family=family):
             pass
     except (OSError, UnicodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = reason.partition(" (while attempting")[0]
         raise Fault(
             f"{host}:{port} cannot be listened at ({reason}): name another --port, or --host"
         ) from error

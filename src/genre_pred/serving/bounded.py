@@ -24,7 +24,9 @@ from genre_pred.serving.served import DEADLINE
 
 HELD_BODIES = 8  # as many bodies of the largest size are held in memory
 DRAINED_BODIES = 8  # as much of a refused body is read, so that the client reads the answer
+PATHS = ("/invocations", "/ping", "/health", "/version")
 CODES = {
+    404: "ENDPOINT_NOT_FOUND",
     408: "REQUEST_TIMEOUT",
     413: "RESOURCE_EXHAUSTED",
     500: "INTERNAL_ERROR",
@@ -102,7 +104,9 @@ class Upload:
 
 
 class Bounded:
-    """Keeps the limits of /invocations, and logs a line for each request.
+    """Passes on what PATHS has, keeps the limits of /invocations, and logs a line for each request.
+
+    MLflow's own further pages load scripts from other hosts.
 
     Requests are answered one at a time, in their order. What has timed out goes on in its thread
     until it looks at DEADLINE, and nothing else starts before it ends: work never piles up. But
@@ -133,8 +137,10 @@ class Bounded:
                 if answer.status_code >= 400:
                     sentence = json.loads(bytes(answer.body))["message"]
                     told = ": " + sentence.encode("unicode_escape").decode()
-            else:
+            elif scope["path"] in PATHS:
                 answer = await _answer_of(self.app, scope, receive)
+            else:
+                answer = Denied(404, f"there is nothing here: ask {', '.join(PATHS)}").answer()
             status = answer.status_code
             await answer(scope, receive, send)
         except ClientDisconnect:

@@ -102,20 +102,29 @@ def files_under(root: Path) -> list[Path]:
 def visible_files(root: Path, unread: Callable[[OSError], object]) -> list[Path]:
     """Every file and dangling link under a folder, sorted, none whose name begins with a dot.
 
+    Links to folders are followed last, so that what such a link and a real folder both lead to is
+    listed once, where it really lies: a link never gives music another genre.
+
     Args:
         root: The folder.
         unread: Told of each folder that cannot be read, the error's filename.
     """
     files: list[Path] = []
     seen: set[Path] = set()
-    for folder, folders, names in os.walk(root, onerror=unread, followlinks=True):
-        here = Path(folder)
-        if here.resolve() in seen:  # a link to a folder above would never end
-            folders.clear()
-            continue
-        seen.add(here.resolve())
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [here / name for name in names if not name.startswith(".")]
+    waiting = [root]
+    while waiting:
+        place = waiting.pop(0)
+        links = []
+        for folder, folders, names in os.walk(place, onerror=unread):
+            here = Path(folder)
+            if here.resolve() in seen:  # a link to a folder above would never end
+                folders.clear()
+                continue
+            seen.add(here.resolve())
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            files += [here / name for name in names if not name.startswith(".")]
+            links += [here / name for name in folders if (here / name).is_symlink()]
+        waiting += sorted(links, key=lambda link: (len(link.parts), link))
     return sorted(files)
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from genre_pred.faults import Fault
-from genre_pred.params import workspace_params
 from genre_pred.track.registry import CHAMPION, fetch_version, registered_models, version_at
-from genre_pred.track.store import open_store, told_when_broken
+from genre_pred.track.store import open_store
+from genre_pred.workspace import workspace_params
 
 
 def registered(model: str | None) -> str:
@@ -15,8 +15,7 @@ def registered(model: str | None) -> str:
         Fault: If there is none of that name, none at all, or the store cannot be read.
     """
     open_store()
-    with told_when_broken():
-        known = registered_models()
+    known = registered_models()
     if not known:
         raise Fault("nothing is registered yet: run dvc repro, or genre-pred champion sync")
     if model and model not in known:
@@ -52,8 +51,7 @@ def fetch(model: str | None) -> tuple[str, Path]:
     """
     name, _, alias = (model or "").partition("@")
     name, alias = registered(name or None), alias or CHAMPION
-    with told_when_broken():
-        version = version_at(name, alias)
-        if version is None:
-            raise Fault(f"{name} has no alias {alias}")
-        return f"{name}@{alias} (version {version.version})", fetch_version(version)
+    version = version_at(name, alias)
+    if version is None:
+        raise Fault(f"{name} has no alias {alias}")
+    return f"{name}@{alias} (version {version.version})", fetch_version(version)

@@ -12,6 +12,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from genre_pred.cache import PACKAGE
+from genre_pred.track.store import told_when_broken
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 SERVED_WITH = (
@@ -71,6 +72,7 @@ def register(name: str, model_uri: str, run_id: str, tags: Mapping[str, str]) ->
     return str(made.version)
 
 
+@told_when_broken()
 def version_at(name: str, alias: str) -> ModelVersion | None:
     """The version that an alias points to, or None."""
     if not _registered(name):
@@ -79,6 +81,7 @@ def version_at(name: str, alias: str) -> ModelVersion | None:
     return mlflow.MlflowClient().get_model_version(name, str(number)) if number else None
 
 
+@told_when_broken()
 def versions(name: str) -> list[ModelVersion]:
     """All versions of a registered model, oldest first; none where there is no such model."""
     found = mlflow.MlflowClient().search_model_versions(f"name = '{name}'")
@@ -113,6 +116,7 @@ def crown(name: str, version: str, why: str, how: str) -> None:
     set_alias(name, CHAMPION, version)  # last: what reigns is in the history
 
 
+@told_when_broken()
 def history(name: str) -> list[dict[str, str]]:
     """The champions of a model in turn: version, how, why, when."""
     if not _registered(name):
@@ -121,6 +125,7 @@ def history(name: str) -> list[dict[str, str]]:
     return [json.loads(tags[key]) for key in sorted(tags) if key.startswith("champion.")]
 
 
+@told_when_broken()
 def fetch_version(version: ModelVersion) -> Path:
     """Find a version's classifier folder; one on a server is brought onto this machine.
 
@@ -132,6 +137,7 @@ def fetch_version(version: ModelVersion) -> Path:
     return Path(local) / flavor["data"]
 
 
+@told_when_broken()
 def registered_models() -> list[str]:
     """The names of all registered models, the latest changed first."""
     found = mlflow.MlflowClient().search_registered_models()

@@ -21,7 +21,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from genre_pred.files import digest
 from genre_pred.params import Params, changed_settings
 from genre_pred.track.registry import requirements
-from genre_pred.track.store import lock, open_experiment
+from genre_pred.track.store import lock, open_experiment, told_when_broken
 
 PARENT = "mlflow.parentRunId"
 EXECUTION = "genre_pred.execution"
@@ -188,6 +188,7 @@ def stage(
         client.set_terminated(parent, "FAILED" if any_failed else ended)
 
 
+@told_when_broken()
 def seen_test_set(test_set: str) -> set[str]:
     """The identities of all models that have been scored on a test set so far."""
     runs = _search(f"tags.test_set = '{test_set}'")
@@ -195,6 +196,7 @@ def seen_test_set(test_set: str) -> set[str]:
     return {seen[:IDENTITY] for run in runs for seen in run.data.tags["test_seen_by"].split()}
 
 
+@told_when_broken()
 def leaderboards() -> pd.DataFrame:
     """Every row of the leaderboards of all finished runs of evaluate, the newest run first.
 
@@ -223,6 +225,7 @@ def leaderboards() -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
+@told_when_broken()
 def leaderboard_of(run_id: str) -> pd.DataFrame | None:
     """The leaderboard that a run of evaluate has logged, with what each model costs, or None."""
     client = mlflow.MlflowClient()

@@ -13,16 +13,16 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from genre_pred.faults import Fault, told_of
+from genre_pred.workspace import workspace
 
 LOCK_SECONDS = 600
 
 
 def repository_root() -> Path:
-    """The repository's top folder; within a queued experiment, that of the original."""
+    """The workspace, in a queued experiment that of the original; outside the current folder."""
     if "DVC_ROOT" in os.environ:
         return Path(os.environ["DVC_ROOT"]).resolve()
-    here = Path.cwd()
-    return next((place for place in (here, *here.parents) if (place / "dvc.yaml").is_file()), here)
+    return workspace() or Path.cwd()
 
 
 def open_store() -> None:
@@ -39,7 +39,7 @@ def open_store() -> None:
 
 @contextmanager
 def told_when_broken() -> Iterator[None]:
-    """Turn what MLflow raises of a store that it cannot read into a sentence.
+    """Turn what MLflow raises of a store that it cannot read into a sentence; also a decorator.
 
     Raises:
         Fault: In place of MLflow's, the database's and the system's own errors.
@@ -75,7 +75,7 @@ def open_experiment(experiment: str) -> str:
     """
     _point()
     root = repository_root()
-    with lock("store"):
+    with lock("store"), told_when_broken():
         client = mlflow.MlflowClient()
         found = client.get_experiment_by_name(experiment)
         if found:

@@ -1,0 +1,46 @@
+"""Where the workspace lies, from wherever a command is typed."""
+
+from pathlib import Path
+
+import pytest
+
+from genre_pred import track
+from genre_pred.track import named
+from genre_pred.workspace import ALL_CORES, INTERVALS, intervals, spread, workspace
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("below", ["", "docs", "src/genre_pred"])
+def test_a_folder_below_belongs_to_the_workspace(monkeypatch, params, below):
+    monkeypatch.chdir(ROOT / below)
+    assert workspace() == ROOT
+    assert spread() == params.compute
+    assert intervals() == params.evaluate
+    assert track.store.repository_root() == ROOT
+
+
+def test_the_files_of_another_project_make_no_workspace(tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_text("learning_rate: 0.1\n")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    assert workspace() is None
+    assert spread() == ALL_CORES
+    assert intervals() == INTERVALS
+    assert track.store.repository_root() == tmp_path
+
+
+def test_the_collection_s_model_is_meant_in_a_folder_below_too(monkeypatch, params):
+    mine = f"genre-{params.data.collection}"
+    monkeypatch.setattr(named, "open_store", lambda: None)
+    monkeypatch.setattr(named, "registered_models", lambda: ["genre-latest", mine])
+    monkeypatch.chdir(ROOT / "docs")
+    assert track.registered(None) == mine
+
+
+def test_outside_the_latest_model_is_meant(tmp_path, monkeypatch):
+    monkeypatch.setattr(named, "open_store", lambda: None)
+    monkeypatch.setattr(named, "registered_models", lambda: ["genre-latest", "genre-other"])
+    monkeypatch.chdir(tmp_path)
+    assert track.registered(None) == "genre-latest"
