@@ -157,6 +157,10 @@ def _tell_in_markdown(name: str, found: list["Standing"], quoted: pd.DataFrame) 
     click.echo(f"## {name}\n")
     for standing in found:
         click.echo(f"{standing.words}\n\n{table_of(standing.board, OF_ALL_RUNS)}\n")
-        click.echo("\n".join([f"{CLIPS_PER_SECOND}\n", "```sh", FROM_COMMITTED, *standing.commands, "```", ""]))
+        click.echo(
+            "\n".join(
+                [f"{CLIPS_PER_SECOND}\n", "```sh", FROM_COMMITTED, *standing.commands, "```", ""]
+            )
+        )
     if len(quoted):
         click.echo(f"{QUOTED}:\n\n{table_of(quoted, PUBLISHED)}\n")
