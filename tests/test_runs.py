@@ -169,7 +169,7 @@ def test_the_leaderboard_shows_all_runs_and_what_to_type(params):
     assert "dvc exp run" not in shown()[1]
     assert shown("--top", "1")[1].count("vggish/knn") == 1
     markdown = shown("--markdown")[1]
-    assert "## demo" in markdown and "```sh\ndvc exp run" in markdown
+    assert "## demo" in markdown and "```sh\n# each starts from the committed" in markdown
     assert shown("--approach", "nothing")[0] == 1
     code, output = shown("--collection", "nothing")
     assert code == 1 and "there are runs on demo" in output
