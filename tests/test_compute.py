@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
+import psutil
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -228,3 +229,33 @@ def test_without_items_there_is_no_time():
     timed = TimedMap(map)
     assert list(timed(square, [])) == []
     assert np.isnan(timed.seconds)
+
+
+def test_workers_do_not_outlive_whoever_is_killed(tmp_path):
+    code = """
+import os, time
+from pathlib import Path
+from genre_pred.compute import clip_map
+from genre_pred.params import Compute
+
+def tell(place):
+    (Path(place) / str(os.getpid())).touch()
+    time.sleep(0.2)
+
+if __name__ == "__main__":
+    list(clip_map(Compute(workers=2, scheduler=None), "testing")(tell, [os.getcwd()] * 5000))
+"""
+    (tmp_path / "told").mkdir()
+    running = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path / "told")
+    until(lambda: len(list((tmp_path / "told").iterdir())) == 2)
+    workers = [int(file.name) for file in (tmp_path / "told").iterdir()]
+    running.kill()
+    running.wait()
+    until(lambda: not any(map(psutil.pid_exists, workers)))
+
+
+def until(true, seconds=60):
+    limit = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < limit
+        time.sleep(0.1)

@@ -1,15 +1,20 @@
 """Processes on this machine's cores."""
 
+import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 
 from joblib.executor import get_memmapping_executor
 from joblib.externals.loky import process_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from genre_pred.compute.pool import KEEP_MEMORY, ONE_THREAD, Pool, WorkerKilled
+
+SECONDS_ALONE = 5  # that a worker may outlive whoever started it
 
 
 @contextmanager
@@ -26,7 +31,7 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
         WorkerKilled: If one was.
     """
     executor = get_memmapping_executor(
-        n_workers, initializer=_let_grow, env=ONE_THREAD | KEEP_MEMORY
+        n_workers, initializer=_settle_in, initargs=(os.getpid(),), env=ONE_THREAD | KEEP_MEMORY
     )
     try:
         yield Pool(n_workers, executor.submit, check=lambda: None)
@@ -43,9 +48,15 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
     executor.terminate()  # and with it the files that were shared
 
 
-def _let_grow() -> None:
-    """A worker that has grown since its first task holds a network's weights, and leaks nothing.
-
-    loky would end it, to start another, which loads them again.
-    """
+def _settle_in(parent: int) -> None:
+    # A worker that has grown since its first task holds a network's weights, and leaks nothing:
+    # loky would end it, to start another, which loads them again.
     process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
+    # Whoever is killed cannot end its workers, and they would wait for ever, with all they hold.
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(SECONDS_ALONE)
+    os._exit(1)
