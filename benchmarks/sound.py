@@ -42,8 +42,8 @@ def weights_at_hand(weights: Weights) -> Weights:
 def patches_rows(songs: Songs) -> Iterator[Row]:
     """Files into VGGish's patches, against torchvggish and, where there is time, librosa."""
     with lasting_map(songs.params) as each:
-        # Workers that have slept for the reference's 20 s are slower for a second; in a stage they
-        # never sleep. So decoding wakes them, in the turns that begin with the first.
+        # Decoding stands between the reference, for whose 20 s the workers sleep, and ours: in a
+        # stage they never sleep.
         ways: dict[str, Way] = {
             "torchvggish": lambda: [reference.file_to_patches(path) for path in songs.paths],
             "decoding": lambda: list(each(_decode, songs.paths)),
