@@ -17,7 +17,7 @@ from benchmarks.songs import Songs, write_songs
 from benchmarks.sound import embedding_rows, patches_rows
 from benchmarks.svc import svc_rows
 from benchmarks.training import training_rows
-from benchmarks.workers import seconds_to_start
+from benchmarks.workers import apart, seconds_to_start
 from genre_pred.compute import clip_map
 from genre_pred.params import Params, read_params
 
@@ -84,7 +84,8 @@ def measured(params: Params, quick: bool) -> Iterator[Row | Peak]:
         songs = Songs(clips, folder, params, repeats)
         yield from rows(songs, quick)
         if not quick:
-            yield from peaks(songs, (200, 2000), (20, 200))
+            with apart() as process:  # which has none of the memory that training keeps
+                yield from process.submit(peaks, songs, (200, 2000), (20, 200)).result()
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Peak:
     megabytes: float
 
 
-def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) -> Iterator[Peak]:
+def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) -> list[Peak]:
     """Run each step on so many clips, in workers of its own as a stage has them.
 
     Args:
@@ -50,7 +50,11 @@ def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) 
             largest of counts.
     """
     if not STATUS.is_file():  # no Linux
-        return
+        return []
+    return list(_peaks(songs, counts, counts_of_vggish))
+
+
+def _peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) -> Iterator[Peak]:
     params = songs.params
     for clips in counts:
         store = songs.folder / f"store of {clips}"

@@ -5,6 +5,7 @@ reads. Only its weights, which must not be fetched here, are drawn by lot.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import librosa
@@ -60,8 +61,13 @@ class S1Net(nn.Module):
         return self.head(self.vggish(patches.flatten(0, 1)).reshape(len(patches), -1))
 
 
-def training_step(paths: Sequence[Path]) -> Callable[[], float]:
+def training_step(paths: tuple[Path, ...]) -> float:
     """A step of S1's training: it decodes its batch anew, and all layers learn by plain Adam."""
+    return _training(paths)()
+
+
+@cache
+def _training(paths: tuple[Path, ...]) -> Callable[[], float]:
     net = S1Net().train()
     optimizer = torch.optim.Adam(net.parameters())
     targets = torch.arange(len(paths)) % GENRES

@@ -25,8 +25,8 @@ COLUMNS = (
 )
 MEMORY = """
 The most resident memory that a process had at any time (VmHWM), over the same few files repeated.
-"The stage" is this benchmark's own process, with all that it has loaded before. Fine-tuning trains
-all layers in batches of eight clips.
+"The stage" is one process for all of these steps, with what it has loaded before. Fine-tuning
+trains all layers in batches of eight clips.
 """
 
 

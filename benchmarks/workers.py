@@ -1,9 +1,11 @@
-"""Workers that stay between turns: a stage starts its own once, for thousands of clips."""
+"""Workers that stay between turns, as a stage starts its own once, for thousands of clips."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,13 @@ def lasting_map(params: Params, most: int = 8) -> Iterator[Map]:
     """
     with loky_workers(n_workers(params)) as pool:
         yield partial(spread, pool, most)
+
+
+@contextmanager
+def apart() -> Iterator[ProcessPoolExecutor]:
+    """Open a process of its own that keeps nothing of this one's: neither memory nor settings."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        yield process
 
 
 def seconds_to_start(params: Params) -> float:

@@ -1,6 +1,8 @@
 """One map over clips: the same results from one process and from two."""
 
 import os
+import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -217,6 +219,20 @@ if __name__ == "__main__":
         [sys.executable, "-c", code], env=told, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["[(1, 2), (1, 2)]", "2 False"]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_a_worker_keeps_the_memory_of_large_arrays(tmp_path):
+    pages = list(the_map(2, block=1)(pages_of_a_second_array, [60_000_000] * 2))
+    assert max(pages) < 1000  # of 15,000
+
+
+def pages_of_a_second_array(size):
+    _ = b"x" * size
+    del _  # numpy's own arrays come by huge pages
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    _ = b"x" * size
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 def test_a_timed_map_tells_what_an_item_takes_a_worker_but_for_the_first_ones(tmp_path):

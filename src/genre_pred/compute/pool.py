@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from genre_pred.compute.memory import keep_memory
 from genre_pred.faults import Fault
 
 Item = TypeVar("Item")
@@ -19,10 +20,6 @@ Result = TypeVar("Result")
 # For libraries that look only once, when they are loaded; whoever has all of these from the start
 # needs no more.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")}
-
-# Of the C library of Linux: large arrays' memory is kept for the next ones, rather than asked of
-# the system anew, page by page; a tenth of the time from file to patches.
-KEEP_MEMORY = {f"MALLOC_{name}_THRESHOLD_": str(1 << 28) for name in ("MMAP", "TRIM")}
 
 
 class WorkerKilled(Fault):
@@ -45,7 +42,8 @@ class Pool:
 
 
 def run_block(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Do a block, with one thread."""
+    """Do a block in a worker, with one thread."""
+    keep_memory()
     with one_thread():
         return [function(item) for item in items]
 

@@ -12,7 +12,7 @@ from joblib.executor import get_memmapping_executor
 from joblib.externals.loky import process_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from genre_pred.compute.pool import KEEP_MEMORY, ONE_THREAD, Pool, WorkerKilled
+from genre_pred.compute.pool import ONE_THREAD, Pool, WorkerKilled
 
 SECONDS_ALONE = 5  # that a worker may outlive whoever started it
 
@@ -31,7 +31,7 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
         WorkerKilled: If one was.
     """
     executor = get_memmapping_executor(
-        n_workers, initializer=_settle_in, initargs=(os.getpid(),), env=ONE_THREAD | KEEP_MEMORY
+        n_workers, initializer=_settle_in, initargs=(os.getpid(),), env=ONE_THREAD
     )
     try:
         yield Pool(n_workers, executor.submit, check=lambda: None)
