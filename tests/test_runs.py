@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from genre_pred import track
 from genre_pred.cli import main
 from genre_pred.faults import Fault
-from genre_pred.track.runs import BOARD
+from genre_pred.files import digest
 
 SETTINGS = Path(__file__).parents[1] / "params.yaml"
 MEL, EMBEDDINGS = Path("data/mel"), Path("data/embeddings")
@@ -43,7 +43,7 @@ def run_stage(params, name, reads=(), writes=(), metrics=None, board=None, tags=
         run.metrics(metrics or {})
         run.tags(tags or {})
         if board is not None:
-            run.table(board, BOARD)
+            run.table(board, track.BOARD)
         return run.ancestry()
 
 
@@ -97,7 +97,7 @@ def test_the_newest_run_that_made_the_same_bytes_tells_of_them(params):
 def test_a_failed_run_tells_nothing(params):
     write(MEL, "patches")
     with pytest.raises(Fault), track.stage("mel", params, [], [], [MEL]) as run:
-        run.tags({"out:data/mel": track.runs.digest(MEL)})
+        run.tags({"out:data/mel": digest(MEL)})
         raise Fault("no")
     assert run_stage(params, "evaluate", reads=[MEL]) == {}
 
@@ -110,7 +110,7 @@ def test_leaderboards_are_those_of_finished_evaluations_newest_first(params, mon
     monkeypatch.setenv("DVC_EXP_NAME", "ortho-leas")
     run_stage(params, "evaluate", board=board_of("c"))
     with pytest.raises(Fault), track.stage("evaluate", params, [], [], []) as run:
-        run.table(board_of("of a failed run"), BOARD)
+        run.table(board_of("of a failed run"), track.BOARD)
         raise Fault("no")
     capsys.readouterr()
     rows = track.leaderboards()

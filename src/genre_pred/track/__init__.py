@@ -1,6 +1,14 @@
 """MLflow: the runs of the stages and the registry of classifiers; the only importer of mlflow."""
 
 from genre_pred.track.named import fetch, registered
+from genre_pred.track.past_runs import (
+    BOARD,
+    IDENTITY,
+    Maker,
+    leaderboard_of,
+    leaderboards,
+    seen_test_set,
+)
 from genre_pred.track.registry import (
     CHALLENGER,
     CHAMPION,
@@ -15,16 +23,7 @@ from genre_pred.track.registry import (
     version_at,
     versions,
 )
-from genre_pred.track.runs import (
-    BOARD,
-    IDENTITY,
-    Maker,
-    StageRun,
-    leaderboard_of,
-    leaderboards,
-    seen_test_set,
-    stage,
-)
+from genre_pred.track.runs import StageRun, stage
 from genre_pred.track.scoring import Refused, scoring_app
 from genre_pred.track.store import lock, open_store
 
