@@ -33,7 +33,7 @@ check: setup  ## Lint and types.
 test: check  ## Lint, types and tests.
 	pytest -rs -n 2 --dist loadfile --no-loadscope-reorder
 
-bench: setup  ## Time each costly step against what people use; QUICK=1 takes two minutes.
+bench: setup  ## Time each costly step against what people use; QUICK=1 takes three minutes.
 	PYTHONPATH=src python -m benchmarks $(if $(QUICK),--quick)
 
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000.

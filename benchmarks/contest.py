@@ -31,6 +31,7 @@ class Row:
         gflop: 1e9 operations of ours that the work needs; 0 where they are not counted.
         megabytes: What ours reads and writes of files.
         peak_gflops: What the cores in use can do at best in our precision; 0 where not compared.
+        clips: How many clips of 30 s the work holds; 0 where it holds something else.
         note: What else must be said.
     """
 
@@ -51,6 +52,7 @@ class Row:
     gflop: float = 0.0
     megabytes: float = 0.0
     peak_gflops: float = 0.0
+    clips: int = 0
     note: str = ""
 
     @property
@@ -78,13 +80,16 @@ class Row:
         return asdict(self) | {"share_of_peak": self.share_of_peak, "missed": self.missed}
 
 
-def timed(ways: Mapping[str, Way], repeats: int, warm: bool = True) -> dict[str, list[float]]:
+def timed(
+    ways: Mapping[str, Way], repeats: int, warm: bool = True, before: Way = lambda: None
+) -> dict[str, list[float]]:
     """Time several ways in turns, so that whatever else the machine does meets all of them.
 
     Args:
         ways: What to run, by name. Every other turn goes through them from the last to the first.
         repeats: How many turns.
         warm: Whether each runs once before, untimed: workers start, libraries load.
+        before: Runs before each of them in every turn, untimed.
 
     Returns:
         Seconds by name, one for each turn.
@@ -95,10 +100,22 @@ def timed(ways: Mapping[str, Way], repeats: int, warm: bool = True) -> dict[str,
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(repeats):
         for name in list(ways)[:: -1 if turn % 2 else 1]:
+            before()
             started = time.perf_counter()
             ways[name]()
             taken[name].append(time.perf_counter() - started)
     return taken
+
+
+def below(what: str, found: float, least: float) -> str:
+    """What a row has lost, as "its cosine is 0.5, below 0.9"; empty where it is not below.
+
+    Args:
+        what: The figure's name.
+        found: It; NaN is below everything.
+        least: What it must be at least.
+    """
+    return "" if found >= least else f"{what} is {found:.5f}, below {least:g}"
 
 
 def times_faster(theirs: list[float], ours: list[float]) -> float:

@@ -40,7 +40,7 @@ class Peak:
     megabytes: float
 
 
-def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) -> list[Peak]:
+def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) -> Iterator[Peak]:
     """Run each step on so many clips, in workers of its own as a stage has them.
 
     Args:
@@ -50,11 +50,7 @@ def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) 
             largest of counts.
     """
     if not STATUS.is_file():  # no Linux
-        return []
-    return list(_peaks(songs, counts, counts_of_vggish))
-
-
-def _peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) -> Iterator[Peak]:
+        return
     params = songs.params
     for clips in counts:
         store = songs.folder / f"store of {clips}"

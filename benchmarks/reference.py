@@ -4,7 +4,7 @@ S1 is Genre_Pred: the torchvggish package of PyPI (which needs resampy) on MP3s 
 reads. Only its weights, which must not be fetched here, are drawn by lot.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -61,26 +61,31 @@ class S1Net(nn.Module):
         return self.head(self.vggish(patches.flatten(0, 1)).reshape(len(patches), -1))
 
 
-def training_step(paths: tuple[Path, ...]) -> float:
-    """A step of S1's training: it decodes its batch anew, and all layers learn by plain Adam."""
-    return _training(paths)()
+def training_step(paths: tuple[Path, ...], patches_given: bool = False) -> float:
+    """A step of S1's training, in which all layers learn by plain Adam.
+
+    Args:
+        paths: The batch.
+        patches_given: Whether its patches are at hand; S1 makes them anew from the files.
+    """
+    net, optimizer = _network_in_training()
+    patches = (_patches if patches_given else _patches.__wrapped__)(paths)
+    optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(net(patches), torch.arange(len(paths)) % GENRES)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
 @cache
-def _training(paths: tuple[Path, ...]) -> Callable[[], float]:
+def _network_in_training() -> tuple[nn.Module, torch.optim.Optimizer]:
     net = S1Net().train()
-    optimizer = torch.optim.Adam(net.parameters())
-    targets = torch.arange(len(paths)) % GENRES
+    return net, torch.optim.Adam(net.parameters())
 
-    def step() -> float:
-        patches = torch.stack([file_to_patches(path).detach() for path in paths])
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(net(patches), targets)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
 
-    return step
+@cache
+def _patches(paths: tuple[Path, ...]) -> torch.Tensor:
+    return torch.stack([file_to_patches(path).detach() for path in paths])
 
 
 def fma_features(path: Path) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Workers that stay between turns, as a stage starts its own once, for thousands of clips."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +13,7 @@ from typing import Any
 from joblib import cpu_count
 
 from genre_pred.compute import Map, spread
-from genre_pred.compute.processes import loky_workers
+from genre_pred.compute.processes import end_with, loky_workers
 from genre_pred.params import Params
 
 STATUS = Path("/proc/self/status")  # of Linux
@@ -38,8 +39,8 @@ def lasting_map(params: Params, most: int = 8) -> Iterator[Map]:
 
 @contextmanager
 def apart() -> Iterator[ProcessPoolExecutor]:
-    """Open a process of its own that keeps nothing of this one's: neither memory nor settings."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+    """Open a process that has nothing of this one's, neither memory nor settings."""
+    with ProcessPoolExecutor(1, get_context("spawn"), end_with, (os.getpid(),)) as process:
         yield process
 
 

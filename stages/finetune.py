@@ -12,7 +12,7 @@ from genre_pred.audio.patches import open_patches, stored_patches
 from genre_pred.cache import work_folder
 from genre_pred.clips import CLIPS as COLUMNS
 from genre_pred.clips import read_table, write_contents, write_table
-from genre_pred.compute.memory import keep_memory
+from genre_pred.compute.memory import LARGEST, keep_memory
 from genre_pred.compute.pool import one_thread
 from genre_pred.faults import Fault, run_stage
 from genre_pred.files import written_whole
@@ -26,7 +26,7 @@ MODELS, FINETUNED = Path("models/finetune"), Path("data/finetuned")
 
 
 def main() -> None:
-    keep_memory()  # every step has the same arrays as the last
+    keep_memory(LARGEST)  # every step has the same arrays as the last
     params = read_params()
     settings = params.finetune
     start = params.weights

@@ -1,19 +1,24 @@
 """The benchmark's own arithmetic: no time is asserted."""
 
 import json
+import os
+import signal
 import subprocess
+import sys
+import time
 from functools import partial
 from itertools import chain
 from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from benchmarks.__main__ import main
-from benchmarks.contest import row, timed
+from benchmarks.contest import below, row, timed
 from benchmarks.machine import commit
 from benchmarks.memory import Peak
-from benchmarks.report import write_report
+from benchmarks.report import fma_small, write_report
 from benchmarks.svc import Searches, svc_rows
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
 from click.testing import CliRunner
@@ -45,6 +50,25 @@ def test_a_row_says_why_it_misses_its_line(more, said):
     assert fast(**more).missed == said
 
 
+@pytest.mark.parametrize(
+    ("found", "lost"),
+    [
+        (0.9, ""),
+        (0.95, ""),
+        (0.5, "its cosine is 0.50000, below 0.9"),
+        (float("nan"), "its cosine is nan, below 0.9"),
+    ],
+)
+def test_what_agrees_too_little_is_lost_and_so_is_what_is_no_number(found, lost):
+    assert below("its cosine", found, 0.9) == lost
+
+
+def test_nothing_of_what_runs_before_a_way_is_timed():
+    ran = []
+    (taken,) = timed({"a": partial(ran.append, "a")}, 2, before=lambda: time.sleep(0.2)).values()
+    assert max(taken) < 0.1
+
+
 @pytest.mark.parametrize(("warm", "first"), [(True, "ab"), (False, "")])
 def test_ways_take_turns_at_going_first(warm, first):
     ran = []
@@ -72,7 +96,29 @@ def test_the_report_marks_what_is_missed_and_what_is_cold(tmp_path):
     assert {"step", "reference_seconds", "seconds"} <= told[0].keys()
     assert (told[0]["commit"], told[0]["form"]) == ("abc1234", "full")
     (peak,) = json.loads((tmp_path / "benchmark_memory.json").read_text())
-    assert peak["clips"] == 2000
+    assert (peak["clips"], peak["commit"]) == (2000, "abc1234")
+    write_report(rows, [], {"commit": "of another run"}, tmp_path, "benchmark")
+    assert not (tmp_path / "benchmark_memory.json").exists()
+
+
+def test_FMA_small_is_told_by_the_rows_rates_once_all_are_there(tmp_path):
+    timed_rows = {
+        "patches": (1.0, 32), "vggish_embedding": (2.0, 16), "vggish_embedding_float32": (4.0, 16),
+        "mn04_embedding": (1.0, 16), "train_all": (4.0, 8), "train_fc": (0.8, 8),
+        "svc_grid": (2.0, 0), "descriptors_fma": (3.2, 16),
+    }  # fmt: skip
+    rows = [
+        row(step, "songs", "them", [8.0], [seconds], clips=clips)
+        for step, (seconds, clips) in timed_rows.items()
+    ]
+    told = dict(fma_small({each.step: each for each in rows}))
+    assert told["mel: patches of VGGish"] == "4 min"  # 8000 / 32 s
+    assert told["embed, VGGish in bfloat16"] == "12 min"  # 8000 * (2 / 16 - 1 / 32) s
+    assert told["finetune, VGGish in bfloat16, all layers, an epoch"] == "53 min"  # 6400 / 2 s
+    assert told["S1's way, an epoch"] == "1 h 47 min"  # 6400 s
+    assert told["svc_rbf, 5 C of one fold, on one core"] == "8 s"  # of half the table
+    assert "| S1's way, an epoch | 1 h 47 min |" in write_report(rows, [], {}, tmp_path, "b")
+    assert "FMA-small" not in write_report(rows[1:], [], {}, tmp_path, "b")
 
 
 @pytest.fixture
@@ -182,3 +228,25 @@ def test_workers_stay_and_their_memory_is_watched(params):
         before = watched.megabytes
         list(watched(methodcaller("zfill", 30_000_000), ["0"]))
     assert watched.megabytes > before + 25
+
+
+def test_a_process_apart_does_not_outlive_a_benchmark_that_is_killed():
+    code = """
+import os, time
+from benchmarks.workers import apart
+
+if __name__ == "__main__":
+    with apart() as process:
+        print(process.submit(os.getpid).result(), flush=True)
+        time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    for _ in range(200):
+        if not psutil.pid_exists(child):
+            return
+        time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("it waits for ever")

@@ -6,7 +6,7 @@ import pytest
 
 from genre_pred import track
 from genre_pred.track import named
-from genre_pred.workspace import ALL_CORES, INTERVALS, intervals, spread, workspace
+from genre_pred.workspace import ALL_CORES, INTERVALS, compute_settings, intervals, workspace
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 def test_a_folder_below_belongs_to_the_workspace(monkeypatch, params, below):
     monkeypatch.chdir(ROOT / below)
     assert workspace() == ROOT
-    assert spread() == params.compute
+    assert compute_settings() == params.compute
     assert intervals() == params.evaluate
     assert track.store.repository_root() == ROOT
 
@@ -26,7 +26,7 @@ def test_the_files_of_another_project_make_no_workspace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     assert workspace() is None
-    assert spread() == ALL_CORES
+    assert compute_settings() == ALL_CORES
     assert intervals() == INTERVALS
     assert track.store.repository_root() == tmp_path
 

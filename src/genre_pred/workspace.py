@@ -33,7 +33,7 @@ def workspace_params() -> Params | None:
     return read_params(place / "params.yaml") if place else None
 
 
-def spread() -> Compute:
+def compute_settings() -> Compute:
     """How work is spread: as the workspace says, outside over all cores."""
     own = workspace_params()
     return own.compute if own else ALL_CORES

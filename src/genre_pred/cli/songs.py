@@ -60,13 +60,13 @@ def predict(
         raise Fault(f"there is no {' and no '.join(map(shown, paths))}")
     classifier = loaded(model)
     from genre_pred.songs.hearing import hear, songs_in
-    from genre_pred.workspace import spread
+    from genre_pred.workspace import compute_settings
 
     songs, failed = songs_in(paths)
     if csv:
         failed += _into_csv(csv, songs, classifier)
     else:
-        heard = list(hear(songs, classifier, spread()))
+        heard = list(hear(songs, classifier, compute_settings()))
         answers = [(song, found) for song, found in heard if not isinstance(found, str)]
         failed += [(song, found) for song, found in heard if isinstance(found, str)]
         if as_json:
@@ -94,13 +94,13 @@ def _into_csv(
 ) -> list[tuple[Path, str]]:
     from genre_pred.songs.answers import answers_in
     from genre_pred.songs.hearing import hear
-    from genre_pred.workspace import spread
+    from genre_pred.workspace import compute_settings
 
     failed = []
     with answers_in(csv, classifier) as answers:
         fresh = [song for song in songs if not answers.holds(song)]
         with answers.adding(fresh), _told_when_stopped(csv):
-            for song, found in hear(fresh, classifier, spread()):
+            for song, found in hear(fresh, classifier, compute_settings()):
                 answers.add(song, found)
                 if isinstance(found, str):
                     failed.append((song, found))
@@ -189,13 +189,13 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     classifier = loaded(model)
     from genre_pred.songs.hearing import songs_in
     from genre_pred.songs.trial import hear_folder
-    from genre_pred.workspace import intervals, spread
+    from genre_pred.workspace import compute_settings, intervals
 
     settings = intervals()
     sounds, failed = songs_in([folder])
     if not sounds:
         raise Fault("; ".join(f"{shown(path)} {reason}" for path, reason in failed))
-    tried = hear_folder(classifier, folder, sounds, settings, spread())
+    tried = hear_folder(classifier, folder, sounds, settings, compute_settings())
     heard = tried.songs[tried.songs["predicted"].notna()]
     if tried.accuracy and tried.confusion is not None:
         counts = table("true \\ predicted", *tried.confusion.columns)

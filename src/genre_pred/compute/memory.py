@@ -2,21 +2,24 @@
 
 import ctypes
 import platform
-from functools import cache
 
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # mallopt(3)
-_NEVER = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}
+LARGEST = 2**31 - 1  # bytes: the C library takes no larger figure
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
-@cache
-def keep_memory() -> None:
-    """From now on this process keeps what it frees.
+def keep_memory(most: int) -> None:
+    """From now on, what this process frees is kept, to be used again.
 
     By itself glibc, the C library of most Linux systems, gives large arrays back to the system, and
     the next ones come page by page: a third of a training step of VGGish, a tenth of embedding by
-    it. Where the C library is another one, nothing is changed.
+    it. The price is that the process stays as large as it once was. Arrays that other threads make
+    are given back still, and where the C library is another one nothing is changed.
+
+    Args:
+        most: Bytes of an array, and of what is kept altogether, up to LARGEST.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
-        for option, value in _NEVER.items():
-            library.mallopt(option, value)
+        for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
+            library.mallopt(option, most)

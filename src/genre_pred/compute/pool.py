@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from genre_pred.compute.memory import keep_memory
 from genre_pred.faults import Fault
 
 Item = TypeVar("Item")
@@ -42,8 +41,7 @@ class Pool:
 
 
 def run_block(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Do a block in a worker, with one thread."""
-    keep_memory()
+    """Do a block, with one thread."""
     with one_thread():
         return [function(item) for item in items]
 

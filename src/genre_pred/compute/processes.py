@@ -12,9 +12,11 @@ from joblib.executor import get_memmapping_executor
 from joblib.externals.loky import process_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from genre_pred.compute.memory import keep_memory
 from genre_pred.compute.pool import ONE_THREAD, Pool, WorkerKilled
 
 SECONDS_ALONE = 5  # that a worker may outlive whoever started it
+KEPT = 1 << 28  # bytes: more than any array of a clip's patches within a network
 
 
 @contextmanager
@@ -52,11 +54,19 @@ def _settle_in(parent: int) -> None:
     # A worker that has grown since its first task holds a network's weights, and leaks nothing:
     # loky would end it, to start another, which loads them again.
     process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
-    # Whoever is killed cannot end its workers, and they would wait for ever, with all they hold.
-    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    keep_memory(KEPT)
+    end_with(parent)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
+    """Let this process end when its parent has, by whatever.
+
+    Whoever is killed cannot end its workers: they would wait for ever, with all they hold.
+    """
+    Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(SECONDS_ALONE)
     os._exit(1)
