@@ -23,7 +23,10 @@ from genre_pred.faults import run_stage
 from genre_pred.params import Params, read_params
 
 REPORTS = Path("reports")
-QUICK = "quick: one turn with few songs, slower by the song than thousands, so no line is judged"
+QUICK = (
+    "quick: one turn with few songs, among which what is done once weighs more than among "
+    "thousands, so the ratios are others and none is judged"
+)
 
 
 def steps(songs: Songs, quick: bool) -> Iterator[Row | Peak]:
@@ -71,7 +74,7 @@ def main(quick: bool) -> None:
         else:
             memory.append(one)
         told = write_report(found, memory, made, REPORTS, name)  # a run that is stopped keeps it
-    click.echo(told)
+    click.echo(f"{told}\nThis is {REPORTS / name}.md, as a program reads it {name}.json.")
     missed = [row.step for row in found if row.missed]
     if missed:
         sys.exit(f"Does not hold: {', '.join(missed)}. {REPORTS / name}.md says why.")

@@ -16,7 +16,7 @@ import soundfile
 
 from genre_pred.classifier import GenreClassifier
 from genre_pred.clips import CLIPS, TEST, have_sound, read_table
-from genre_pred.faults import Fault
+from genre_pred.faults import Fault, run_stage
 from genre_pred.params import read_params
 from genre_pred.songs.hearing import hear
 
@@ -109,4 +109,4 @@ def main(model: str | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -247,6 +247,25 @@ def test_without_items_there_is_no_time():
     assert np.isnan(timed.seconds)
 
 
+def test_what_is_stopped_with_work_in_hand_leaves_no_trace(tmp_path):
+    code = """
+from genre_pred.compute import clip_map
+from genre_pred.params import Compute
+import signal, time
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.alarm(2)
+    try:
+        list(clip_map(Compute(workers=2, scheduler=None), "testing")(time.sleep, [30] * 100))
+    except KeyboardInterrupt:
+        print("stopped")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "stopped\n"
+    assert "Traceback" not in done.stderr
+
+
 def test_workers_do_not_outlive_whoever_is_killed(tmp_path):
     code = """
 import os, time

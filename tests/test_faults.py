@@ -14,6 +14,16 @@ def test_a_fault_ends_a_stage_with_its_sentence():
     assert caught.value.code == "error: there is no music"
 
 
+def test_ctrl_c_ends_a_stage_with_a_sentence(capsys):
+    def main():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as caught:
+        run_stage(main)
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "stopped: the same command does this stage again\n"
+
+
 def test_everything_else_rises():
     def main():
         raise ValueError("a mistake of ours")

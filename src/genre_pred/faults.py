@@ -4,17 +4,22 @@ import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
+STOPPED = 130  # the exit code of what Ctrl-C has ended
+
 
 class Fault(Exception):
     """Something in the settings, the collection or the machine that a person can put right."""
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage; a fault ends it with its sentence instead of a stack trace."""
+    """Run a stage; a fault ends it with a sentence instead of a stack trace, and so does Ctrl-C."""
     try:
         main()
     except Fault as fault:
         sys.exit(f"error: {fault}")
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped: the same command does this stage again\n")
+        sys.exit(STOPPED)
 
 
 def told_of(error: Exception) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -239,11 +239,17 @@ class Predict(Section):
     accept: Share
 
 
+def _place(scheduler: str) -> str:
+    if not re.fullmatch(r"local|tcp://.+:\d+", scheduler):
+        raise ValueError("it must be null, local or tcp://HOST:PORT")
+    return scheduler
+
+
 class Compute(Section):
     """How the work is spread, over this machine or a cluster."""
 
     workers: Positive | None
-    scheduler: Annotated[str, Field(pattern=r"^(local|tcp://.+:\d+)$")] | None
+    scheduler: Annotated[str, AfterValidator(_place)] | None
 
 
 class Params(Section):

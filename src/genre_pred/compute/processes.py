@@ -5,7 +5,8 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import Empty
 from threading import Thread
 
 from joblib.executor import get_memmapping_executor
@@ -38,6 +39,10 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
     try:
         yield Pool(n_workers, executor.submit, check=lambda: None)
     except BaseException as error:
+        # joblib's own thread would look for them among those that it has given up, and trace.
+        with suppress(Empty):
+            while True:
+                executor._work_ids.get_nowait()
         executor.terminate(kill_workers=True)
         if isinstance(error, TerminatedWorkerError):
             codes = re.search(r"{.*}", str(error))
