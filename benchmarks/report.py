@@ -80,8 +80,8 @@ def write_report(
 def fma_small(rows: Mapping[str, Row]) -> list[tuple[str, str]]:
     """What FMA-small takes by the rows' rates, as (what, time); nothing where rows are missing."""
     needed = (
-        "patches", "vggish_embedding", "vggish_embedding_float32", "mn04_embedding", "train_all",
-        "train_fc", "svc_grid", "descriptors_fma",
+        "patches_stored", "vggish_embedding", "vggish_embedding_float32", "mn04_embedding",
+        "train_all", "train_fc", "svc_grid", "descriptors_fma",
     )  # fmt: skip
     if not all(step in rows for step in needed):
         return []
@@ -89,7 +89,7 @@ def fma_small(rows: Mapping[str, Row]) -> list[tuple[str, str]]:
     def each(step: str) -> float:
         return rows[step].seconds / rows[step].clips
 
-    mel, s1 = each("patches"), rows["train_all"]
+    mel, s1 = each("patches_stored"), rows["train_all"]
     told = {
         "mel: patches of VGGish": CLIPS * mel,
         "embed, VGGish in bfloat16": CLIPS * (each("vggish_embedding") - mel),

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from genre_pred.mel import store_patches
+from genre_pred.audio.excerpts import Recording
+from genre_pred.mel import recording_to_patches, store_patches
 from genre_pred.params import Clip, Mel, Params
 
 SECONDS, RATE = 30, 44_100
@@ -40,6 +41,12 @@ class Songs(NamedTuple):
     def work(self) -> str:
         """In words."""
         return f"{len(self.clips)} MP3s of 30 s"
+
+    def heard(self, front_end: str, each: Callable = map) -> list[np.ndarray]:
+        """Decode them all: their patches."""
+        to_patches = partial(recording_to_patches, names=[front_end], clip=CLIP, dtype="float32")
+        heard = each(to_patches, Recording.of(self.clips))
+        return [patches[front_end] for windows in heard for patches in windows]
 
     def patches(self, front_end: str, each: Callable = map) -> Path:
         """Decode them all, and store their patches: the array."""

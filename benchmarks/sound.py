@@ -43,21 +43,26 @@ def weights_at_hand(weights: Weights) -> Weights:
 
 
 def patches_rows(songs: Songs) -> Iterator[Row]:
-    """Files into VGGish's patches, against torchvggish and, where there is time, librosa."""
+    """Files into VGGish's patches, against torchvggish and, where there is time, librosa.
+
+    Both leave them in this process's memory; what it takes to store them as well, as the stage
+    does, is a row of its own.
+    """
     with lasting_map(songs.params) as each:
         ways: dict[str, Way] = {
             "torchvggish": lambda: [reference.file_to_patches(path) for path in songs.paths],
             "decoding": lambda: list(each(_decode, songs.paths)),
-            "ours": lambda: songs.patches("vggish", each),
+            "ours": lambda: songs.heard("vggish", each),
+            "stored": lambda: songs.patches("vggish", each),
         }
         if songs.repeats > 1:
             ways |= {
                 "librosa": lambda: [reference.librosa_patches(path) for path in songs.paths],
-                "one core": lambda: _on_one_core(lambda: songs.patches("vggish")),
+                "one core": lambda: _on_one_core(lambda: songs.heard("vggish")),
             }
         taken = timed(ways, songs.repeats, before=_awake(songs, each))
     ours, stored = taken["ours"], songs.folder / "mel" / "vggish.npy"
-    megabytes = _megabytes([*songs.paths, stored])
+    megabytes = _megabytes(songs.paths)
     decoding = float(np.median(np.array(taken["decoding"]) / ours))
     heard = np.load(stored, mmap_mode="r")
     theirs = [reference.file_to_patches(path)[:, 0] for path in songs.paths[:COMPARED]]
@@ -77,6 +82,15 @@ def patches_rows(songs: Songs) -> Iterator[Row]:
         "the limit is 35",
         note=f"{_per_core(taken)}{decoding:.0%} of it is decoding; log-mels differ by "
         f"{apart:.4f} on average (resampler)",
+    )
+    yield row(
+        "patches_stored",
+        songs.work,
+        f"{TORCHVGGISH}, not stored",
+        taken["torchvggish"],
+        taken["stored"],
+        megabytes=megabytes + _megabytes([stored]),
+        clips=len(songs.clips),
     )
     if "librosa" not in taken:
         return

@@ -103,9 +103,9 @@ def test_the_report_marks_what_is_missed_and_what_is_cold(tmp_path):
 
 def test_FMA_small_is_told_by_the_rows_rates_once_all_are_there(tmp_path):
     timed_rows = {
-        "patches": (1.0, 32), "vggish_embedding": (2.0, 16), "vggish_embedding_float32": (4.0, 16),
-        "mn04_embedding": (1.0, 16), "train_all": (4.0, 8), "train_fc": (0.8, 8),
-        "svc_grid": (2.0, 0), "descriptors_fma": (3.2, 16),
+        "patches_stored": (1.0, 32), "vggish_embedding": (2.0, 16),
+        "vggish_embedding_float32": (4.0, 16), "mn04_embedding": (1.0, 16), "train_all": (4.0, 8),
+        "train_fc": (0.8, 8), "svc_grid": (2.0, 0), "descriptors_fma": (3.2, 16),
     }  # fmt: skip
     rows = [
         row(step, "songs", "them", [8.0], [seconds], clips=clips)
