@@ -69,7 +69,7 @@ def training_step(paths: tuple[Path, ...], patches_given: bool = False) -> float
         patches_given: Whether its patches are at hand; S1 makes them anew from the files.
     """
     net, optimizer = _network_in_training()
-    patches = (_patches if patches_given else _patches.__wrapped__)(paths)
+    patches = _kept_patches(paths) if patches_given else _patches(paths)
     optimizer.zero_grad()
     loss = nn.functional.cross_entropy(net(patches), torch.arange(len(paths)) % GENRES)
     loss.backward()
@@ -83,9 +83,11 @@ def _network_in_training() -> tuple[nn.Module, torch.optim.Optimizer]:
     return net, torch.optim.Adam(net.parameters())
 
 
-@cache
 def _patches(paths: tuple[Path, ...]) -> torch.Tensor:
     return torch.stack([file_to_patches(path).detach() for path in paths])
+
+
+_kept_patches = cache(_patches)
 
 
 def fma_features(path: Path) -> np.ndarray:

@@ -14,11 +14,11 @@ Reference and ours take turns on the same generated work, in one process tree; e
 begins with the last. Each has run once before, untimed, except in rows marked cold. Seconds are
 medians over the repeats for all of the work, with the shortest and the longest; the ratio is the
 median of the turns' ratios. Workers stay from turn to turn, as they do for all clips of a stage,
-which pays their start once; as they never sleep there, they decode for a moment, untimed, before
-reference and ours alike. The peak is what all workers make at the same time of a 2048 x 2048 matrix
-product each in the same precision, measured first: beside other work a share can pass 100 %. A row
-holds where its ratio reaches `at least`, set beforehand, and its answers agree as far as its note
-says; `aim` is what a prototype reached.
+which pays their start once; as they never sleep there, in the rows of patches and embeddings they
+decode for a moment, untimed, before reference and ours alike. The peak is what all workers make at
+the same time of a 2048 x 2048 matrix product each in the same precision, measured first: beside
+other work a share can pass 100 %. A row holds where its ratio reaches `at least`, set beforehand,
+and its answers agree as far as its note says; `aim` is what a prototype reached.
 """
 COLUMNS = (
     "step|work|against|reference s|ours s|repeats|ratio|at least|aim|holds|GFLOP|MB|of peak".split(

@@ -23,7 +23,7 @@ LAYERS = {"all": "all layers", "fc": "the linear layers only"}
 LINES = {"all": (2.8, 3.4), "fc": (15.0, 21.0)}  # at least, aim
 LEAST_COSINE = 0.99  # of the first step's gradient to that in float32
 LIMITS = {
-    "all": "torch.compile was tried, and was slower; the limit is 4.4",
+    "all": "torch.compile was tried, and was slower",
     "fc": "the convolutions run before; the prototype came to 21",
 }
 
