@@ -20,6 +20,7 @@ from benchmarks.training import training_rows
 from benchmarks.workers import seconds_to_start
 from genre_pred.compute import clip_map
 from genre_pred.faults import run_stage
+from genre_pred.nets.precision import DTYPES
 from genre_pred.params import Params, read_params
 
 REPORTS = Path("reports")
@@ -33,12 +34,13 @@ def steps(songs: Songs, quick: bool) -> Iterator[Row | Peak]:
     """Every step; quickly, those with a line on fewer songs, in fewer turns, on smaller tables."""
     params, peak = songs.params, peak_gflops(songs.params)
     few = songs._replace(clips=songs.clips.head(6 if quick else 16), repeats=1 if quick else 2)
-    precisions = ("bfloat16",) if quick else ("bfloat16", "float32")
+    quickest_first = sorted(DTYPES, key=lambda name: peak[DTYPES[name]], reverse=True)
+    precisions = quickest_first[:1] if quick else quickest_first
     patches, stored, *others = patches_rows(songs)
     yield from (patches, stored, *others)
     yield from embedding_rows(few, precisions, peak)
     if not quick:  # before a training, which keeps this process as large as it was
-        yield from peaks(songs, (200, 2000), (20, 200))
+        yield from peaks(songs, quickest_first[0], (200, 2000), (20, 200))
     storing = stored.seconds / len(songs.clips)
     fewer = songs._replace(repeats=1 if quick else 3)
     yield from training_rows(fewer, precisions, 3 if quick else 8, storing, peak)

@@ -28,6 +28,7 @@ class Row:
         aim: What it should come to.
         limit: Where the ratio ends, and what was tried: said where it stays below its line.
         lost: What had to stay as it was and did not, as the agreement of both answers.
+        precision: Of our network, as params.yaml names it; empty where there is none.
         gflop: 1e9 operations of ours that the work needs; 0 where they are not counted.
         megabytes: What ours reads and writes of files.
         peak_gflops: What the cores in use can do at best in our precision; 0 where not compared.
@@ -49,6 +50,7 @@ class Row:
     aim: float | None = None
     limit: str = ""
     lost: str = ""
+    precision: str = ""
     gflop: float = 0.0
     megabytes: float = 0.0
     peak_gflops: float = 0.0

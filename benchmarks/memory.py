@@ -40,11 +40,14 @@ class Peak:
     megabytes: float
 
 
-def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) -> Iterator[Peak]:
+def peaks(
+    songs: Songs, precision: str, counts: Sequence[int], counts_of_vggish: Sequence[int]
+) -> Iterator[Peak]:
     """Run each step on so many clips, in workers of its own as a stage has them.
 
     Args:
         songs: Whose files are repeated.
+        precision: Of the networks.
         counts: How many clips.
         counts_of_vggish: The same for VGGish's embeddings, each 150 ms on two cores; at most the
             largest of counts.
@@ -60,21 +63,26 @@ def peaks(songs: Songs, counts: Sequence[int], counts_of_vggish: Sequence[int]) 
             store_patches(_repeated(songs.clips, clips), CLIP, MEL, store, watched)
             yield Peak("mel", "a worker", clips, watched.megabytes)
             yield Peak("mel", "the stage", clips, watched.own_megabytes)
-        yield from _embedding("mn04", store, clips, params)
-        step = "finetune, cnn_mel, an epoch with validation"
-        yield _finetuning(step, clips, params, _epoch, store / "mel128.npy")
+        yield from _embedding("mn04", store, clips, params, precision)
+        step = f"finetune, cnn_mel, {precision}, an epoch with validation"
+        yield _finetuning(step, clips, params, partial(_epoch, precision), store / "mel128.npy")
     # The largest network; all of so many clips would take half an hour.
-    step = f"finetune, vggish, {STEPS} steps"
-    yield _finetuning(step, BATCH * STEPS, params, _steps, store / "vggish.npy")
+    step = f"finetune, vggish, {precision}, {STEPS} steps"
+    yield _finetuning(step, BATCH * STEPS, params, partial(_steps, precision), store / "vggish.npy")
     for clips in counts_of_vggish:
         part = store / f"first {clips}.npy"
         stored = np.load(store / "vggish.npy", mmap_mode="r")
         np.save(part, stored[:clips])
-        yield from _embedding("vggish", store, clips, params, part)
+        yield from _embedding("vggish", store, clips, params, precision, part)
 
 
 def _embedding(
-    name: str, store: Path, clips: int, params: Params, patches: Path | None = None
+    name: str,
+    store: Path,
+    clips: int,
+    params: Params,
+    precision: str,
+    patches: Path | None = None,
 ) -> Iterator[Peak]:
     net, _ = load_backbone(name, params.weights)
     weights = store / f"{name}.safetensors"
@@ -82,9 +90,10 @@ def _embedding(
     patches = patches or store / f"{BACKBONES[name].front_end}.npy"
     with lasting_map(params) as each:
         watched = WatchedMap(each)
-        store_embeddings(name, weights, patches, "bfloat16", store / f"{name} of.npy", watched)
-    yield Peak(f"embed, {name}", "a worker", clips, watched.megabytes)
-    yield Peak(f"embed, {name}", "the stage", clips, watched.own_megabytes)
+        store_embeddings(name, weights, patches, precision, store / f"{name} of.npy", watched)
+    step = f"embed, {name}, {precision}"
+    yield Peak(step, "a worker", clips, watched.megabytes)
+    yield Peak(step, "the stage", clips, watched.own_megabytes)
 
 
 def _finetuning(
@@ -96,9 +105,9 @@ def _finetuning(
     return Peak(step, "a process of its own", clips, watched.megabytes)
 
 
-def _epoch(params: Params, store: Path) -> None:
+def _epoch(precision: str, params: Params, store: Path) -> None:
     """Learn from every row of the store once, all layers, and be judged by every row."""
-    net, examples, settings = _learning("cnn_mel", params, store)
+    net, examples, settings = _learning("cnn_mel", precision, params, store)
     every = list(examples.clip_ids)
     train_network(
         net,
@@ -111,16 +120,18 @@ def _epoch(params: Params, store: Path) -> None:
     )
 
 
-def _steps(params: Params, store: Path) -> None:
+def _steps(precision: str, params: Params, store: Path) -> None:
     """Train all layers for some steps on rows from all over the store."""
-    net, examples, settings = _learning("vggish", params, store)
+    net, examples, settings = _learning("vggish", precision, params, store)
     optimizer = optimizer_for(net.trained_part("all"), settings)
     rows = np.linspace(0, len(examples.patches) - 1, STEPS * BATCH).astype(int)
     train_epoch(net, optimizer, examples, rows, settings, torch.Generator().manual_seed(0), 0)
 
 
-def _learning(name: str, params: Params, store: Path) -> tuple[GenreNet, Examples, Finetune]:
-    asked = {"trainable": "all", "precision": "bfloat16", "batch_size": BATCH, "epochs": 1}
+def _learning(
+    name: str, precision: str, params: Params, store: Path
+) -> tuple[GenreNet, Examples, Finetune]:
+    asked = {"trainable": "all", "precision": precision, "batch_size": BATCH, "epochs": 1}
     settings = params.finetune.model_copy(update=asked)
     patches = np.load(store, mmap_mode="r")
     net, _ = build_network(name, patches.shape[1:], GENRES, settings, params.weights)

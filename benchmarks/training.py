@@ -43,7 +43,7 @@ def training_rows(
 
     Args:
         songs: What is learnt from.
-        precisions: Those that are timed; bfloat16 must learn as float32 does.
+        precisions: The one that has the lines, then others; bfloat16 must learn as float32 does.
         batch_size: How many of them.
         storing: Seconds that a song's patches take.
         peak_gflops: 1e9 operations a second, by precision.
@@ -75,7 +75,7 @@ def training_rows(
             step.run()
         alone = taken[f"{trainable} {precision}"]
         once = [storing * len(few.clips)] * len(alone)
-        what, lines = "storing the patches takes", {}
+        what, lines, lost = "storing the patches takes", {}, ""
         if step.cache:
             cached = taken[f"{trainable} {precision} cached"]
             once = [one + other for one, other in zip(once, cached, strict=True)]
@@ -87,18 +87,21 @@ def training_rows(
         if precision == "bfloat16":
             cosine = _cosine(step.gradient, steps[trainable, "float32"].gradient)
             note += f"; the first gradient's cosine to float32 {cosine:.4f}"
+            lost = below("its gradient's cosine to float32", cosine, LEAST_COSINE)
+        if precision == precisions[0]:
             lines = {
                 **dict(zip(("at_least", "aim"), LINES[trainable], strict=True)),
                 "limit": LIMITS[trainable],
-                "lost": below("its gradient's cosine to float32", cosine, LEAST_COSINE),
             }
         yield row(
-            f"train_{trainable}" + ("" if precision == "bfloat16" else f"_{precision}"),
+            f"train_{trainable}" + ("" if lines else f"_{precision}"),
             f"a step over {len(few.clips)} songs, {LAYERS[trainable]}, with 1/{epochs} of what is "
             f"done once for {epochs} epochs",
             "S1's way: all layers, patches from the files each step",
             taken["S1"],
             seconds,
+            lost=lost,
+            precision=precision,
             gflop=counted.get_total_flops() / 1e9 + step.cached_gflop / epochs,
             megabytes=step.read.nbytes / 1e6,
             peak_gflops=peak_gflops[DTYPES[precision]],

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import click
 from safetensors.torch import save_file
 
 from genre_pred import track
@@ -13,6 +14,7 @@ from genre_pred.compute import TimedMap, clip_map
 from genre_pred.embed import BACKBONES, ROWS, load_backbone, lowest_cosine, store_embeddings
 from genre_pred.faults import run_stage
 from genre_pred.files import written_whole
+from genre_pred.nets.precision import advice
 from genre_pred.nets.weights import note_on
 from genre_pred.params import read_params
 
@@ -27,6 +29,8 @@ def main() -> None:
         # Of a collection without sound nothing was stored that a backbone hears.
         backbones = settings.backbones if stored_patches(MEL, FRONT_ENDS) else ()
         write_contents(EMBEDDINGS, backbones)
+        if backbones and (slower := advice("embed.precision", settings.precision)):
+            click.echo(slower, err=True)
         for name in backbones:
             net, weights = load_backbone(name, params.weights)
             saved, made = (EMBEDDINGS / f"{name}.{suffix}" for suffix in ("safetensors", "npy"))

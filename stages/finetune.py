@@ -4,6 +4,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import click
 import numpy as np
 from filelock import FileLock
 
@@ -17,6 +18,8 @@ from genre_pred.compute.pool import one_thread
 from genre_pred.faults import Fault, run_stage
 from genre_pred.files import written_whole
 from genre_pred.finetuning.finetune import finetune, front_end_of, seconds_per_clip, write_finetuned
+from genre_pred.finetuning.training import device_for
+from genre_pred.nets.precision import advice
 from genre_pred.params import read_params
 from genre_pred.split import inner_round, rounds, taking_part
 
@@ -39,6 +42,9 @@ def main() -> None:
         if trainings[0].fold >= 0:  # what is kept in the end learns from all clips
             trainings.append(inner_round(taking_part(clips, split), params.split, -1, []))
         write_contents(MODELS, settings.networks)
+        on_cpu = settings.networks and device_for(settings).type == "cpu"
+        if on_cpu and (slower := advice("finetune.precision", settings.precision)):
+            click.echo(slower, err=True)
         represented = []
         for name in settings.networks:
             front_end = front_end_of(name, settings)

@@ -12,18 +12,21 @@ from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
-from benchmarks.__main__ import main
+from benchmarks.__main__ import main, steps
 from benchmarks.contest import below, row, timed
 from benchmarks.machine import commit
 from benchmarks.memory import Peak
 from benchmarks.report import fma_small, write_report
+from benchmarks.songs import Songs
 from benchmarks.svc import Searches, svc_rows
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
 from click.testing import CliRunner
 
 from genre_pred.classical.kernel_svc import KernelSVC
+from genre_pred.nets.precision import DTYPES
 
 fast = partial(row, "patches", "8 songs", "them", [20.0, 30.0, 60.0], [2.0, 1.0, 3.0])
 
@@ -105,22 +108,40 @@ def test_the_report_marks_what_is_missed_and_what_is_cold(tmp_path):
 
 def test_FMA_small_is_told_by_the_rows_rates_once_all_are_there(tmp_path):
     timed_rows = {
-        "patches_stored": (1.0, 32), "vggish_embedding": (2.0, 16),
-        "vggish_embedding_float32": (4.0, 16), "mn04_embedding": (1.0, 16), "train_all": (4.0, 8),
-        "train_fc": (0.8, 8), "svc_grid": (2.0, 0), "descriptors_fma": (3.2, 16),
+        "patches_stored": (1.0, 32, ""), "vggish_embedding": (2.0, 16, "bfloat16"),
+        "vggish_embedding_float32": (4.0, 16, "float32"), "mn04_embedding": (1.0, 16, "bfloat16"),
+        "train_all": (4.0, 8, "bfloat16"), "train_fc": (0.8, 8, "bfloat16"),
+        "svc_grid": (2.0, 0, ""), "descriptors_fma": (3.2, 16, ""),
     }  # fmt: skip
     rows = [
-        row(step, "songs", "them", [8.0], [seconds], clips=clips)
-        for step, (seconds, clips) in timed_rows.items()
+        row(step, "songs", "them", [8.0], [seconds], clips=clips, precision=precision)
+        for step, (seconds, clips, precision) in timed_rows.items()
     ]
     told = dict(fma_small({each.step: each for each in rows}))
     assert told["mel: patches of VGGish"] == "4 min"  # 8000 / 32 s
     assert told["embed, VGGish in bfloat16"] == "12 min"  # 8000 * (2 / 16 - 1 / 32) s
+    assert told["embed, VGGish in float32"] == "29 min"
     assert told["finetune, VGGish in bfloat16, all layers, an epoch"] == "53 min"  # 6400 / 2 s
     assert told["S1's way, an epoch"] == "1 h 47 min"  # 6400 s
     assert told["svc_rbf, 5 C of one fold, on one core"] == "8 s"  # of half the table
     assert "| S1's way, an epoch | 1 h 47 min |" in write_report(rows, [], {}, tmp_path, "b")
     assert "FMA-small" not in write_report(rows[1:], [], {}, tmp_path, "b")
+
+
+@pytest.mark.parametrize("quicker", list(DTYPES))
+def test_the_lines_are_those_of_the_precision_that_is_quicker_here(monkeypatch, quicker, params):
+    """On a processor that only imitates bfloat16 nobody would ask for it."""
+    asked = []
+    peak = {dtype: 2.0 if name == quicker else 1.0 for name, dtype in DTYPES.items()}
+    monkeypatch.setattr("benchmarks.__main__.peak_gflops", lambda _: peak)
+    for name in ("patches_rows", "peaks", "svc_rows", "embedding_rows", "training_rows"):
+        rows = [fast(clips=1)] * 2 if name == "patches_rows" else []
+        monkeypatch.setattr(
+            f"benchmarks.__main__.{name}", lambda *said, rows=rows: asked.append(said[1:]) or rows
+        )
+    list(steps(Songs(pd.DataFrame({"clip_id": ["0"]}), Path(), params, 1), quick=True))
+    precisions = [word for said in asked for word in said if isinstance(word, list)]
+    assert precisions == [[quicker], [quicker]]
 
 
 @pytest.fixture
