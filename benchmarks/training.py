@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import product
 from statistics import median
 from typing import NamedTuple
 
@@ -53,10 +54,9 @@ def training_rows(
     patches = np.load(few.patches("vggish"), mmap_mode="r")
     steps = {
         (trainable, precision): _step(few, patches, trainable, precision)
-        for trainable in LINES
-        for precision in ("bfloat16", "float32")
+        for trainable, precision in product(LINES, DTYPES)
     }
-    ours = {key: step for key, step in steps.items() if key[1] in precisions}
+    ours = {key: steps[key] for key in product(LINES, precisions)}
     with apart() as process:
 
         def s1(patches_given: bool) -> float:
