@@ -33,7 +33,7 @@ QUICK = (
 def steps(songs: Songs, quick: bool) -> Iterator[Row | Peak]:
     """Every step; quickly, those with a line on fewer songs, in fewer turns, on smaller tables."""
     params, peak = songs.params, peak_gflops(songs.params)
-    few = songs._replace(clips=songs.clips.head(6 if quick else 16), repeats=1 if quick else 2)
+    few = songs._replace(clips=songs.clips.head(6 if quick else 16))
     quickest_first = sorted(DTYPES, key=lambda name: peak[DTYPES[name]], reverse=True)
     precisions = quickest_first[:1] if quick else quickest_first
     patches, stored, *others = patches_rows(songs)
@@ -42,8 +42,7 @@ def steps(songs: Songs, quick: bool) -> Iterator[Row | Peak]:
     if not quick:  # before a training, which keeps this process as large as it was
         yield from peaks(songs, quickest_first[0], (200, 2000), (20, 200))
     storing = stored.seconds / len(songs.clips)
-    fewer = songs._replace(repeats=1 if quick else 3)
-    yield from training_rows(fewer, precisions, 3 if quick else 8, storing, peak)
+    yield from training_rows(songs, precisions, 3 if quick else 8, storing, peak)
     yield from svc_rows(params, 1 / 16 if quick else 1 / 2, 1)
     if not quick:
         from benchmarks.descriptors import descriptors_row  # librosa takes seconds to import

@@ -20,6 +20,7 @@ class Row:
         reference_seconds: Median of its repeats, for all of the work.
         seconds: Ours.
         ratio: How many times ours is faster; the median over the turns.
+        ratio_spread: Lowest and highest of the turns.
         reference_spread: Shortest and longest repeat.
         spread: Ours.
         repeats: How many.
@@ -42,6 +43,7 @@ class Row:
     reference_seconds: float
     seconds: float
     ratio: float
+    ratio_spread: tuple[float, float]
     reference_spread: tuple[float, float]
     spread: tuple[float, float]
     repeats: int
@@ -120,9 +122,14 @@ def below(what: str, found: float, least: float) -> str:
     return "" if found >= least else f"{what} is {found:.5f}, below {least:g}"
 
 
+def ratios(theirs: list[float], ours: list[float]) -> list[float]:
+    """How many times ours is faster, turn by turn."""
+    return [them / us for them, us in zip(theirs, ours, strict=True)]
+
+
 def times_faster(theirs: list[float], ours: list[float]) -> float:
     """The median of the turns' ratios."""
-    return statistics.median(them / us for them, us in zip(theirs, ours, strict=True))
+    return statistics.median(ratios(theirs, ours))
 
 
 def row(
@@ -136,6 +143,7 @@ def row(
         statistics.median(theirs),
         statistics.median(ours),
         times_faster(theirs, ours),
+        (min(ratios(theirs, ours)), max(ratios(theirs, ours))),
         (min(theirs), max(theirs)),
         (min(ours), max(ours)),
         len(ours),

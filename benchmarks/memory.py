@@ -73,6 +73,7 @@ def peaks(
         part = store / f"first {clips}.npy"
         stored = np.load(store / "vggish.npy", mmap_mode="r")
         np.save(part, stored[:clips])
+        del stored  # or its pages count as the stage's
         yield from _embedding("vggish", store, clips, params, precision, part)
 
 

@@ -13,14 +13,15 @@ HOW = """
 Reference and ours take turns on the same generated work, in one process tree; every other turn
 begins with the last. Each has run once before, untimed, except in rows marked cold. Seconds are
 medians over the repeats for all of the work, with the shortest and the longest; the ratio is the
-median of the turns' ratios. Workers stay from turn to turn, as they do for all clips of a stage,
-which pays their start once; as they never sleep there, in the rows of patches and embeddings they
-decode for a moment, untimed, before reference and ours alike. The peak is what all workers make at
-the same time of a 2048 x 2048 matrix product each in the same precision, measured first: beside
-other work a share can pass 100 %. A row holds where its ratio reaches `at least`, set beforehand,
-and its answers agree as far as its note says; `aim` is what a prototype reached on a processor that
-multiplies in bfloat16 (two AMD Zen 4 cores). Of a network's rows the one without a precision in its
-name is that of the precision in which these cores multiply faster.
+median of the turns' ratios, with the lowest and the highest. Workers stay from turn to turn, as
+they do for all clips of a stage, which pays their start once; as they never sleep there, in the
+rows of patches and embeddings they decode for a moment, untimed, before reference and ours alike.
+The peak is what all workers make at the same time of a 2048 x 2048 matrix product each in the same
+precision, measured first: a share can pass 100 %, beside other work or where convolutions have
+better kernels. A row holds where its ratio reaches `at least`, set beforehand, and its answers
+agree as far as its note says; `aim` is what a prototype reached on a processor that multiplies in
+bfloat16 (two AMD Zen 4 cores). Of a network's rows the one without a precision in its name is that
+of the precision in which these cores multiply faster.
 """
 COLUMNS = (
     "step|work|against|reference s|ours s|repeats|ratio|at least|aim|holds|GFLOP|MB|of peak".split(
@@ -29,7 +30,9 @@ COLUMNS = (
 )
 FMA_SMALL = """
 What 8,000 clips of 30 s take by these rates, of which 6,400 are learnt from; nothing here was timed
-as a whole. The support vector machine's time is taken to grow with the square of the clips.
+as a whole. An epoch of fine-tuning bears its share of storing the patches and of running the
+convolutions, which `mel` and the first epoch have in truth. The support vector machine's time is
+taken to grow with the square of the clips.
 """
 CLIPS, LEARNT = 8000, 6400
 MEMORY = """
@@ -91,8 +94,8 @@ def fma_small(rows: Mapping[str, Row]) -> list[tuple[str, str]]:
     def each(step: str) -> float:
         return rows[step].seconds / rows[step].clips
 
-    mel, s1 = each("patches_stored"), rows["train_all"]
-    quicker = s1.precision
+    mel, training = each("patches_stored"), rows["train_all"]
+    quicker = training.precision
     told = {
         "mel: patches of VGGish": CLIPS * mel,
         **{
@@ -104,7 +107,7 @@ def fma_small(rows: Mapping[str, Row]) -> list[tuple[str, str]]:
         "descriptors: FMA's 518": CLIPS * each("descriptors_fma"),
         f"finetune, VGGish in {quicker}, all layers, an epoch": LEARNT * each("train_all"),
         f"finetune, VGGish in {quicker}, linear layers, an epoch": LEARNT * each("train_fc"),
-        "S1's way, an epoch": LEARNT * s1.reference_seconds / s1.clips,
+        "S1's way, an epoch": LEARNT * training.reference_seconds / training.clips,
         "svc_rbf, 5 C of one fold, on one core": rows["svc_grid"].seconds / SHARE_OF_TABLE**2,
     }
     return [(what, _time(seconds)) for what, seconds in told.items()]
@@ -130,7 +133,7 @@ def _cells(row: Row) -> list[str]:
         _seconds(row.reference_seconds, row.reference_spread),
         _seconds(row.seconds, row.spread),
         str(row.repeats) if row.warm else f"{row.repeats}, cold",
-        f"**{row.ratio:.1f}**",
+        f"**{row.ratio:.1f}** ({row.ratio_spread[0]:.1f}-{row.ratio_spread[1]:.1f})",
         f"{row.at_least:g}" if row.at_least else "",
         f"{row.aim:g}" if row.aim else "",
         "" if row.at_least is None else "NO" if row.missed else "yes",

@@ -20,7 +20,8 @@ from benchmarks.contest import below, row, timed
 from benchmarks.machine import commit
 from benchmarks.memory import Peak
 from benchmarks.report import fma_small, write_report
-from benchmarks.songs import Songs
+from benchmarks.songs import Songs, write_songs
+from benchmarks.sound import _network_rows
 from benchmarks.svc import Searches, svc_rows
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
 from click.testing import CliRunner
@@ -34,7 +35,7 @@ fast = partial(row, "patches", "8 songs", "them", [20.0, 30.0, 60.0], [2.0, 1.0,
 def test_a_row_sums_its_turns_up():
     found = fast(gflop=100.0, peak_gflops=200.0)
     assert (found.reference_seconds, found.seconds, found.repeats) == (30.0, 2.0, 3)
-    assert found.ratio == 20.0  # of 10, 30, 20
+    assert (found.ratio, found.ratio_spread) == (20.0, (10.0, 30.0))  # of 10, 30, 20
     assert (found.reference_spread, found.spread) == ((20.0, 60.0), (1.0, 3.0))
     assert found.share_of_peak == 0.25
 
@@ -92,6 +93,7 @@ def test_the_report_marks_what_is_missed_and_what_is_cold(tmp_path):
     assert "- form: full\n" in text
     cells = [line.split(" | ") for line in text.splitlines() if line.startswith("| patches")]
     assert [each[5] for each in cells] == ["3", "3, cold", "3"]
+    assert [each[6] for each in cells] == ["**20.0** (10.0-30.0)"] * 3
     assert [each[9] for each in cells] == ["NO", "yes", ""]
     assert "- patches: 20.0 times is below 21: decoding\n" in text
     assert "- patches: so\n" in text
@@ -142,6 +144,19 @@ def test_the_lines_are_those_of_the_precision_that_is_quicker_here(monkeypatch, 
     list(steps(Songs(pd.DataFrame({"clip_id": ["0"]}), Path(), params, 1), quick=True))
     precisions = [word for said in asked for word in said if isinstance(word, list)]
     assert precisions == [[quicker], [quicker]]
+
+
+def test_an_embedding_s_line_is_that_of_the_first_precision(tmp_path, params):
+    clips = write_songs(tmp_path / "songs", 1)
+    peak = dict.fromkeys(DTYPES.values(), 1e6)
+    songs = Songs(clips, tmp_path, params, 1)
+    first, other = _network_rows(songs, "mn04", ["bfloat16", "float32"], peak)
+    assert (first.step, first.precision, first.at_least) == ("mn04_embedding", "bfloat16", 15.0)
+    assert (other.step, other.precision) == ("mn04_embedding_float32", "float32")
+    assert other.at_least is None
+    assert first.lost == other.lost == ""
+    assert "cosine to float32 at least 1.00000" in other.note
+    assert "at the cores' peak it would be" in first.limit
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from genre_pred.audio.decoders import AudioError
 from genre_pred.compute import TimedMap, clip_map
+from genre_pred.compute.memory import keep_memory
 from genre_pred.compute.pool import one_thread
 from genre_pred.compute.processes import loky_workers
 from genre_pred.faults import Fault
@@ -225,6 +226,26 @@ if __name__ == "__main__":
 def test_a_worker_keeps_the_memory_of_large_arrays(tmp_path):
     pages = list(the_map(2, block=1)(pages_of_a_second_array, [60_000_000] * 2))
     assert max(pages) < 1000  # of 15,000
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+@pytest.mark.parametrize(
+    ("takes", "asked"),
+    [(1, [(-3, 1 << 28), (-1, 1 << 28)]), (0, [(-3, 1 << 28), (-4, 0), (-1, 1 << 28)])],
+)
+def test_an_older_glibc_that_takes_no_such_threshold_maps_no_array_at_all(
+    monkeypatch, takes, asked
+):
+    told = []
+
+    class Library:
+        def mallopt(self, *option):
+            told.append(option)
+            return takes
+
+    monkeypatch.setattr("genre_pred.compute.memory.ctypes.CDLL", lambda _: Library())
+    keep_memory(1 << 28)
+    assert told == asked
 
 
 def pages_of_a_second_array(size):

@@ -1,6 +1,7 @@
 """What people are told of a precision that their processor only imitates."""
 
 import pytest
+import torch
 
 from genre_pred.nets.precision import advice
 
@@ -13,17 +14,27 @@ from genre_pred.nets.precision import advice
         (
             4.0,
             "embed.precision is bfloat16, in which this processor multiplies matrices 4.0 times "
-            "slower than in float32: that would be quicker here, and exact",
+            "slower than in float32: float32 would be quicker here, and exact",
         ),
     ],
 )
 def test_a_precision_that_is_slower_here_is_told(monkeypatch, bfloat16, told):
     taken = {"float32": 1.0, "bfloat16": bfloat16}
-    monkeypatch.setattr("genre_pred.nets.precision._seconds", taken.get)
+    monkeypatch.setattr("genre_pred.nets.precision._seconds_of_products", lambda *_: taken)
     assert advice("embed.precision", "bfloat16") == told
     assert advice("embed.precision", "float32") == ""
 
 
-def test_it_is_timed_on_this_processor(monkeypatch):
-    monkeypatch.setattr("genre_pred.nets.precision.SLOWER", 0)
-    assert advice("embed.precision", "bfloat16").startswith("embed.precision is bfloat16, in which")
+def test_products_in_both_precisions_are_timed_in_turns_and_the_first_ones_are_not(monkeypatch):
+    """The clock goes on by 3 for a product in bfloat16, by 1 in float32, by 100 for the first."""
+    clock, asked = [0.0], []
+
+    def product(matrix, _):
+        asked.append(matrix.dtype)
+        first = 100.0 if len(asked) <= 2 else 0.0
+        clock[0] += first + (3.0 if matrix.dtype == torch.bfloat16 else 1.0)
+
+    monkeypatch.setattr("genre_pred.nets.precision.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("genre_pred.nets.precision.torch.mm", product)
+    assert "multiplies matrices 3.0 times slower" in advice("embed.precision", "bfloat16")
+    assert asked[:4] == [torch.bfloat16, torch.float32] * 2

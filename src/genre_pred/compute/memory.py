@@ -5,7 +5,7 @@ import platform
 
 LARGEST = 2**31 - 1  # bytes: the C library takes no larger figure
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # mallopt(3)
 
 
 def keep_memory(most: int) -> None:
@@ -21,5 +21,8 @@ def keep_memory(most: int) -> None:
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
-        for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
-            library.mallopt(option, most)
+        # Older ones take no threshold above 32 MB, and with the other option set would stay at
+        # 128 kB for good; there no array at all is given back.
+        if not library.mallopt(_MMAP_THRESHOLD, most):
+            library.mallopt(_MMAP_MAX, 0)
+        library.mallopt(_TRIM_THRESHOLD, most)
