@@ -13,8 +13,9 @@ from genre_pred.nets.precision import advice
         (1.0, ""),
         (
             4.0,
-            "embed.precision is bfloat16, in which this processor multiplies matrices 4.0 times "
-            "slower than in float32: float32 would be quicker here, and exact",
+            "embed.precision is bfloat16, in which this processor takes 4.0 times as long for a "
+            "product of matrices as in float32: embed.precision=float32 is likely quicker here, and "
+            "exact",
         ),
     ],
 )
@@ -36,5 +37,5 @@ def test_products_in_both_precisions_are_timed_in_turns_and_the_first_ones_are_n
 
     monkeypatch.setattr("genre_pred.nets.precision.time.perf_counter", lambda: clock[0])
     monkeypatch.setattr("genre_pred.nets.precision.torch.mm", product)
-    assert "multiplies matrices 3.0 times slower" in advice("embed.precision", "bfloat16")
+    assert "this processor takes 3.0 times as long" in advice("embed.precision", "bfloat16")
     assert asked[:4] == [torch.bfloat16, torch.float32] * 2

@@ -179,6 +179,17 @@ def test_the_verdict_names_the_champion_its_score_its_protocol_and_its_lead(told
     assert f"{-pair['accuracy'] * 100:.1f} points more than finetune/vggish" in page
 
 
+def test_a_champion_that_names_as_many_as_its_rival_has_no_points_more(told, params):
+    folder, _ = told
+    path = folder / "reports/metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["finetune_minus_descriptors"]["accuracy"] = 0.0
+    path.write_text(json.dumps(metrics))
+    page = words_of(render(findings_of(folder, params)))
+    assert "that is as many as finetune/vggish (the difference lies between" in page
+    assert "points more than" not in page
+
+
 def test_every_section_stands_in_its_order_and_can_be_linked_to(told, params):
     page = Page(render(findings_of(told[0], params)))
     headings = [attrs["id"] for tag, attrs in page.elements if tag == "h2"]

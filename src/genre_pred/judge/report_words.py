@@ -138,8 +138,11 @@ def _lead(findings: Findings, model: str) -> str:
             if pair:
                 by = sign * pair["accuracy"]
                 ends = sorted(sign * pair[end] for end in ("low", "high"))
+                if by == 0:
+                    between = f"{points(ends[0])} and {points(ends[1])}"
+                    return f"; that is as many as {rival} (the difference lies between {between})"
                 chance = "could" if ends[0] <= 0 <= ends[1] else "cannot"
-                compared = f"{abs(by) * 100:.1f} points {'more' if by >= 0 else 'less'} than"
+                compared = f"{abs(by) * 100:.1f} points {'more' if by > 0 else 'less'} than"
                 return (
                     f"; that is {compared} {rival}, which chance alone {chance} explain "
                     f"({points(ends[0])} to {points(ends[1])})"

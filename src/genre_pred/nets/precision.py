@@ -29,8 +29,8 @@ def advice(setting: str, precision: str) -> str:
     if times < SLOWER:
         return ""
     return (
-        f"{setting} is {precision}, in which this processor multiplies matrices {times:.1f} times "
-        "slower than in float32: float32 would be quicker here, and exact"
+        f"{setting} is {precision}, in which this processor takes {times:.1f} times as long for a "
+        f"product of matrices as in float32: {setting}=float32 is likely quicker here, and exact"
     )
 
 
