@@ -14,8 +14,8 @@ from genre_pred.nets.precision import advice
         (
             4.0,
             "embed.precision is bfloat16, in which this processor takes 4.0 times as long for a "
-            "product of matrices as in float32: embed.precision=float32 is likely quicker here, and "
-            "exact",
+            "product of matrices as in float32: embed.precision=float32 is likely quicker here, "
+            "and exact",
         ),
     ],
 )
