@@ -123,8 +123,13 @@ def test_efficientat_equals_the_reference(kind: str) -> None:
     golden = Path(os.environ["GENRE_PRED_TEST_DATA"]).parent / "golden" / "efficientat_mn04.npz"
     with np.load(golden) as arrays:
         log_mel = efficientat_log_mel(arrays[f"{kind}__waveform_32khz"])
-        difference = np.abs(log_mel - arrays[f"{kind}__log_mel"].T)
-    assert difference.max() < 1e-5
+        reference = arrays[f"{kind}__log_mel"].T
+    difference = np.abs(log_mel - reference)
+    assert difference[reference > 0].max() < 1e-5
+    # In silent bands the rounding of float32's FFT shows, which differs between processors: the
+    # reference is 1.5e-4 from a float64 one, ours 1.5e-4 on a Zen 4 and 2.0e-4 on a Xeon.
+    assert difference.max() < 3.5e-4
+    assert difference.mean() < 5e-6
 
 
 @pytest.mark.parametrize("kind", ["noise", "tone", "quiet"])
