@@ -113,12 +113,13 @@ def embedding_rows(
     """
     fewer = songs if songs.repeats > 1 else songs._replace(clips=songs.clips.head(3))
     for name, songs_of_it in (("vggish", songs), ("mn04", fewer)):
-        yield from _network_rows(songs_of_it, name, precisions, peak_gflops)
+        yield from network_rows(songs_of_it, name, precisions, peak_gflops)
 
 
-def _network_rows(
+def network_rows(
     songs: Songs, name: str, precisions: Sequence[str], peak_gflops: Mapping[torch.dtype, float]
 ) -> Iterator[Row]:
+    """Files into a network's embeddings, in the precision that has the lines, then in others."""
     with lasting_map(songs.params) as each:
         ours = {precision: _Backbone(songs, name, precision) for precision in precisions}
         quicker = ours[precisions[0]]
@@ -133,6 +134,7 @@ def _network_rows(
         if songs.repeats > 1:
             ways["one core"] = lambda: _on_one_core(quicker.files_to_embeddings)
         taken = timed(ways, songs.repeats, before=_awake(songs, each))
+    few = reference.embed_files(theirs, songs.paths[:COMPARED]) if name == "vggish" else []
     for precision, backbone in ours.items():
         peak = peak_gflops[DTYPES[precision]]
         cosine = lowest_cosine(
@@ -140,10 +142,11 @@ def _network_rows(
         )
         note = f"{precision}, cosine to float32 at least {cosine:.5f}"
         lost = [below("its cosine to float32", cosine, COSINES[name])]
-        if name == "vggish":
-            few = np.stack(reference.embed_files(theirs, songs.paths[:COMPARED]))
+        if few:
             heard = np.load(backbone.embeddings, mmap_mode="r")[: len(few)]
-            same = _lowest_cosine(np.maximum(heard, 0), few)  # torchvggish's last ReLU is its own
+            same = _lowest_cosine(
+                np.maximum(heard, 0), np.stack(few)
+            )  # torchvggish's last ReLU is its own
             note += f", behind a ReLU to torchvggish's {same:.5f}"
             lost.append(below("its cosine to torchvggish's", same, TO_TORCHVGGISH))
         step, lines = f"{name}_embedding_{precision}", {}

@@ -21,7 +21,7 @@ from benchmarks.machine import commit
 from benchmarks.memory import Peak
 from benchmarks.report import fma_small, write_report
 from benchmarks.songs import Songs, write_songs
-from benchmarks.sound import _network_rows
+from benchmarks.sound import network_rows
 from benchmarks.svc import Searches, svc_rows
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
 from click.testing import CliRunner
@@ -150,7 +150,7 @@ def test_an_embedding_s_line_is_that_of_the_first_precision(tmp_path, params):
     clips = write_songs(tmp_path / "songs", 1)
     peak = dict.fromkeys(DTYPES.values(), 1e6)
     songs = Songs(clips, tmp_path, params, 1)
-    first, other = _network_rows(songs, "mn04", ["bfloat16", "float32"], peak)
+    first, other = network_rows(songs, "mn04", ["bfloat16", "float32"], peak)
     assert (first.step, first.precision, first.at_least) == ("mn04_embedding", "bfloat16", 15.0)
     assert (other.step, other.precision) == ("mn04_embedding_float32", "float32")
     assert other.at_least is None
