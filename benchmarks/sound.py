@@ -144,9 +144,8 @@ def network_rows(
         lost = [below("its cosine to float32", cosine, COSINES[name])]
         if few:
             heard = np.load(backbone.embeddings, mmap_mode="r")[: len(few)]
-            same = _lowest_cosine(
-                np.maximum(heard, 0), np.stack(few)
-            )  # torchvggish's last ReLU is its own
+            # torchvggish's last ReLU is its own
+            same = _lowest_cosine(np.maximum(heard, 0), np.stack(few))
             note += f", behind a ReLU to torchvggish's {same:.5f}"
             lost.append(below("its cosine to torchvggish's", same, TO_TORCHVGGISH))
         step, lines = f"{name}_embedding_{precision}", {}
