@@ -57,7 +57,8 @@ def test_it_knows_what_it_holds_whatever_the_names(tmp_path, songs):
         "file": str(songs[0]), "bytes": "1", "modified": "", "error": "",
         "model": "genre-x@champion (version 1) [0a0a0a0a]", "genre": "jazz",
         "probability": "0.75", "genre_set": "jazz | Folk, World", "unknown": "True",
-        "novelty": "2.5", "windows": "3", "p(Folk, World)": "0.25", "p(jazz)": "0.75",
+        "novelty": "2.5", "learnt_from": "False", "windows": "3",
+        "p(Folk, World)": "0.25", "p(jazz)": "0.75",
     }  # fmt: skip
 
 
@@ -107,6 +108,16 @@ def test_another_models_file_and_another_kind_of_file_are_refused(tmp_path, song
     table.write_text("path,genre\na,b\n")
     with pytest.raises(Fault, match="holds something else"):
         AnswerFile(table, classifier())
+
+
+def test_a_file_with_an_older_versions_columns_is_refused_and_kept(tmp_path, songs):
+    table = tmp_path / "answers.csv"
+    written(table, songs[:1])
+    older = table.read_text().replace(",learnt_from,", ",").replace(",False,", ",")
+    table.write_text(older)
+    with pytest.raises(Fault, match="has other columns than answers have in this version"):
+        AnswerFile(table, classifier())
+    assert table.read_text() == older
 
 
 def test_an_empty_file_is_begun_anew(tmp_path, songs):

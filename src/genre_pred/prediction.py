@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-ANSWER = ("genre", "probability", "genre_set", "unknown", "novelty", "windows")
+ANSWER = ("genre", "probability", "genre_set", "unknown", "novelty", "learnt_from", "windows")
 BETWEEN = " | "  # genres of a set: a genre's name may well hold a comma
 # What bends the promise of a set: see judge.conformal.
 CALIBRATED_ON = (
@@ -111,6 +111,7 @@ class Prediction:
             "genre_set": BETWEEN.join(self.genre_set or ()),
             "unknown": self.unknown,
             "novelty": self.novelty,
+            "learnt_from": self.learnt_from,
             "windows": self.windows,
             **{column_of(genre): share for genre, share in self.probabilities.items()},
         }

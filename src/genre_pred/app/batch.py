@@ -14,6 +14,7 @@ from genre_pred.faults import Fault, told_of
 from genre_pred.prediction import ANSWER, column_of
 
 UNKNOWN = "unknown: unlike the training music"
+LEARNT = "learnt from: this very sound had a part in training"
 FACTS = ["file", "error"]
 log = logging.getLogger("genre_pred.app")
 
@@ -75,7 +76,9 @@ def as_shown(table: pd.DataFrame) -> pd.DataFrame:
             "genre": table["genre"].astype(object).fillna("-"),
             "%": [_percent(share) for share in table["probability"].astype(float)],
             "likely": table["genre_set"].astype(object).fillna(""),
-            "remark": table["error"].mask(table["unknown"].eq(True), UNKNOWN),
+            "remark": table["error"]
+            .mask(table["unknown"].eq(True), UNKNOWN)
+            .mask(table["learnt_from"].eq(True), LEARNT),
         }
     )
     return shown if shown["likely"].any() else shown.drop(columns="likely")

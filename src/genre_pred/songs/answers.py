@@ -55,10 +55,15 @@ class AnswerFile:
             raise Fault(f"{self._path} holds something else than answers: name another file")
         by = {row[FACTS.index("model")] for row in rows if len(row) > len(FACTS)}
         others = {_identity_in(name) for name in by} - {_identity_in(self._model)}
-        if header != self._columns or others:
+        if others or not set(map(column_of, self._genres)) <= set(header):
             theirs = sorted(by)[0] if by else "a model with other genres"
             raise Fault(
                 f"{self._path} holds answers by {theirs}, not by {self._model}: name another file"
+            )
+        if header != self._columns:
+            raise Fault(
+                f"{self._path} has other columns than answers have in this version of genre_pred: "
+                "name another file"
             )
         if rows and not text.endswith("\n"):
             rows.pop()  # of a run that was killed while it wrote
