@@ -135,6 +135,7 @@ SMALL = {
             "log_mel_stats",
         ],
         "classifiers": ["svc_rbf", "random_forest", "xgboost", "logistic_regression"],
+        "random_forest": {"n_estimators": 30, "max_depth": None},
     },
     "descriptors": {"sets": ["mfcc", "fma", "gtzan"], "sample_rate": 22050},
     "finetune": {
