@@ -136,14 +136,15 @@ def row(
     step: str, work: str, reference: str, theirs: list[float], ours: list[float], **more: Any
 ) -> Row:
     """Sum a contest up."""
+    turns = ratios(theirs, ours)
     return Row(
         step,
         work,
         reference,
         statistics.median(theirs),
         statistics.median(ours),
-        times_faster(theirs, ours),
-        (min(ratios(theirs, ours)), max(ratios(theirs, ours))),
+        statistics.median(turns),
+        (min(turns), max(turns)),
         (min(theirs), max(theirs)),
         (min(ours), max(ours)),
         len(ours),

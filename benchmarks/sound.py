@@ -27,7 +27,9 @@ COSINES = {"vggish": 0.9999, "mn04": 0.999}  # to float32, at least
 TO_TORCHVGGISH = 0.999  # the cosine, at least, of the same weights' embeddings
 LINES = {"vggish": (5.0, 6.5), "mn04": (15.0, 22.0)}  # at least, aim
 TRIED = {
-    "vggish": "in bfloat16 OpenVINO took a tenth less for it, and would be one more library",
+    "vggish": "several clips in a batch would share the reading of the linear layers' weights, and "
+    "a prediction of one clip would then have other last digits; in bfloat16 OpenVINO took a tenth "
+    "less, and would be one more library",
     "mn04": "two clips in a batch would take 10 to 15 % less, and a prediction of one clip would "
     "then have other last digits",
 }

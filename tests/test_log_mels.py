@@ -9,6 +9,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
+import torch
 
 from genre_pred.audio.log_mels import decibel_mel, efficientat_log_mel, vggish_log_mel
 
@@ -129,7 +130,9 @@ def golden() -> Path:
 
 
 def test_efficientat_equals_the_reference(golden: Path) -> None:
-    """By the instructions that every processor has: the FFT of MKL rounds as it did there."""
+    """By the instructions that all of MKL's processors have: its FFT rounds as it did there."""
+    if not torch.backends.mkl.is_available():
+        pytest.skip("this torch has no MKL: its FFT rounds otherwise")
     code = f"""
 import sys
 import numpy as np
@@ -141,9 +144,8 @@ with np.load(sys.argv[1]) as arrays:
         print(np.abs(log_mel - arrays[f"{{kind}}__log_mel"].T).max())
 """
     told = os.environ | {"MKL_CBWR": "COMPATIBLE"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, golden], env=told, capture_output=True, text=True, check=True
-    )
+    asked = [sys.executable, "-c", code, golden]
+    done = subprocess.run(asked, env=told, stdout=subprocess.PIPE, text=True, check=True)
     differences = [float(line) for line in done.stdout.split()]
     assert len(differences) == len(KINDS)
     assert max(differences) < 1e-5
@@ -159,7 +161,7 @@ def test_efficientat_equals_the_reference_on_this_processor_where_it_is_heard(
         reference = arrays[f"{kind}__log_mel"].T
     difference = np.abs(log_mel - reference)
     assert difference[reference > 0].max() < 1e-5
-    assert difference.max() < 3.5e-4
+    assert difference.max() < 2.5e-4
 
 
 @pytest.mark.parametrize("kind", ["noise", "tone", "quiet"])

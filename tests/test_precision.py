@@ -26,7 +26,7 @@ def test_a_precision_that_is_slower_here_is_told(monkeypatch, bfloat16, told):
     assert advice("embed.precision", "float32") == ""
 
 
-def test_products_in_both_precisions_are_timed_in_turns_and_the_first_ones_are_not(monkeypatch):
+def test_products_in_both_precisions_are_timed_in_turns_and_the_shortest_count(monkeypatch):
     """The clock goes on by 3 for a product in bfloat16, by 1 in float32, by 100 for the first."""
     clock, asked = [0.0], []
 
@@ -39,3 +39,8 @@ def test_products_in_both_precisions_are_timed_in_turns_and_the_first_ones_are_n
     monkeypatch.setattr("genre_pred.nets.precision.torch.mm", product)
     assert "this processor takes 3.0 times as long" in advice("embed.precision", "bfloat16")
     assert asked[:4] == [torch.bfloat16, torch.float32] * 2
+
+
+def test_it_is_timed_on_this_processor(monkeypatch):
+    monkeypatch.setattr("genre_pred.nets.precision.SLOWER", 0)
+    assert advice("embed.precision", "bfloat16").startswith("embed.precision is bfloat16, in which")
