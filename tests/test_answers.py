@@ -1,6 +1,7 @@
 """A CSV file of answers that grows, survives a kill and belongs to one classifier."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -60,6 +61,14 @@ def test_it_knows_what_it_holds_whatever_the_names(tmp_path, songs):
         "novelty": "2.5", "learnt_from": "False", "windows": "3",
         "p(Folk, World)": "0.25", "p(jazz)": "0.75",
     }  # fmt: skip
+
+
+def test_a_song_that_was_learnt_from_is_marked(tmp_path, songs):
+    table = tmp_path / "answers.csv"
+    written(table, songs[:1], replace(FOUND, learnt_from=True))
+    with table.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["learnt_from"] == "True"
 
 
 def test_a_changed_file_and_an_error_are_heard_again_and_stand_once(tmp_path, songs):

@@ -31,7 +31,7 @@ SPLIT = ("clip_id", "split", "fold")
 INDEX = ("clip_id", "window")
 PREDICTIONS = ("clip_id", "split", "fold")
 # Columns that stand beside one per genre: a genre called so would take their place.
-_BESIDE_GENRES = ("predicted", "probability", "learnt", "reason", "genre_set", "unknown")
+_BESIDE_GENRES = ("predicted", "probability", "learnt_from", "reason", "genre_set", "unknown")
 NO_GENRES = frozenset((*PREDICTIONS, *CLIPS, APART_BY, *_BESIDE_GENRES))
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"

@@ -67,7 +67,7 @@ def test_a_song_that_it_has_learnt_from_is_told_as_such(classifier, songs):
     assert not found.learnt_from and "training" not in genres_heard(found)
     asked.trained_on = frozenset([found.content])
     again = asked.predict(songs["wav"])
-    assert again.learnt_from and "had a part in the training" in genres_heard(again)
+    assert again.learnt_from and "had a part in training" in genres_heard(again)
 
 
 def test_the_time_line_has_the_recordings_own_time():

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from genre_pred.app import page, uploads
-from genre_pred.app.batch import LEARNT, UNKNOWN, answer, as_shown, as_table, songs_of
+from genre_pred.app.batch import UNKNOWN, answer, as_shown, as_table, songs_of
 from genre_pred.app.zips import Song
 
 
@@ -302,12 +302,18 @@ def test_a_zip_that_breaks_as_none_before_is_a_row_and_the_others_go_on(songs, m
     assert (second.name, second.reason) == ("high.wav", "")
 
 
-def test_what_was_learnt_from_is_marked_before_all_else(classifier, songs):
-    row = answer(classifier, next(songs_of([songs["wav"]]))) | {"unknown": False}
-    rows = [row, row | {"unknown": True}, row | {"unknown": True, "learnt_from": True}]
+def test_what_was_learnt_from_is_marked_before_all_else(classifier, songs, monkeypatch):
+    (song,) = songs_of([songs["wav"]])
+    heard = answer(classifier, song)
+    trained_on = frozenset([classifier.predict(songs["wav"]).content])
+    monkeypatch.setattr(classifier, "trained_on", trained_on)
+    learnt = answer(classifier, song)
+    rows = [heard | {"unknown": False}, heard | {"unknown": True}, learnt | {"unknown": True}]
     table = as_table(rows, list(PITCHES))
     assert table["learnt_from"].tolist() == [False, False, True]
-    assert as_shown(table)["remark"].tolist() == ["", UNKNOWN, LEARNT]
+    plain, unknown, marked = as_shown(table)["remark"]
+    assert (plain, unknown) == ("", UNKNOWN)
+    assert marked.startswith("learnt from: this very sound had a part in training")
 
 
 def test_a_table_without_sets_has_no_column_of_them(classifier, songs):

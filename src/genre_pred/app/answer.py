@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from genre_pred.prediction import CALIBRATED_ON, Neighbour, Prediction
+from genre_pred.prediction import CALIBRATED_ON, LEARNT_FROM, Neighbour, Prediction
 
 ROWS, RAREST = 5, 0.05  # at most so many genres in the timeline, none rarer in every window
 _ENDS = (min, max)
@@ -29,10 +29,7 @@ def genres_heard(found: Prediction) -> str:
     elif found.why_no_novelty:
         parts.append(f'<p class="gp-quiet">{escape(_sentence(found.why_no_novelty))}</p>')
     if found.learnt_from:
-        parts.append(
-            '<p class="gp-quiet" role="status">This very sound had a part in the training of the '
-            "model: its answer proves nothing.</p>"
-        )
+        parts.append(f'<p class="gp-quiet" role="status">{_sentence(LEARNT_FROM)}</p>')
     bars = "".join(
         f'<li><span>{escape(name)}</span><span class="gp-track" aria-hidden="true">'
         f'<span style="width:{100 * value:.2f}%"></span></span><span>{value:.0%}</span></li>'

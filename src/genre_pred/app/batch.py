@@ -11,10 +11,9 @@ from genre_pred.app.zips import Song, songs_within
 from genre_pred.audio.decoders import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault, told_of
-from genre_pred.prediction import ANSWER, column_of
+from genre_pred.prediction import ANSWER, LEARNT_FROM, column_of
 
 UNKNOWN = "unknown: unlike the training music"
-LEARNT = "learnt from: this very sound had a part in training"
 FACTS = ["file", "error"]
 log = logging.getLogger("genre_pred.app")
 
@@ -78,7 +77,7 @@ def as_shown(table: pd.DataFrame) -> pd.DataFrame:
             "likely": table["genre_set"].astype(object).fillna(""),
             "remark": table["error"]
             .mask(table["unknown"].eq(True), UNKNOWN)
-            .mask(table["learnt_from"].eq(True), LEARNT),
+            .mask(table["learnt_from"].eq(True), f"learnt from: {LEARNT_FROM}"),
         }
     )
     return shown if shown["likely"].any() else shown.drop(columns="likely")

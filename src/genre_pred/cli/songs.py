@@ -139,7 +139,7 @@ def _print_json(
 def _print_table(
     answers: list[tuple[Path, "Prediction"]], classifier: "GenreClassifier", top: int
 ) -> None:
-    from genre_pred.prediction import CALIBRATED_ON
+    from genre_pred.prediction import CALIBRATED_ON, LEARNT_FROM
 
     sets = any(found.genre_set for _, found in answers)
     columns = ["genre", "probability", *["next"] * (top > 1), *["one of"] * sets, "windows", "file"]
@@ -165,7 +165,7 @@ def _print_table(
     elif any(found.unknown for _, found in answers):
         click.echo("unknown: unlike the music that it has learnt from")
     if any(found.learnt_from for _, found in answers):
-        click.echo("learnt from: this very sound had a part in its training")
+        click.echo(f"learnt from: {LEARNT_FROM}")
     _print_who(classifier)
 
 
@@ -209,7 +209,7 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
             f"{accuracy} of {tried.labelled} songs "
             f"[{low}, {high}], {settings.confidence:.0%} interval over {over}"
         )
-    learnt = int((heard["learnt"] & heard["genre"].notna()).sum())
+    learnt = int((heard["learnt_from"] & heard["genre"].notna()).sum())
     if learnt:
         click.echo(f"it has learnt from {learnt} of the songs: they prove nothing")
     if learnt and not tried.labelled:
@@ -218,7 +218,7 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     if len(unlabelled):
         rows = table("genre", "probability", "song")
         for song in unlabelled.to_dict("records"):
-            known = " (it has learnt from this song)" if song["learnt"] else ""
+            known = " (it has learnt from this song)" if song["learnt_from"] else ""
             named = shown(song["clip_id"]) + known
             rows.add_row(*map(Text, (song["predicted"], f"{song['probability']:.0%}", named)))
         show(rows)

@@ -136,13 +136,13 @@ def _lead(findings: Findings, model: str) -> str:
         for a, b, sign in ((model, rival, 1), (rival, model, -1)):
             pair = findings.metrics.get(f"{approach.get(a)}_minus_{approach.get(b)}")
             if pair:
-                by = sign * pair["accuracy"]
+                by = round(100 * sign * pair["accuracy"], 1)
                 ends = sorted(sign * pair[end] for end in ("low", "high"))
                 if by == 0:
-                    between = f"{points(ends[0])} and {points(ends[1])}"
-                    return f"; that is as many as {rival} (the difference lies between {between})"
+                    told = f"{points(ends[0])} to {points(ends[1])}"
+                    return f"; to a tenth of a point that is as many as {rival} ({told})"
                 chance = "could" if ends[0] <= 0 <= ends[1] else "cannot"
-                compared = f"{abs(by) * 100:.1f} points {'more' if by > 0 else 'less'} than"
+                compared = f"{abs(by):.1f} points {'more' if by > 0 else 'less'} than"
                 return (
                     f"; that is {compared} {rival}, which chance alone {chance} explain "
                     f"({points(ends[0])} to {points(ends[1])})"

@@ -22,9 +22,9 @@ class Trial:
 
     Attributes:
         songs: clip_id (the path within the folder, what is not UTF-8 escaped), genre (of the
-            label, NA without), artist, predicted, probability, learnt (whether the classifier has
-            learnt from it), reason (why it could not be heard, else empty), then one probability
-            per genre.
+            label, NA without), artist, predicted, probability, learnt_from (whether it had a
+            part in training), reason (why it could not be heard, else empty), then one
+            probability per genre.
         labelled: How many of them could be scored; what it has learnt from cannot.
         accuracy: Of these, with its interval (accuracy, low, high); None without any.
         confusion: Counts, rows are the true genres; None without labels.
@@ -78,9 +78,9 @@ def hear_folder(
             row["reason"] = found
         else:
             row |= {"predicted": found.genre, "probability": found.probabilities[found.genre]}
-            row |= {"learnt": found.content in classifier.trained_on, **found.probabilities}
+            row |= {"learnt_from": found.learnt_from, **found.probabilities}
         rows.append(row)
-    facts = ["clip_id", "genre", "predicted", "probability", "learnt", "reason"]
+    facts = ["clip_id", "genre", "predicted", "probability", "learnt_from", "reason"]
     songs = pd.DataFrame(rows).reindex(columns=[*facts, *genres])
     songs.insert(2, "artist", artists)
     no_genres = sorted(folder for folder, genre in label_of.items() if genre is None)
@@ -118,7 +118,7 @@ def _letters(name: str) -> str:
 def _scored(
     songs: pd.DataFrame, genres: Sequence[str], settings: Evaluate, no_genres: list[str]
 ) -> Trial:
-    heard = songs[songs["genre"].notna() & songs["learnt"].eq(False)]
+    heard = songs[songs["genre"].notna() & songs["learnt_from"].eq(False)]
     if heard.empty:
         return Trial(songs, 0, None, None, False, no_genres)
     hits = (heard["genre"] == heard["predicted"]).to_numpy(dtype=bool)
