@@ -17,11 +17,11 @@ median of the turns' ratios, with the lowest and the highest. Workers stay from 
 they do for all clips of a stage, which pays their start once; as they never sleep there, in the
 rows of patches and embeddings they decode for a moment, untimed, before reference and ours alike.
 The peak is what all workers make at the same time of a 2048 x 2048 matrix product each in the same
-precision, measured first: a share can pass 100 %, beside other work or where convolutions have
-better kernels. A row holds where its ratio reaches `at least`, set beforehand, and its answers
-agree as far as its note says; `aim` is what a prototype reached on a processor that multiplies in
-bfloat16 (two AMD Zen 4 cores). Of a network's rows the one without a precision in its name is that
-of the precision in which these cores multiply faster.
+precision, the best of ten, measured first: a share can pass 100 %, beside other work or where
+convolutions have better kernels. A row holds where its ratio reaches `at least`, set beforehand,
+and its answers agree as far as its note says; `aim` is what a prototype reached on a processor that
+multiplies in bfloat16 (two AMD Zen 4 cores). Of a network's rows the one without a precision in its
+name is that of the precision in which these cores multiply faster.
 """
 COLUMNS = (
     "step|work|against|reference s|ours s|repeats|ratio|at least|aim|holds|GFLOP|MB|of peak".split(
