@@ -33,7 +33,10 @@ class Listener:
         first = 0.8 if path.name.startswith("b") else 0.3
         genre = "blues" if first > 0.5 else "jazz"
         shares = {"blues": first, "jazz": 1 - first}
-        return Prediction(genre, shares, 1, path.name, learnt_from=path.name in self.trained_on)
+        return Prediction(
+            genre, shares, 1, path.name,
+            unknown=path.name == "unlike.wav", learnt_from=path.name in self.trained_on,
+        )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -172,11 +175,38 @@ def test_names_that_are_no_text_cost_nothing_and_are_shown_escaped(tmp_path, eva
     assert written["predicted"].tolist()[1] == "blues"
 
 
+def test_another_file_is_not_written_over_but_an_earlier_trial_is(folder, evaluate, tmp_path):
+    other = tmp_path / "genres.csv"
+    other.write_text("file,bytes,modified,model,error\n")
+    told = evaluate(folder, "--csv", other)
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert "genres.csv holds something else than a trial's songs: name another file" in told.stderr
+    assert other.read_text() == "file,bytes,modified,model,error\n"
+    own = tmp_path / "tried.csv"
+    own.touch()
+    evaluate(folder, "--csv", own)
+    first = own.read_text()
+    assert first.count("\n") == 7
+    evaluate(folder, "--csv", own)
+    assert own.read_text() == first
+
+
+def test_songs_without_a_label_carry_their_marks(tmp_path, evaluate):
+    for name in ("b.wav", "unlike.wav", "learnt.wav"):
+        (tmp_path / name).write_bytes(b"sound")
+    told = evaluate(tmp_path).stdout
+    assert [line.split("  ")[1].strip() for line in told.splitlines() if ".wav" in line] == [
+        "blues", "jazz (learnt from)", "jazz (unknown)",
+    ]  # fmt: skip
+    assert "unknown: unlike the music that it has learnt from" in told
+    assert "learnt from: this very sound had a part in training" in told
+
+
 def test_songs_that_it_has_learnt_from_leave_nothing_to_judge(tmp_path, evaluate):
     (tmp_path / "jazz").mkdir()
     (tmp_path / "jazz" / "learnt.wav").write_bytes(b"sound")
     done = evaluate(tmp_path)
-    assert "it has learnt from 1 of the songs: they prove nothing" in done.output
+    assert "left out: 1 of the songs, which had a part in its training" in done.output
     assert "nothing is left to judge by" in done.output
 
 

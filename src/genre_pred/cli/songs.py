@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
     from genre_pred.classifier import GenreClassifier
     from genre_pred.prediction import Prediction
 
+UNKNOWN = "unknown: unlike the music that it has learnt from"
+
 
 class _Named(click.Path):
     """A path, no address; an empty one, as an unset variable gives, would be the current folder."""
@@ -106,7 +108,8 @@ def _into_csv(
                     failed.append((song, found))
     told = f"{shown(csv)}: {len(fresh) - len(failed)} added"
     held = len(songs) - len(fresh)
-    click.echo(told + (f", {held} held already" if held else ""))
+    told += f", {held} held already" * bool(held) + f", {len(failed)} failed" * bool(failed)
+    click.echo(told)
     _print_who(classifier)
     return failed
 
@@ -146,8 +149,7 @@ def _print_table(
     rows = table(*columns)
     for song, found in answers:
         first, *others = found.best(top)
-        marks = ["unknown"] * bool(found.unknown) + ["learnt from"] * found.learnt_from
-        row = [found.genre + f" ({', '.join(marks)})" * bool(marks), f"{first[1]:.0%}"]
+        row = [_marked(found.genre, found.unknown, found.learnt_from), f"{first[1]:.0%}"]
         if top > 1:
             row.append(", ".join(f"{genre} {share:.0%}" for genre, share in others))
         if sets:
@@ -163,10 +165,15 @@ def _print_table(
     if first_answer.why_no_novelty:
         click.echo(f"unknown music is not told: {first_answer.why_no_novelty}")
     elif any(found.unknown for _, found in answers):
-        click.echo("unknown: unlike the music that it has learnt from")
+        click.echo(UNKNOWN)
     if any(found.learnt_from for _, found in answers):
         click.echo(f"learnt from: {LEARNT_FROM}")
     _print_who(classifier)
+
+
+def _marked(genre: str, unknown: bool | None, learnt_from: bool) -> str:
+    marks = ["unknown"] * (unknown is True) + ["learnt from"] * learnt_from
+    return genre + f" ({', '.join(marks)})" * bool(marks)
 
 
 def _print_who(classifier: "GenreClassifier") -> None:
@@ -187,11 +194,14 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     if any could not be heard.
     """
     classifier = loaded(model)
+    from genre_pred.prediction import LEARNT_FROM
     from genre_pred.songs.hearing import songs_in
     from genre_pred.songs.trial import hear_folder
     from genre_pred.workspace import compute_settings, intervals
 
     settings = intervals()
+    if csv:
+        _check_is_a_trials(csv)
     sounds, failed = songs_in([folder])
     if not sounds:
         raise Fault("; ".join(f"{shown(path)} {reason}" for path, reason in failed))
@@ -211,17 +221,21 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
         )
     learnt = int((heard["learnt_from"] & heard["genre"].notna()).sum())
     if learnt:
-        click.echo(f"it has learnt from {learnt} of the songs: they prove nothing")
+        click.echo(f"left out: {learnt} of the songs, which had a part in its training")
     if learnt and not tried.labelled:
         click.echo("nothing is left to judge by: give it labelled songs that it has not heard")
     unlabelled = heard[heard["genre"].isna()]
     if len(unlabelled):
         rows = table("genre", "probability", "song")
         for song in unlabelled.to_dict("records"):
-            known = " (it has learnt from this song)" if song["learnt_from"] else ""
-            named = shown(song["clip_id"]) + known
-            rows.add_row(*map(Text, (song["predicted"], f"{song['probability']:.0%}", named)))
+            genre = _marked(song["predicted"], song["unknown"], song["learnt_from"])
+            cells = (genre, f"{song['probability']:.0%}", shown(song["clip_id"]))
+            rows.add_row(*map(Text, cells))
         show(rows)
+        if unlabelled["unknown"].eq(True).any():
+            click.echo(UNKNOWN)
+        if unlabelled["learnt_from"].any():
+            click.echo(f"learnt from: {LEARNT_FROM}")
     if not tried.accuracy and not learnt and not tried.no_genres:
         known = ", ".join(classifier.spec.genres)
         click.echo(f"nothing to score: no song lies in a folder with the name of a genre ({known})")
@@ -236,6 +250,21 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
         _write_rows(tried.songs, csv)
     if failed or len(unheard):
         sys.exit(1)
+
+
+def _check_is_a_trials(csv: Path) -> None:
+    """Only the rows of an earlier trial are written over."""
+    from genre_pred.songs.trial import FACTS
+
+    try:
+        with csv.open(encoding="utf-8", errors="replace") as file:
+            header = file.readline()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Fault(f"{shown(csv)} cannot be read: {error.strerror}") from error
+    if header and not header.startswith(",".join(FACTS[:5])):
+        raise Fault(f"{shown(csv)} holds something else than a trial's songs: name another file")
 
 
 def _write_rows(songs: "pd.DataFrame", csv: Path) -> None:

@@ -139,8 +139,11 @@ def _lead(findings: Findings, model: str) -> str:
                 by = round(100 * sign * pair["accuracy"], 1)
                 ends = sorted(sign * pair[end] for end in ("low", "high"))
                 if by == 0:
-                    told = f"{points(ends[0])} to {points(ends[1])}"
-                    return f"; to a tenth of a point that is as many as {rival} ({told})"
+                    as_many = "as many as" if pair["accuracy"] == 0 else "about as many as"
+                    return (
+                        f"; that is {as_many} {rival} ({findings.confidence * 100:g} % interval of "
+                        f"the difference: {points(ends[0])} to {points(ends[1])} points)"
+                    )
                 chance = "could" if ends[0] <= 0 <= ends[1] else "cannot"
                 compared = f"{abs(by):.1f} points {'more' if by > 0 else 'less'} than"
                 return (

@@ -15,6 +15,10 @@ from genre_pred.params import Compute, Evaluate
 from genre_pred.songs.hearing import hear
 from genre_pred.sources.folder import artists_of
 
+FACTS = (
+    "clip_id", "genre", "artist", "predicted", "probability", "learnt_from", "unknown", "reason",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -23,8 +27,8 @@ class Trial:
     Attributes:
         songs: clip_id (the path within the folder, what is not UTF-8 escaped), genre (of the
             label, NA without), artist, predicted, probability, learnt_from (whether it had a
-            part in training), reason (why it could not be heard, else empty), then one
-            probability per genre.
+            part in training), unknown (None where the classifier cannot tell), reason (why it
+            could not be heard, else empty), then one probability per genre.
         labelled: How many of them could be scored; what it has learnt from cannot.
         accuracy: Of these, with its interval (accuracy, low, high); None without any.
         confusion: Counts, rows are the true genres; None without labels.
@@ -78,11 +82,10 @@ def hear_folder(
             row["reason"] = found
         else:
             row |= {"predicted": found.genre, "probability": found.probabilities[found.genre]}
-            row |= {"learnt_from": found.learnt_from, **found.probabilities}
+            row |= {"learnt_from": found.learnt_from, "unknown": found.unknown}
+            row |= found.probabilities
         rows.append(row)
-    facts = ["clip_id", "genre", "predicted", "probability", "learnt_from", "reason"]
-    songs = pd.DataFrame(rows).reindex(columns=[*facts, *genres])
-    songs.insert(2, "artist", artists)
+    songs = pd.DataFrame(rows).assign(artist=artists).reindex(columns=[*FACTS, *genres])
     no_genres = sorted(folder for folder, genre in label_of.items() if genre is None)
     return _scored(songs, genres, settings, no_genres)
 
