@@ -215,6 +215,13 @@ def test_the_table_goes_whole_to_a_file_and_in_full_to_csv(params, tmp_path, mon
     table = pd.read_csv(tmp_path / "all.csv")
     assert (table["model"][0], table["collection"][0]) == ("vggish/knn", "demo")
     assert {"command", "published", "run", "note"} <= {*table}
+    first = (tmp_path / "all.csv").read_bytes()
+    shown("--csv", str(tmp_path / "all.csv"))
+    assert (tmp_path / "all.csv").read_bytes() == first
+    (tmp_path / "other.csv").write_text("clip_id,genre\n")
+    told = CliRunner().invoke(main, ["leaderboard", "--csv", str(tmp_path / "other.csv")])
+    assert told.exit_code == 2 and "holds something else than this command" in told.stderr
+    assert (tmp_path / "other.csv").read_text() == "clip_id,genre\n"
 
 
 @pytest.mark.parametrize("columns", [80, 100, 120])

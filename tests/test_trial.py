@@ -179,8 +179,8 @@ def test_another_file_is_not_written_over_but_an_earlier_trial_is(folder, evalua
     other = tmp_path / "genres.csv"
     other.write_text("file,bytes,modified,model,error\n")
     told = evaluate(folder, "--csv", other)
-    assert (told.exit_code, told.stdout) == (1, "")
-    assert "genres.csv holds something else than a trial's songs: name another file" in told.stderr
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "genres.csv holds something else than this command writes: name" in told.stderr
     assert other.read_text() == "file,bytes,modified,model,error\n"
     own = tmp_path / "tried.csv"
     own.touch()

@@ -9,6 +9,7 @@ CALIBRATED_ON = (
     "calibrated on excerpts, not whole songs, and on the clips that the model was chosen on: "
     "slightly optimistic"
 )
+UNKNOWN = "unlike the music that it has learnt from"
 LEARNT_FROM = "this very sound had a part in training, so its answer proves nothing"
 
 

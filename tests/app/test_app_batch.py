@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from genre_pred.app import page, uploads
-from genre_pred.app.batch import UNKNOWN, answer, as_shown, as_table, songs_of
+from genre_pred.app.batch import answer, as_shown, as_table, songs_of
 from genre_pred.app.zips import Song
 
 
@@ -312,7 +312,7 @@ def test_what_was_learnt_from_is_marked_before_all_else(classifier, songs, monke
     table = as_table(rows, list(PITCHES))
     assert table["learnt_from"].tolist() == [False, False, True]
     plain, unknown, marked = as_shown(table)["remark"]
-    assert (plain, unknown) == ("", UNKNOWN)
+    assert (plain, unknown) == ("", "unknown: unlike the music that it has learnt from")
     assert marked.startswith("learnt from: this very sound had a part in training")
 
 

@@ -11,9 +11,8 @@ from genre_pred.app.zips import Song, songs_within
 from genre_pred.audio.decoders import AudioError
 from genre_pred.classifier import GenreClassifier
 from genre_pred.faults import Fault, told_of
-from genre_pred.prediction import ANSWER, LEARNT_FROM, column_of
+from genre_pred.prediction import ANSWER, LEARNT_FROM, UNKNOWN, column_of
 
-UNKNOWN = "unknown: unlike the training music"
 FACTS = ["file", "error"]
 log = logging.getLogger("genre_pred.app")
 
@@ -76,7 +75,7 @@ def as_shown(table: pd.DataFrame) -> pd.DataFrame:
             "%": [_percent(share) for share in table["probability"].astype(float)],
             "likely": table["genre_set"].astype(object).fillna(""),
             "remark": table["error"]
-            .mask(table["unknown"].eq(True), UNKNOWN)
+            .mask(table["unknown"].eq(True), f"unknown: {UNKNOWN}")
             .mask(table["learnt_from"].eq(True), f"learnt from: {LEARNT_FROM}"),
         }
     )

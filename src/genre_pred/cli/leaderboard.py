@@ -37,7 +37,7 @@ LONG_TEXTS = ("model", "protocol", "by", "note")
 @click.option("--wide", is_flag=True, help="All columns, however wide the terminal.")
 @click.option("--commands", is_flag=True, help="Also what to type to see each row again.")
 @click.option("--markdown", is_flag=True, help="As Markdown, all columns, with the commands.")
-@csv_option("Also write the rows in full.")
+@csv_option("Also write the rows in full.", begins="collection,model,approach,")
 def leaderboard(
     collection: str | None,
     approach: str | None,

@@ -21,8 +21,6 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import
     from genre_pred.classifier import GenreClassifier
     from genre_pred.prediction import Prediction
 
-UNKNOWN = "unknown: unlike the music that it has learnt from"
-
 
 class _Named(click.Path):
     """A path, no address; an empty one, as an unset variable gives, would be the current folder."""
@@ -142,7 +140,7 @@ def _print_json(
 def _print_table(
     answers: list[tuple[Path, "Prediction"]], classifier: "GenreClassifier", top: int
 ) -> None:
-    from genre_pred.prediction import CALIBRATED_ON, LEARNT_FROM
+    from genre_pred.prediction import CALIBRATED_ON, LEARNT_FROM, UNKNOWN
 
     sets = any(found.genre_set for _, found in answers)
     columns = ["genre", "probability", *["next"] * (top > 1), *["one of"] * sets, "windows", "file"]
@@ -165,7 +163,7 @@ def _print_table(
     if first_answer.why_no_novelty:
         click.echo(f"unknown music is not told: {first_answer.why_no_novelty}")
     elif any(found.unknown for _, found in answers):
-        click.echo(UNKNOWN)
+        click.echo(f"unknown: {UNKNOWN}")
     if any(found.learnt_from for _, found in answers):
         click.echo(f"learnt from: {LEARNT_FROM}")
     _print_who(classifier)
@@ -185,7 +183,7 @@ def _print_who(classifier: "GenreClassifier") -> None:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @model_option
-@csv_option("Also write every song's row.")
+@csv_option("Also write every song's row.", begins="clip_id,genre,artist,predicted,")
 def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     """Try the champion on songs of your own.
 
@@ -194,14 +192,12 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
     if any could not be heard.
     """
     classifier = loaded(model)
-    from genre_pred.prediction import LEARNT_FROM
+    from genre_pred.prediction import LEARNT_FROM, UNKNOWN
     from genre_pred.songs.hearing import songs_in
     from genre_pred.songs.trial import hear_folder
     from genre_pred.workspace import compute_settings, intervals
 
     settings = intervals()
-    if csv:
-        _check_is_a_trials(csv)
     sounds, failed = songs_in([folder])
     if not sounds:
         raise Fault("; ".join(f"{shown(path)} {reason}" for path, reason in failed))
@@ -233,7 +229,7 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
             rows.add_row(*map(Text, cells))
         show(rows)
         if unlabelled["unknown"].eq(True).any():
-            click.echo(UNKNOWN)
+            click.echo(f"unknown: {UNKNOWN}")
         if unlabelled["learnt_from"].any():
             click.echo(f"learnt from: {LEARNT_FROM}")
     if not tried.accuracy and not learnt and not tried.no_genres:
@@ -250,21 +246,6 @@ def evaluate(folder: Path, model: str | None, csv: Path | None) -> None:
         _write_rows(tried.songs, csv)
     if failed or len(unheard):
         sys.exit(1)
-
-
-def _check_is_a_trials(csv: Path) -> None:
-    """Only the rows of an earlier trial are written over."""
-    from genre_pred.songs.trial import FACTS
-
-    try:
-        with csv.open(encoding="utf-8", errors="replace") as file:
-            header = file.readline()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise Fault(f"{shown(csv)} cannot be read: {error.strerror}") from error
-    if header and not header.startswith(",".join(FACTS[:5])):
-        raise Fault(f"{shown(csv)} holds something else than a trial's songs: name another file")
 
 
 def _write_rows(songs: "pd.DataFrame", csv: Path) -> None:

@@ -5,6 +5,7 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -87,15 +88,17 @@ def shown(path: Path | str) -> str:
 
 
 def file_to_write(
-    _context: click.Context, _option: click.Parameter, path: Path | None
+    _context: click.Context, _option: click.Parameter, path: Path | None, begins: str = ""
 ) -> Path | None:
     """Make sure, before hours of work, that an option names a file that can be written.
 
-    A link is refused too: the file would take its place, also that of /dev/stdout.
+    A link is refused too: the file would take its place, also that of /dev/stdout. So is a file
+    that begins otherwise than those which are written here: it would be lost.
 
     Raises:
         click.BadParameter: If the path has no name, there is something else than a regular file,
-            its name is too long, or its folder can neither be made nor written into.
+            or one that holds something else, its name is too long, or its folder can neither be
+            made nor written into.
     """
     if path is None:
         return None
@@ -116,6 +119,16 @@ def file_to_write(
         raise click.BadParameter(
             f"{shown(path)} cannot be written: {shown(above)} is no folder that you may write into"
         )
+    if begins and path.exists():
+        try:
+            with path.open("rb") as file:
+                found = file.read(len(begins))
+        except OSError as error:
+            raise click.BadParameter(f"{shown(path)} cannot be read: {error.strerror}") from error
+        if found not in (b"", begins.encode()):
+            raise click.BadParameter(
+                f"{shown(path)} holds something else than this command writes: name another file"
+            )
     return path
 
 
@@ -124,10 +137,15 @@ model_option = click.option(
 )
 
 
-def csv_option(help: str) -> Callable[[Decorated], Decorated]:
-    """The option that names a CSV file to write."""
-    where = click.Path(path_type=Path)
-    return click.option("--csv", type=where, callback=file_to_write, help=help)
+def csv_option(help: str, begins: str = "") -> Callable[[Decorated], Decorated]:
+    """The option that names a CSV file to write.
+
+    Args:
+        help: What is written.
+        begins: Its first columns, where it is written whole: no other file is written over.
+    """
+    where, check = click.Path(path_type=Path), partial(file_to_write, begins=begins)
+    return click.option("--csv", type=where, callback=check, help=help)
 
 
 def check_free(host: str, port: int) -> None:
