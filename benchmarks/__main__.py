@@ -18,10 +18,10 @@ from benchmarks.sound import embedding_rows, patches_rows
 from benchmarks.svc import svc_rows
 from benchmarks.training import training_rows
 from benchmarks.workers import seconds_to_start
-from genre_pred.compute import clip_map
-from genre_pred.faults import run_stage
-from genre_pred.nets.precision import DTYPES
-from genre_pred.params import Params, read_params
+from genre_pred.config.params import Params, read_params
+from genre_pred.core.errors import run_stage
+from genre_pred.core.parallel.clip_map import clip_map
+from genre_pred.networks.backbones.precision import DTYPES
 
 REPORTS = Path("reports")
 QUICK = (

@@ -11,10 +11,11 @@ from xgboost import XGBClassifier
 
 from benchmarks.contest import Row, row, timed
 from benchmarks.workers import lasting_map, n_workers
-from genre_pred.classical.classifiers import CLASSIFIERS
-from genre_pred.classical.features import FeatureSet, flatten
-from genre_pred.classical.fitting import NotApplicable, fit_pipeline
-from genre_pred.params import Classical, Params
+from genre_pred.config.classical import Classical
+from genre_pred.config.params import Params
+from genre_pred.training.classical.classifiers import CLASSIFIERS
+from genre_pred.training.classical.features import FeatureSet, flatten
+from genre_pred.training.classical.fitting import NotApplicable, fit_pipeline
 
 CLIPS, GENRES, EMBEDDING, MFCC = 6400, 8, 3968, 140
 S1_CLASSIFIERS = tuple(name for name in CLASSIFIERS if name not in ("extra_trees", "majority"))

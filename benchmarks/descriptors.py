@@ -4,7 +4,7 @@ from benchmarks import reference
 from benchmarks.contest import Row, row, timed
 from benchmarks.songs import CLIP, RATE, Songs
 from benchmarks.workers import lasting_map
-from genre_pred.describe import describe_clips
+from genre_pred.audio.descriptors.clips_to_descriptors import describe_clips
 
 
 def descriptors_row(songs: Songs) -> Row:

@@ -12,8 +12,8 @@ import psutil
 import torch
 
 from benchmarks.workers import lasting_map, n_workers
-from genre_pred.compute.pool import one_thread
-from genre_pred.params import Params
+from genre_pred.config.params import Params
+from genre_pred.core.parallel.pool import one_thread
 
 SIDE = 2048  # of the matrices whose product is timed
 

@@ -12,12 +12,17 @@ from safetensors.torch import save_file
 
 from benchmarks.songs import CLIP, Songs
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
-from genre_pred.embed import BACKBONES, load_backbone, store_embeddings
-from genre_pred.finetuning.finetune import build_network
-from genre_pred.finetuning.training import Examples, optimizer_for, train_epoch, train_network
-from genre_pred.mel import store_patches
-from genre_pred.nets.genre_net import GenreNet
-from genre_pred.params import Finetune, Mel, Params
+from genre_pred.audio.logmel.clips_to_patches import store_patches
+from genre_pred.config.params import Params
+from genre_pred.config.sections import Finetune, Mel
+from genre_pred.networks.embedding.patches_to_embeddings import (
+    BACKBONES,
+    load_backbone,
+    store_embeddings,
+)
+from genre_pred.networks.trainable.genre_net import GenreNet
+from genre_pred.training.finetuning.finetune import build_network
+from genre_pred.training.finetuning.loop import Examples, optimizer_for, train_epoch, train_network
 
 GENRES, BATCH, STEPS = 8, 8, 3
 MEL = Mel(front_ends=("vggish", "efficientat", "mel128"), dtype="float16")

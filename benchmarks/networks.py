@@ -7,8 +7,8 @@ import click
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.nets.networks import NETWORKS
+from genre_pred.audio.logmel.front_ends import FRONT_ENDS
+from genre_pred.networks.trainable.catalogue import NETWORKS
 
 CLIP_SECONDS, HIDDEN, GENRES, TRIES = 30.0, 256, 8, 5
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from genre_pred.audio.excerpts import Recording
-from genre_pred.mel import recording_to_patches, store_patches
-from genre_pred.params import Clip, Mel, Params
+from genre_pred.audio.decoding.excerpts import Recording
+from genre_pred.audio.logmel.clips_to_patches import recording_to_patches, store_patches
+from genre_pred.config.params import Params
+from genre_pred.config.sections import Clip, Mel
 
 SECONDS, RATE = 30, 44_100
 CLIP = Clip(min_seconds=3.0, clip_seconds=SECONDS, windows_per_track=1)

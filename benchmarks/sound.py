@@ -14,11 +14,16 @@ from benchmarks import reference
 from benchmarks.contest import Row, Way, below, row, timed, times_faster
 from benchmarks.songs import Songs
 from benchmarks.workers import lasting_map
-from genre_pred.audio.decode import read_samples
-from genre_pred.compute.pool import one_thread
-from genre_pred.embed import BACKBONES, load_backbone, lowest_cosine, store_embeddings
-from genre_pred.nets.precision import DTYPES
-from genre_pred.params import Weights
+from genre_pred.audio.decoding.reading import read_samples
+from genre_pred.config.sections import Weights
+from genre_pred.core.parallel.pool import one_thread
+from genre_pred.networks.backbones.precision import DTYPES
+from genre_pred.networks.embedding.patches_to_embeddings import (
+    BACKBONES,
+    load_backbone,
+    lowest_cosine,
+    store_embeddings,
+)
 
 TORCHVGGISH = "torchvggish, a file at a time"
 APART = 0.01  # log-mels from torchvggish's, on average, at most: its resampler is another one
@@ -106,7 +111,7 @@ def embedding_rows(
 ) -> Iterator[Row]:
     """Files into embeddings of VGGish and of mn04, each against torchvggish.
 
-    Where there is one turn only, mn04 hears three songs: its ratio hardly depends on how many.
+    Where there is one turn only, mn04 embeds three songs: its ratio hardly depends on how many.
 
     Args:
         songs: What is heard.

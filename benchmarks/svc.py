@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from benchmarks.classical import CLIPS, EMBEDDING, Table
 from benchmarks.contest import Row, row, timed
 from benchmarks.machine import core_gflops
-from genre_pred.classical.kernel_svc import KernelSVC, Products, best_settings
-from genre_pred.params import Params
-from genre_pred.split import fold_numbers
+from genre_pred.config.params import Params
+from genre_pred.core.splits import fold_numbers
+from genre_pred.training.classical.kernel_svc import KernelSVC, Products, best_settings
 
 GRID_OF_C, MIDDLE_C = (0.1, 0.3, 1.0, 3.0, 10.0), 1.0
 EQUAL = 0.999  # share of the predictions, at least

@@ -14,11 +14,12 @@ from benchmarks import reference
 from benchmarks.contest import Row, Way, below, row, timed, times_faster
 from benchmarks.songs import Songs
 from benchmarks.workers import apart
-from genre_pred.compute.memory import LARGEST, keep_memory
-from genre_pred.finetuning.finetune import build_network, run_frozen_part
-from genre_pred.finetuning.training import Examples, optimizer_for, train_epoch
-from genre_pred.nets.genre_net import GenreNet
-from genre_pred.nets.precision import DTYPES
+from genre_pred.core.parallel.memory import LARGEST, keep_memory
+from genre_pred.networks.backbones.precision import DTYPES
+from genre_pred.networks.trainable.genre_net import GenreNet
+from genre_pred.training.finetuning.finetune import build_network
+from genre_pred.training.finetuning.loop import Examples, optimizer_for, train_epoch
+from genre_pred.training.finetuning.rows import run_frozen_part
 
 LAYERS = {"all": "all layers", "fc": "the linear layers only"}
 LINES = {"all": (2.8, 3.4), "fc": (15.0, 21.0)}  # at least, aim

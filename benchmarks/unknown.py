@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from genre_pred.classifier import GenreClassifier
-from genre_pred.clips import CLIPS, TEST, have_sound, read_table
-from genre_pred.faults import Fault, run_stage
-from genre_pred.params import read_params
-from genre_pred.songs.hearing import hear
+from genre_pred.config.params import read_params
+from genre_pred.core.errors import UserError, run_stage
+from genre_pred.core.tables import CLIP_COLUMNS, TEST, have_sound, read_table
+from genre_pred.inference.batch.many_files import predict_files
+from genre_pred.inference.classifier import GenreClassifier
 
 RATE, SECONDS = 22_050, 30
 EACH = 10  # of each kind of noise, and of tones
@@ -50,7 +50,8 @@ def _loud(samples: np.ndarray) -> np.ndarray:
 
 def unheard_music(classifier: GenreClassifier, data: Path) -> list[Path]:
     """The files of the test clips that the classifier has not learnt from."""
-    clips, split = read_table(data / "clips.parquet", CLIPS), read_table(data / "split.parquet")
+    clips = read_table(data / "clips.parquet", CLIP_COLUMNS)
+    split = read_table(data / "split.parquet")
     if not have_sound(clips):
         return []
     judging = clips["clip_id"].isin(split.loc[split["split"] == TEST, "clip_id"])
@@ -70,17 +71,19 @@ def tried(classifier: GenreClassifier, data: Path, folder: Path) -> pd.DataFrame
         kind, unknown: a row per recording that could be heard.
 
     Raises:
-        Fault: If it cannot tell what is unknown.
+        UserError: If it cannot tell what is unknown.
     """
-    if classifier.known_music is None:
-        raise Fault(f"{classifier.spec.model} does not carry its training music: it cannot tell")
+    if classifier.novelty_detector is None:
+        raise UserError(
+            f"{classifier.spec.model} does not carry its training music: it cannot tell"
+        )
     kinds = dict.fromkeys(unheard_music(classifier, data), "test music")
     folder.mkdir(parents=True, exist_ok=True)
     for number, (kind, samples) in enumerate(sounds()):
         path = folder / f"{number}.wav"
         soundfile.write(path, samples, RATE)
         kinds[path] = kind
-    heard = hear(list(kinds), classifier, read_params().compute)
+    heard = predict_files(list(kinds), classifier, read_params().compute)
     rows = [(kinds[path], found.unknown) for path, found in heard if not isinstance(found, str)]
     return pd.DataFrame(rows, columns=["kind", "unknown"])
 

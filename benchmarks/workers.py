@@ -12,9 +12,9 @@ from typing import Any
 
 from joblib import cpu_count
 
-from genre_pred.compute import Map, spread
-from genre_pred.compute.processes import end_with, loky_workers
-from genre_pred.params import Params
+from genre_pred.config.params import Params
+from genre_pred.core.parallel.clip_map import Map, spread
+from genre_pred.core.parallel.processes import end_with, loky_workers
 
 STATUS = Path("/proc/self/status")  # of Linux
 FORGET = Path("/proc/self/clear_refs")
@@ -87,7 +87,8 @@ def peak_megabytes() -> float:
 
 
 def _load(_: int) -> None:
-    from genre_pred import embed, mel  # noqa: F401
+    from genre_pred.audio.logmel import clips_to_patches as mel  # noqa: F401
+    from genre_pred.networks.embedding import patches_to_embeddings as embed  # noqa: F401
 
 
 def _watched(function: Callable, item: Any) -> tuple[float, Any]:

@@ -5,27 +5,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from genre_pred import track
-from genre_pred.classical.jobs import jobs, train
-from genre_pred.classical.pipelines import TRUSTED, save_pipeline
-from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import genres_of, read_table, write_table
-from genre_pred.compute import clip_map
-from genre_pred.faults import run_stage
-from genre_pred.params import read_params
-from genre_pred.split import rounds
+from genre_pred import tracking
+from genre_pred.config.params import read_params
+from genre_pred.core.errors import run_stage
+from genre_pred.core.parallel.clip_map import clip_map
+from genre_pred.core.splits import rounds
+from genre_pred.core.tables import CLIP_COLUMNS, genres_of, read_table, write_table
+from genre_pred.training.classical.jobs import jobs, train
+from genre_pred.training.classical.pipelines import TRUSTED, save_pipeline
 
 DATA = Path("data")
-READS = [DATA / name for name in ("clips.parquet", "split.parquet")]
-READS += [DATA / name for name in ("embeddings", "finetuned", "descriptors", "mel")]
 MODELS = Path("models/classical")
 
 
 def main() -> None:
     params = read_params()
     settings = params.classical
-    with track.stage("classical_train", params, ["classical", "split"], READS, [MODELS]) as run:
-        clips, split = read_table(READS[0], COLUMNS), read_table(READS[1])
+    with tracking.stage("classical_train", params) as run:
+        clips = read_table(DATA / "clips.parquet", CLIP_COLUMNS)
+        split = read_table(DATA / "split.parquet")
         fit = partial(
             train,
             settings=settings,

@@ -1,40 +1,41 @@
-"""Decode every file; keep what is worth it, and say of the rest why not."""
+"""Decode every file; keep those worth training on, and give the reason for each rejected one."""
 
 from pathlib import Path
 
-from genre_pred import track
-from genre_pred.clean import clean_tracks
-from genre_pred.clips import write_contents, write_table
-from genre_pred.compute import KILLS, clip_map
-from genre_pred.computed import lay_out
-from genre_pred.faults import run_stage
-from genre_pred.params import read_params
-from genre_pred.sources import SOURCES
-from genre_pred.sources.precomputed import clean_precomputed
+from genre_pred import tracking
+from genre_pred.config.params import read_params
+from genre_pred.core.errors import run_stage
+from genre_pred.core.parallel.clip_map import CRASHED_WORKER, clip_map
+from genre_pred.core.tables import write_contents, write_table
+from genre_pred.datasets.clean.tracks import clean_tracks
+from genre_pred.datasets.precomputed.cleaning import clean_precomputed
+from genre_pred.datasets.precomputed.handover import store_contents
+from genre_pred.datasets.sources.catalogue import SOURCES
 
 RAW = Path("data/raw")
 CLIPS = Path("data/clips.parquet")
 REJECTED = Path("data/rejected.csv")
-COMPUTED = Path("data/computed")
+PRECOMPUTED = Path("data/precomputed")
 
 
 def main() -> None:
     params = read_params()
-    sections = ["data", "clip", "clean"]
-    with track.stage("clean", params, sections, [RAW], [CLIPS, REJECTED, COMPUTED]) as run:
+    with tracking.stage("clean", params) as run:
         source = SOURCES[params.data.source]
         if source.contents is None:
-            each = clip_map(params.compute, "clean", "file", lost=lambda _: KILLS)
+            each = clip_map(params.compute, "clean", "file", lost=lambda _: CRASHED_WORKER)
             tracks = source.tracks(RAW, params)
             clips, rejected = clean_tracks(tracks, params.clip, params.clean, each)
-            laid = {}
+            stored = {}
         else:
             contents = source.contents(params)
             clips, rejected = clean_precomputed(contents)
             ids = clips["clip_id"].tolist()
-            laid = lay_out(clips, contents.features(ids), contents.spectrograms_of(ids), COMPUTED)
-            run.metrics(laid)
-        write_contents(COMPUTED, laid)
+            stored = store_contents(
+                clips, contents.features(ids), contents.spectrograms_of(ids), PRECOMPUTED
+            )
+            run.metrics(stored)
+        write_contents(PRECOMPUTED, stored)
         write_table(clips, CLIPS)
         write_table(rejected, REJECTED)
         run.files([REJECTED])

@@ -1,22 +1,19 @@
-"""Run every patch through the frozen pretrained backbones."""
+"""Run every patch through the frozen backbones."""
 
 import json
 from pathlib import Path
 
 import click
-from safetensors.torch import save_file
 
-from genre_pred import track
-from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.audio.patches import open_patches, stored_patches
-from genre_pred.clips import write_contents, write_table
-from genre_pred.compute import TimedMap, clip_map
-from genre_pred.embed import BACKBONES, ROWS, load_backbone, lowest_cosine, store_embeddings
-from genre_pred.faults import run_stage
-from genre_pred.files import written_whole
-from genre_pred.nets.precision import advice
-from genre_pred.nets.weights import note_on
-from genre_pred.params import read_params
+from genre_pred import tracking
+from genre_pred.config.names import BACKBONES, FRONT_ENDS
+from genre_pred.config.params import read_params
+from genre_pred.core.errors import run_stage
+from genre_pred.core.parallel.clip_map import TimedMap, clip_map
+from genre_pred.core.patch_store import open_patches, stored_patches
+from genre_pred.core.tables import write_contents
+from genre_pred.networks.backbones.precision import precision_warning
+from genre_pred.networks.embedding.patches_to_embeddings import ROWS, embed_collection
 
 MEL = Path("data/mel")
 EMBEDDINGS = Path("data/embeddings")
@@ -25,31 +22,19 @@ EMBEDDINGS = Path("data/embeddings")
 def main() -> None:
     params = read_params()
     settings = params.embed
-    with track.stage("embed", params, ["embed", "weights"], [MEL], [EMBEDDINGS]) as run:
-        # Of a collection without sound nothing was stored that a backbone hears.
+    with tracking.stage("embed", params) as run:
+        # Of a collection without sound nothing was stored that a backbone could read.
         backbones = settings.backbones if stored_patches(MEL, FRONT_ENDS) else ()
         write_contents(EMBEDDINGS, backbones)
-        if backbones and (slower := advice("embed.precision", settings.precision)):
+        if backbones and (slower := precision_warning("embed.precision", settings.precision)):
             click.echo(slower, err=True)
         for name in backbones:
-            net, weights = load_backbone(name, params.weights)
-            saved, made = (EMBEDDINGS / f"{name}.{suffix}" for suffix in ("safetensors", "npy"))
-            with written_whole(saved) as temporary:
-                save_file(net.state_dict(), temporary)
-            patches = MEL / f"{BACKBONES[name].front_end}.npy"
             each = TimedMap(clip_map(params.compute, f"embedding by {name}", unit="block"))
-            n_patches = store_embeddings(name, saved, patches, settings.precision, made, each)
-            store = open_patches(MEL / BACKBONES[name].front_end)
-            write_table(store.index, EMBEDDINGS / f"{name}.parquet")
-            if settings.precision != "float32":
-                lowest = lowest_cosine(net, patches, made)
-                run.metrics({f"lowest_cosine_of_sample.{name}": lowest})
-            told = {"weights": weights, "note": note_on(params.weights.of(name), name)}
-            with written_whole(EMBEDDINGS / f"{name}.json") as temporary:
-                temporary.write_text(json.dumps(told) + "\n")
-            run.tags({f"weights.{name}": weights})
-            run.metrics({f"embeddings.{name}": n_patches})
-            rows, n_clips = len(store.index), store.index["clip_id"].nunique()
+            run.metrics(embed_collection(name, settings, params.weights, MEL, EMBEDDINGS, each))
+            facts = json.loads((EMBEDDINGS / f"{name}.json").read_text())
+            run.tags({f"weights.{name}": facts["weights"]})
+            index = open_patches(MEL / BACKBONES[name]).index
+            rows, n_clips = len(index), index["clip_id"].nunique()
             seconds = each.seconds / min(ROWS, rows) * rows / n_clips
             run.metrics({f"clip_seconds.{name}": seconds})
 

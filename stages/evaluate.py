@@ -1,37 +1,33 @@
-"""Score every model on validation, the best of each approach on test, and draw it."""
+"""Score every model on validation and the best of each approach on test, and draw the plots."""
 
 import json
 from pathlib import Path
 
-import pandas as pd
-
-from genre_pred import track
-from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.audio.patches import open_patches, stored_patches
-from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import VALIDATION, genres_of, read_table, write_table
-from genre_pred.draw import draw_classes, draw_histories, draw_spectrograms, draw_verdict
-from genre_pred.evaluate import genre_table, judge_models, judging_set, with_prices
-from genre_pred.faults import run_stage
-from genre_pred.files import written_whole
-from genre_pred.models import read_models
-from genre_pred.params import read_params
-from genre_pred.split import artists_apart, protocol
+from genre_pred import tracking
+from genre_pred.config.params import read_params
+from genre_pred.core.errors import run_stage
+from genre_pred.core.files import atomic_write
+from genre_pred.core.pipeline import read_stage
+from genre_pred.core.splits import artists_apart, protocol
+from genre_pred.core.tables import CLIP_COLUMNS, VALIDATION, genres_of, read_table, write_table
+from genre_pred.evaluation.plots.experiment import draw_experiment
+from genre_pred.evaluation.scoring.evaluate import (
+    clips_digest,
+    evaluate_models,
+    genre_table,
+    with_prices,
+)
+from genre_pred.evaluation.scoring.trained_models import read_histories, read_models
 
 DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
-READS = [DATA / name for name in ("clips.parquet", "split.parquet", "mel", "embeddings")]
-READS += [MODELS / name for name in ("classical", "finetune")]
-PLOTS = REPORTS / "plots"
-WRITES = [REPORTS / name for name in ("metrics.json", "leaderboard.csv", "genres.csv")] + [PLOTS]
 
 
 def main() -> None:
     params = read_params()
-    sections = ["evaluate", "promote", "split"]
-    with track.stage("evaluate", params, sections, READS, WRITES) as run:
-        clips, split = read_table(READS[0], COLUMNS), read_table(READS[1])
-        genres = genres_of(clips)
-        verdict = judge_models(
+    with tracking.stage("evaluate", params) as run:
+        clips = read_table(DATA / "clips.parquet", CLIP_COLUMNS)
+        split, genres = read_table(DATA / "split.parquet"), genres_of(clips)
+        evaluation = evaluate_models(
             read_models(MODELS, DATA),
             clips,
             genres,
@@ -40,35 +36,21 @@ def main() -> None:
             protocol=protocol(clips, split, params.split),
             grouped=artists_apart(clips, split),
         )
-        # Times and how often a test set was seen are told by MLflow and promotion.json: here the
+        # MLflow and promotion.json have times and how often the test set was used: in reports/ the
         # same settings give the same bytes.
-        board = verdict.board.drop(columns=["train_seconds", "test_seen"])
+        board = evaluation.board.drop(columns=["train_seconds", "test_seen"])
         write_table(board, REPORTS / "leaderboard.csv")
-        write_table(genre_table(verdict.best, clips, genres), REPORTS / "genres.csv")
-        with written_whole(REPORTS / "metrics.json") as temporary:
-            temporary.write_text(json.dumps(verdict.metrics, indent=2) + "\n")
-        draw_verdict(verdict, clips, genres, PLOTS)
-        histories = {
-            path.parent.name: pd.read_csv(path)
-            for path in sorted((MODELS / "finetune").glob("*/history.csv"))
-        }
-        draw_histories(histories, PLOTS)
-        draw_classes(clips, split, PLOTS)
-        for front_end in stored_patches(DATA / "mel", FRONT_ENDS)[:1]:
-            store = open_patches(DATA / "mel" / front_end)
-            draw_spectrograms(clips, store, front_end, PLOTS)
-        run.tags({"validation_set": judging_set(clips, split, VALIDATION)})
-        test_seen = 0
-        if judged_on := judging_set(clips, split):
-            seen_by = " ".join(model.identity[: track.IDENTITY] for model in verdict.tested)
-            run.tags({"test_set": judged_on, "test_seen_by": seen_by})
-            test_seen = len(track.seen_test_set(judged_on))
-            run.metrics({"test_seen": test_seen})
-        priced = with_prices(verdict, run.ancestry())
+        write_table(genre_table(evaluation.best, clips, genres), REPORTS / "genres.csv")
+        with atomic_write(REPORTS / "metrics.json") as temporary:
+            temporary.write_text(json.dumps(evaluation.metrics, indent=2) + "\n")
+        draw_experiment(evaluation, clips, split, read_histories(MODELS), REPORTS / "plots")
+        sets = clips_digest(clips, split, VALIDATION), clips_digest(clips, split)
+        test_seen = run.scored_on(*sets, [model.identity for model in evaluation.tested])
+        priced = with_prices(evaluation, run.ancestry())
         priced = priced.assign(test_seen=test_seen, collection=params.data.collection)
-        run.table(priced, track.BOARD)
-        run.verdict(verdict.metrics)
-        run.files(WRITES)
+        run.table(priced, tracking.BOARD)
+        run.summary_metrics(evaluation.metrics)
+        run.files(read_stage("evaluate").outputs)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,14 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from genre_pred import track
-from genre_pred.champions.promote import promote_workspace
-from genre_pred.clips import write_table
-from genre_pred.faults import run_stage
-from genre_pred.files import written_whole
-from genre_pred.params import read_params
+from genre_pred import tracking
+from genre_pred.config.params import read_params
+from genre_pred.core.errors import run_stage
+from genre_pred.core.files import atomic_write
+from genre_pred.core.tables import write_table
+from genre_pred.registry.promotion import promote_workspace
 
 DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
-READS = [DATA / "clips.parquet", DATA / "split.parquet", REPORTS / "metrics.json"]
-READS += [DATA / name for name in ("mel", "descriptors", "embeddings", "finetuned")]
-READS += [MODELS / "classical", MODELS / "finetune"]
 PROMOTION = REPORTS / "promotion.json"
 # What DVC tracks: who stood, which follows from the inputs. The outcome also depends on who held
 # the title, so its hash would change dvc.lock although nothing in the repository has changed.
@@ -26,12 +23,13 @@ CANDIDATES = REPORTS / "candidates.csv"
 
 def main() -> None:
     params = read_params()
-    sections = ["promote", "predict", "evaluate"]
-    with track.stage("promote", params, sections, READS, [CANDIDATES]) as run:
+    with tracking.stage("promote", params) as run:
         # Under `dvc exp run` a better one waits as challenger until somebody lets it challenge.
-        contest = "DVC_EXP_NAME" not in os.environ
-        told = promote_workspace(params, DATA, MODELS, REPORTS, run_id=run.run_id, contest=contest)
-        with written_whole(PROMOTION) as temporary:
+        may_promote = "DVC_EXP_NAME" not in os.environ
+        told = promote_workspace(
+            params, DATA, MODELS, REPORTS, run_id=run.run_id, may_promote=may_promote
+        )
+        with atomic_write(PROMOTION) as temporary:
             temporary.write_text(json.dumps(told, indent=2) + "\n")
         write_table(pd.DataFrame(told["candidates"], columns=["model", "identity"]), CANDIDATES)
         run.files([PROMOTION])

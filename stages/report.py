@@ -1,39 +1,40 @@
-"""Tell on one page what was asked, what came out, how sure that is and what it cost."""
+"""Tell the question, the results, their uncertainty and their cost on one page."""
 
 from pathlib import Path
 
 import click
 import pandas as pd
 
-from genre_pred import track
-from genre_pred.clips import write_table
-from genre_pred.faults import run_stage
-from genre_pred.files import digest, written_whole
-from genre_pred.judge.report import render
-from genre_pred.params import read_params
-from genre_pred.report import read_findings
+from genre_pred import tracking
+from genre_pred.config.names import FRONT_ENDS
+from genre_pred.config.params import read_params
+from genre_pred.core.errors import run_stage
+from genre_pred.core.files import atomic_write, digest
+from genre_pred.core.patch_store import open_patches, stored_patches
+from genre_pred.core.pipeline import read_stage
+from genre_pred.core.tables import CLIP_COLUMNS, read_table, write_table
+from genre_pred.evaluation.plots.experiment import draw_spectrograms
+from genre_pred.reporting.page import render
+from genre_pred.reporting.reading import read_findings
 
 DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
-READS = [DATA / name for name in ("clips.parquet", "split.parquet", "rejected.csv")]
-READS += [DATA / "embeddings", MODELS / "classical", MODELS / "finetune"]
-READS += [
-    REPORTS / name for name in ("leaderboard.csv", "metrics.json", "genres.csv", "candidates.csv")
-]
 PAGE = REPORTS / "report.html"
-# What DVC tracks: of what the page was made. The page itself names runs and times, so its hash
-# would change dvc.lock although nothing in the repository has changed.
-INPUTS = REPORTS / "report_inputs.csv"
+INPUTS = REPORTS / "report_inputs.csv"  # what DVC tracks: the page names runs and dates
 
 
 def main() -> None:
     params = read_params()
-    sections = ["data", "embed", "evaluate", "finetune", "predict", "weights"]
-    with track.stage("report", params, sections, READS, [INPUTS]) as run:
+    with tracking.stage("report", params) as run:
         page = render(read_findings(params, DATA, MODELS, REPORTS, run))
-        with written_whole(PAGE) as temporary:
+        with atomic_write(PAGE) as temporary:
             temporary.write_text(page, encoding="utf-8")
-        made_of = [(path.as_posix(), digest(path)) for path in READS]
-        write_table(pd.DataFrame(made_of, columns=["path", "digest"]), INPUTS)
+        clips = read_table(DATA / "clips.parquet", CLIP_COLUMNS)
+        for front_end in stored_patches(DATA / "mel", FRONT_ENDS)[:1]:
+            store, picture = open_patches(DATA / "mel" / front_end), REPORTS / "spectrograms.png"
+            draw_spectrograms(clips, store, FRONT_ENDS[front_end], picture)
+            run.files([picture])
+        inputs = [(path.as_posix(), digest(path)) for path in read_stage("report").inputs]
+        write_table(pd.DataFrame(inputs, columns=["path", "digest"]), INPUTS)
         run.files([PAGE])
     click.echo(f"{PAGE}: open it in a browser")
 

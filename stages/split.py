@@ -1,13 +1,13 @@
-"""Decide who is learnt from, who chooses and who judges."""
+"""Divide the clips into train, validation and test, or into folds."""
 
 from pathlib import Path
 
-from genre_pred import track
-from genre_pred.clips import CLIPS as COLUMNS
-from genre_pred.clips import read_table, write_table
-from genre_pred.faults import run_stage
-from genre_pred.params import read_params
-from genre_pred.split import protocol, split_clips
+from genre_pred import tracking
+from genre_pred.config.params import read_params
+from genre_pred.core.errors import run_stage
+from genre_pred.core.splits import protocol
+from genre_pred.core.tables import CLIP_COLUMNS, read_table, write_table
+from genre_pred.datasets.split.methods import split_clips
 
 CLIPS = Path("data/clips.parquet")
 SPLIT = Path("data/split.parquet")
@@ -15,8 +15,8 @@ SPLIT = Path("data/split.parquet")
 
 def main() -> None:
     params = read_params()
-    with track.stage("split", params, ["split"], [CLIPS], [SPLIT]) as run:
-        clips = read_table(CLIPS, COLUMNS)
+    with tracking.stage("split", params) as run:
+        clips = read_table(CLIPS, CLIP_COLUMNS)
         split = split_clips(clips, params.split)
         write_table(split, SPLIT)
         counts = split["split"].value_counts()

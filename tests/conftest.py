@@ -12,8 +12,8 @@ import pytest
 import soundfile
 from loopback import serving
 
-from genre_pred.audio.compiled import load_librosa
-from genre_pred.params import read_params
+from genre_pred.config.params import read_params
+from genre_pred.core.librosa_loader import load_librosa
 
 load_librosa("librosa.beat")  # some tests ask librosa itself
 
@@ -43,7 +43,7 @@ def write_sound():
 @pytest.fixture
 def server(monkeypatch):
     """A server on this machine; a second try comes at once."""
-    monkeypatch.setattr("genre_pred.fetch._pause_seconds", lambda attempt: 0.0)
+    monkeypatch.setattr("genre_pred.core.fetch._pause_seconds", lambda attempt: 0.0)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with serving() as server:
         yield server

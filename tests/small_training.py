@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from genre_pred.params import read_params
+from genre_pred.config.params import read_params
 
 PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
 SETTINGS = PARAMS.finetune.model_copy(update={

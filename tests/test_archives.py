@@ -14,9 +14,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from genre_pred.files import DiskFull
-from genre_pred.sources import archives
-from genre_pred.sources.archives import ArchiveError, require_space, unpack_tar, unpack_zip
+from genre_pred.core.files import DiskFull
+from genre_pred.datasets.sources import archives
+from genre_pred.datasets.sources.archives import ArchiveError, require_space, unpack_tar, unpack_zip
 
 SONGS = {
     f"000/{n:06d}.mp3": np.random.default_rng(n).bytes(40_000) for n in (2, 5, 10, 140, 141, 148)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genre_pred.arrays import RowsFile, rows_of
+from genre_pred.core.arrays import RowsFile, rows_of
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from genre_pred.finetuning.augment import SpecAugment, TimeShift, augmentation, mixing
-from genre_pred.finetuning.training import learning_rate
+from genre_pred.training.finetuning.augment import SpecAugment, TimeShift, augmentation, mixing
+from genre_pred.training.finetuning.loop import learning_rate
 
 
 @pytest.fixture(autouse=True)

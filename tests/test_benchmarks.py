@@ -26,8 +26,8 @@ from benchmarks.svc import Searches, svc_rows
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
 from click.testing import CliRunner
 
-from genre_pred.classical.kernel_svc import KernelSVC
-from genre_pred.nets.precision import DTYPES
+from genre_pred.networks.backbones.precision import DTYPES
+from genre_pred.training.classical.kernel_svc import KernelSVC
 
 fast = partial(row, "patches", "8 songs", "them", [20.0, 30.0, 60.0], [2.0, 1.0, 3.0])
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from genre_pred import cache
-from genre_pred.cache import user_cache, work_folder
+from genre_pred.core import cache
+from genre_pred.core.cache import user_cache, work_folder
 
 
 @pytest.fixture(autouse=True)

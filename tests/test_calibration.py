@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from scipy.special import log_softmax
 
-from genre_pred.judge.calibration import (
+from genre_pred.evaluation.scoring.metrics import reliability
+from genre_pred.training.calibration.temperature import (
     cross_fitted_probabilities,
     fit_temperature,
     scores_of,
     softmax,
 )
-from genre_pred.judge.metrics import reliability
 
 
 def clips_of(temperature, n_clips, n_genres=8, seed=0):

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from filelock import FileLock, Timeout
 
-from genre_pred import track
-from genre_pred.champions import champion
-from genre_pred.champions.entrants import Entrant
-from genre_pred.classifier_folder import Spec, save_classifier
-from genre_pred.faults import Fault
-from genre_pred.judge.promotion import NotComparable
-from genre_pred.params import read_params
+from genre_pred import tracking
+from genre_pred.config.params import read_params
+from genre_pred.core.errors import UserError
+from genre_pred.inference.classifier_folder import Spec, save_classifier
+from genre_pred.registry import champion
+from genre_pred.registry.candidates import RegisteredCandidate
+from genre_pred.registry.rules import NotComparable
 
 PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
 NAME = "genre-test"
@@ -25,7 +25,7 @@ SPEC = Spec(
     model="mfcc/svc_rbf", approach="embedding", collection="test", genres=["a", "b"],
     clip=PARAMS.clip.model_dump(), store_dtype="float32", features="mfcc", network=None, hidden=0,
     descriptor_rate=22050, precision="float32", temperature=1.0, weights="", note="",
-    protocol="publisher, artists apart", grouped=True, validation_log_loss=0.5,
+    protocol="official, artists apart", grouped=True, validation_log_loss=0.5,
 )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
-    experiment = track.store.open_experiment("genre-test")
+    experiment = tracking.store.open_experiment("genre-test")
     with mlflow.start_run(experiment_id=experiment):
         yield
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -60,31 +60,31 @@ def held_out(n_right: int, contents: range = range(N_CLIPS), genres=("a", "b")) 
     )
 
 
-def entrant(folder: Path, name: str, table: pd.DataFrame, **changes) -> Entrant:
+def candidate(folder: Path, name: str, table: pd.DataFrame, **changes) -> RegisteredCandidate:
     """A registered classifier that has the given held-out predictions."""
     place = folder / name
     trained_on = changes.pop("trained_on", ["learnt"])
     spec = replace(SPEC, model=name, **changes)
-    told = {"trained_on": trained_on, "held_out": table, "known_music": None}
+    told = {"trained_on": trained_on, "held_out": table, "novelty_detector": None}
     save_classifier(place, spec, files={}, **told)
-    uri = track.log_candidate(place, name, ["a", "b"], "")
+    uri = tracking.log_candidate(place, name, ["a", "b"], "")
     run = mlflow.active_run()
-    version = track.register(NAME, uri, run.info.run_id, {"model": name, "digest": name})
-    return Entrant.of(place, version)
+    version = tracking.register(NAME, uri, run.info.run_id, {"model": name, "digest": name})
+    return RegisteredCandidate.of(place, version)
 
 
-def settle(*entrants: Entrant, contest: bool = True):
-    return champion.settle(NAME, entrants, pd.DataFrame(), PARAMS, contest)
+def settle(*candidates: RegisteredCandidate, may_promote: bool = True):
+    return champion.decide_champion(NAME, candidates, pd.DataFrame(), PARAMS, may_promote)
 
 
 def at(alias: str) -> str | None:
-    version = track.version_at(NAME, alias)
+    version = tracking.version_at(NAME, alias)
     return str(version.version) if version else None
 
 
 def test_the_first_champion_has_the_lower_validation_log_loss(tmp_path):
-    worse = entrant(tmp_path, "worse", held_out(100), validation_log_loss=0.9)
-    better = entrant(tmp_path, "better", held_out(60), validation_log_loss=0.4)
+    worse = candidate(tmp_path, "worse", held_out(100), validation_log_loss=0.9)
+    better = candidate(tmp_path, "better", held_out(60), validation_log_loss=0.4)
     decision = settle(worse, better)
     assert decision.promote
     assert (at("champion"), at("challenger")) == (better.version, worse.version)
@@ -92,34 +92,34 @@ def test_the_first_champion_has_the_lower_validation_log_loss(tmp_path):
 
 
 def test_a_better_one_takes_the_place_and_an_equal_one_does_not(tmp_path):
-    old = entrant(tmp_path, "old", held_out(60))
+    old = candidate(tmp_path, "old", held_out(60))
     settle(old)
-    equal = entrant(tmp_path, "equal", held_out(60))
+    equal = candidate(tmp_path, "equal", held_out(60))
     decision = settle(equal)
     assert not decision.promote
     assert at("champion") == old.version
-    better = entrant(tmp_path, "better", held_out(110))
+    better = candidate(tmp_path, "better", held_out(110))
     decision = settle(better)
     assert decision.promote
     assert decision.difference == pytest.approx(50 / 120)
     assert at("champion") == better.version
-    assert [event["how"] for event in track.history(NAME)] == ["first", "challenge"]
+    assert [event["how"] for event in tracking.history(NAME)] == ["first", "challenge"]
 
 
 def test_the_champion_itself_has_nothing_to_prove(tmp_path):
-    old = entrant(tmp_path, "old", held_out(60))
+    old = candidate(tmp_path, "old", held_out(60))
     settle(old)
     decision = settle(old)
     assert not decision.promote
     assert "is champion already" in decision.reason
-    assert len(track.history(NAME)) == 1
+    assert len(tracking.history(NAME)) == 1
 
 
 def test_in_an_experiment_the_better_one_waits_until_it_is_let(tmp_path):
-    old = entrant(tmp_path, "old", held_out(60))
-    settle(old, contest=False)  # there was none: the first is crowned even so
-    better = entrant(tmp_path, "better", held_out(110))
-    decision = settle(better, contest=False)
+    old = candidate(tmp_path, "old", held_out(60))
+    settle(old, may_promote=False)  # there was none: the first is crowned even so
+    better = candidate(tmp_path, "better", held_out(110))
+    decision = settle(better, may_promote=False)
     assert not decision.promote
     assert "genre-pred champion promote" in decision.reason
     assert (at("champion"), at("challenger")) == (old.version, better.version)
@@ -129,15 +129,15 @@ def test_in_an_experiment_the_better_one_waits_until_it_is_let(tmp_path):
 
 def test_only_clips_that_neither_has_learnt_from_count(tmp_path):
     seen = [f"content{i}" for i in range(60)]
-    old = entrant(tmp_path, "old", held_out(120, range(60, 120)), trained_on=seen)
+    old = candidate(tmp_path, "old", held_out(120, range(60, 120)), trained_on=seen)
     settle(old)
-    decision = settle(entrant(tmp_path, "new", held_out(120)))
+    decision = settle(candidate(tmp_path, "new", held_out(120)))
     assert decision.clips == 60
 
 
 def test_other_genres_cannot_be_compared(tmp_path):
-    settle(entrant(tmp_path, "old", held_out(60)))
-    other = entrant(tmp_path, "other", held_out(110, genres=("a", "c")), genres=["a", "c"])
+    settle(candidate(tmp_path, "old", held_out(60)))
+    other = candidate(tmp_path, "other", held_out(110, genres=("a", "c")), genres=["a", "c"])
     decision = settle(other)
     assert not decision.promote
     assert "different genres" in decision.reason
@@ -147,9 +147,9 @@ def test_other_genres_cannot_be_compared(tmp_path):
 
 
 def test_what_the_champion_has_not_heard_it_must_hear(tmp_path):
-    old = entrant(tmp_path, "old", held_out(60, range(100)))
+    old = candidate(tmp_path, "old", held_out(60, range(100)))
     settle(old)
-    track.set_alias(NAME, "challenger", entrant(tmp_path, "new", held_out(110)).version)
+    tracking.set_alias(NAME, "challenger", candidate(tmp_path, "new", held_out(110)).version)
     with pytest.raises(NotComparable, match="has not heard 20 of the clips"):
         champion.challenge_champion(NAME, None, PARAMS)
 
@@ -157,42 +157,42 @@ def test_what_the_champion_has_not_heard_it_must_hear(tmp_path):
 def test_with_folds_the_held_out_predictions_count_though_the_final_model_saw_all(tmp_path):
     everything = [f"content{i}" for i in range(N_CLIPS)]
     folds = held_out(60).assign(split="validation", fold=0)
-    settle(entrant(tmp_path, "old", folds, trained_on=everything))
+    settle(candidate(tmp_path, "old", folds, trained_on=everything))
     better = held_out(110).assign(split="validation", fold=0)
-    decision = settle(entrant(tmp_path, "new", better, trained_on=everything))
+    decision = settle(candidate(tmp_path, "new", better, trained_on=everything))
     assert decision.promote
     assert "chosen and scored on the same clips, optimistic" in decision.protocol
 
 
 def test_rollback_goes_back_and_forcing_takes_a_version_that_exists(tmp_path):
-    old = entrant(tmp_path, "old", held_out(110))
+    old = candidate(tmp_path, "old", held_out(110))
     settle(old)
-    with pytest.raises(Fault, match="no champion before"):
+    with pytest.raises(UserError, match="no champion before"):
         champion.rollback(NAME)
-    new = entrant(tmp_path, "new", held_out(60))
-    with pytest.raises(Fault, match="no version 9"):
+    new = candidate(tmp_path, "new", held_out(60))
+    with pytest.raises(UserError, match="no version 9"):
         champion.force(NAME, "9", "why not")
     champion.force(NAME, new.version, "the label wants it")
     assert at("champion") == new.version
     assert champion.rollback(NAME) == old.version
     assert at("champion") == old.version
-    assert [event["why"] for event in track.history(NAME)][1:] == [
+    assert [event["why"] for event in tracking.history(NAME)][1:] == [
         "the label wants it",
         f"rolled back from version {new.version}",
     ]
 
 
 def test_without_a_challenger_there_is_no_contest(tmp_path):
-    settle(entrant(tmp_path, "old", held_out(60)))
-    with pytest.raises(Fault, match="no challenger"):
+    settle(candidate(tmp_path, "old", held_out(60)))
+    with pytest.raises(UserError, match="no challenger"):
         champion.challenge_champion(NAME, None, PARAMS)
 
 
 def test_a_failed_stage_is_remembered_as_failed_and_an_interrupted_one_as_killed(tmp_path):
     mlflow.end_run()
     params = PARAMS.model_copy(update={"data": PARAMS.data.model_copy(update={"name": "test"})})
-    with pytest.raises(Fault), track.stage("mel", params, ["mel"], [], []):
-        raise Fault("no")
+    with pytest.raises(UserError), tracking.stage("mel", params, ["mel"], [], []):
+        raise UserError("no")
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("genre-test").experiment_id
     (run,) = client.search_runs([experiment], "tags.stage = 'mel'")
@@ -206,7 +206,7 @@ def test_a_failed_stage_is_remembered_as_failed_and_an_interrupted_one_as_killed
     tags = {"genre_pred.execution": f"{host}:{gone.pid}:0:"}
     orphan = client.create_run(experiment, tags=tags).info.run_id
     client.set_tag(parent.info.run_id, "genre_pred.execution", "another")
-    with track.stage("clean", params, ["clean"], [], []) as stage:
+    with tracking.stage("clean", params, ["clean"], [], []) as stage:
         stage.metrics({"clips": 3})
     assert client.get_run(orphan).info.status == "KILLED"
     assert client.get_run(stage.run_id).data.metrics["clips"] == 3
@@ -216,20 +216,20 @@ def test_a_failed_stage_is_remembered_as_failed_and_an_interrupted_one_as_killed
 def test_rollback_goes_back_one_reign_after_another(tmp_path):
     versions = []
     for number in range(3):
-        it = entrant(tmp_path, f"m{number}", held_out(60))
+        it = candidate(tmp_path, f"m{number}", held_out(60))
         settle(it) if number == 0 else champion.force(NAME, it.version, "to try")
         versions.append(it.version)
     champion.force(NAME, versions[2], "again")  # no new reign
     assert champion.rollback(NAME) == versions[1]
     assert champion.rollback(NAME) == versions[0]
-    with pytest.raises(Fault, match="no champion before"):
+    with pytest.raises(UserError, match="no champion before"):
         champion.rollback(NAME)
 
 
 def test_a_version_that_was_rolled_back_returns_only_by_hand(tmp_path):
-    old = entrant(tmp_path, "old", held_out(60))
+    old = candidate(tmp_path, "old", held_out(60))
     settle(old)
-    better = entrant(tmp_path, "better", held_out(110))
+    better = candidate(tmp_path, "better", held_out(110))
     assert settle(better).promote
     champion.rollback(NAME)
     decision = settle(better)
@@ -241,21 +241,21 @@ def test_a_version_that_was_rolled_back_returns_only_by_hand(tmp_path):
 
 
 def test_a_worse_experiment_does_not_send_the_waiting_challenger_away(tmp_path):
-    old = entrant(tmp_path, "old", held_out(60))
+    old = candidate(tmp_path, "old", held_out(60))
     settle(old)
-    strong = entrant(tmp_path, "strong", held_out(110), validation_log_loss=0.2)
-    settle(strong, contest=False)
-    settle(entrant(tmp_path, "weak", held_out(61), validation_log_loss=0.9), contest=False)
+    strong = candidate(tmp_path, "strong", held_out(110), validation_log_loss=0.2)
+    settle(strong, may_promote=False)
+    settle(candidate(tmp_path, "weak", held_out(61), validation_log_loss=0.9), may_promote=False)
     settle(old)
     assert at("challenger") == strong.version
 
 
 def test_nobody_changes_the_champion_while_another_is_at_it(tmp_path, monkeypatch):
-    old = entrant(tmp_path, "old", held_out(60))
+    old = candidate(tmp_path, "old", held_out(60))
     settle(old)
-    new = entrant(tmp_path, "new", held_out(110))
-    track.set_alias(NAME, "challenger", new.version)
-    monkeypatch.setattr(track.store, "LOCK_SECONDS", 0.1)
+    new = candidate(tmp_path, "new", held_out(110))
+    tracking.set_alias(NAME, "challenger", new.version)
+    monkeypatch.setattr(tracking.store, "LOCK_SECONDS", 0.1)
     changes = [
         lambda: champion.force(NAME, new.version, "to try"),
         lambda: champion.rollback(NAME),

@@ -12,25 +12,27 @@ import pytest
 import soundfile
 from safetensors.torch import save_file
 
-from genre_pred.audio.decoders import AudioError
-from genre_pred.audio.excerpts import Recording
-from genre_pred.audio.patches import open_patches
-from genre_pred.champions.entrants import build_classifier
-from genre_pred.classical.features import read_features
-from genre_pred.classical.jobs import jobs, train
-from genre_pred.classical.pipelines import save_pipeline
-from genre_pred.classifier import GenreClassifier
-from genre_pred.clean import clean_tracks
-from genre_pred.clips import genres_of, write_table
-from genre_pred.describe import describe_clips
-from genre_pred.embed import load_backbone, store_embeddings
-from genre_pred.finetuning.finetune import finetune, write_finetuned
-from genre_pred.mel import store_patches
-from genre_pred.models import Model, ensemble_of, read_models
-from genre_pred.nets.networks import NETWORKS
-from genre_pred.params import Params, read_params
-from genre_pred.serving.served import Served
-from genre_pred.split import rounds, split_clips
+from genre_pred.apps.http.served import Served
+from genre_pred.audio.decoding.decoders import AudioError
+from genre_pred.audio.decoding.excerpts import Recording
+from genre_pred.audio.descriptors.clips_to_descriptors import describe_clips
+from genre_pred.audio.logmel.clips_to_patches import store_patches
+from genre_pred.config.params import Params, read_params
+from genre_pred.core.patch_store import open_patches
+from genre_pred.core.splits import rounds
+from genre_pred.core.tables import genres_of, write_table
+from genre_pred.datasets.clean.tracks import clean_tracks
+from genre_pred.datasets.split.methods import split_clips
+from genre_pred.evaluation.scoring.trained_models import Model, ensemble_of, read_models
+from genre_pred.inference.classifier import GenreClassifier
+from genre_pred.networks.embedding.patches_to_embeddings import load_backbone, store_embeddings
+from genre_pred.networks.trainable.catalogue import NETWORKS
+from genre_pred.registry.candidates import build_classifier
+from genre_pred.training.classical.features import read_features
+from genre_pred.training.classical.jobs import jobs, train
+from genre_pred.training.classical.pipelines import save_pipeline
+from genre_pred.training.finetuning.finetune import finetune
+from genre_pred.training.finetuning.result import write_finetuned
 
 ROOT = Path(__file__).parents[1]
 GENRES = ("High", "Low", "Noise")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from genre_pred.classical.classifiers import CLASSIFIERS
-from genre_pred.params import Section
+from genre_pred.config.params import Section
+from genre_pred.training.classical.classifiers import CLASSIFIERS
 
 REAL = [name for name in CLASSIFIERS if name != "majority"]
 

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genre_pred.clean import TooManyRejected, clean_tracks, measure_or_reason
-from genre_pred.clips import CLIPS
-from genre_pred.compute import clip_map
-from genre_pred.files import digest
-from genre_pred.params import Clean, Clip, Compute
+from genre_pred.config.sections import Clean, Clip, Compute
+from genre_pred.core.files import digest
+from genre_pred.core.parallel.clip_map import clip_map
+from genre_pred.core.tables import CLIP_COLUMNS
+from genre_pred.datasets.clean.tracks import TooManyRejected, clean_tracks, measure_or_reason
 
 CLIP = Clip(min_seconds=2.0, clip_seconds=3.0, windows_per_track=1)
 LENIENT = Clean(min_rms_db=-60.0, max_rejected=1.0)
@@ -67,7 +67,7 @@ def clean(raw, names=NAMES, settings=LENIENT, each=map):
 
 def test_what_is_good_is_kept_with_its_measurements(raw):
     clips, _ = clean(raw)
-    assert list(clips) == list(CLIPS)
+    assert list(clips) == list(CLIP_COLUMNS)
     assert clips["clip_id"].tolist() == ["a.wav", "b.wav"]
     assert clips["sample_rate"].tolist() == [8000, 11_025]
     assert clips["n_samples"].tolist() == [24_000, 22_050]
@@ -140,7 +140,7 @@ def test_a_mistake_of_ours_is_no_reason(monkeypatch):
     def broken(_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("genre_pred.clean.measure", broken)
+    monkeypatch.setattr("genre_pred.datasets.clean.tracks.measure", broken)
     with pytest.raises(ZeroDivisionError):
         measure_or_reason(str(Path("x.wav")))
 

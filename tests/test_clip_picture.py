@@ -5,7 +5,12 @@ import torch
 from matplotlib import colormaps
 from torch.nn import functional as F
 
-from genre_pred.nets.clip_picture import ColouredPicture, ImageNetPicture, clip_picture, resized
+from genre_pred.networks.trainable.clip_picture import (
+    ColouredPicture,
+    ImageNetPicture,
+    clip_picture,
+    resized,
+)
 
 
 def test_time_runs_to_the_right_and_the_lowest_band_is_the_bottom_row() -> None:

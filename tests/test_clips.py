@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.clips import genres_of, predictions_table, read_table, write_table
+from genre_pred.core.tables import genres_of, predictions_table, read_table, write_table
 
 TABLE = pd.DataFrame(
     {

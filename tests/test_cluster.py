@@ -19,20 +19,21 @@ from threadpoolctl import threadpool_info
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 
-from genre_pred.audio.decoders import AudioError
-from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.classical.jobs import jobs, train
-from genre_pred.classical.pipelines import save_pipeline
-from genre_pred.clean import clean_tracks, measure_or_reason
-from genre_pred.clips import write_table
-from genre_pred.compute import clip_map
-from genre_pred.compute.cluster import Workplace, versions
-from genre_pred.embed import load_backbone, store_embeddings
-from genre_pred.faults import Fault
-from genre_pred.files import digest
-from genre_pred.mel import store_patches
-from genre_pred.params import Clean, Clip, Compute, Mel
-from genre_pred.split import rounds, split_clips
+from genre_pred.audio.decoding.decoders import AudioError
+from genre_pred.audio.logmel.clips_to_patches import store_patches
+from genre_pred.audio.logmel.front_ends import FRONT_ENDS
+from genre_pred.config.sections import Clean, Clip, Compute, Mel
+from genre_pred.core.errors import UserError
+from genre_pred.core.files import digest
+from genre_pred.core.parallel.clip_map import clip_map
+from genre_pred.core.parallel.cluster import Workplace, versions
+from genre_pred.core.splits import rounds
+from genre_pred.core.tables import write_table
+from genre_pred.datasets.clean.tracks import clean_tracks, measure_or_reason
+from genre_pred.datasets.split.methods import split_clips
+from genre_pred.networks.embedding.patches_to_embeddings import load_backbone, store_embeddings
+from genre_pred.training.classical.jobs import jobs, train
+from genre_pred.training.classical.pipelines import save_pipeline
 
 ROOT = Path(__file__).parents[1]
 CLIP = Clip(min_seconds=1.0, clip_seconds=2.0, windows_per_track=1)
@@ -239,9 +240,9 @@ def test_the_bytes_are_the_same_when_a_worker_is_killed(
     assert clean_and_mel(sounds, out, partial(killing, own_cluster.map(), victim)) == alone
     assert (victim.wait(), other.poll()) == (-signal.SIGKILL, None)
     # And when the last one has gone, nobody is waited for for ever.
-    monkeypatch.setattr("genre_pred.compute.PATIENCE", 0.2)
-    monkeypatch.setattr("genre_pred.compute.cluster.CONNECT_SECONDS", 5.0)
-    with pytest.raises(Fault, match="has no workers: start some"):
+    monkeypatch.setattr("genre_pred.core.parallel.clip_map.PATIENCE", 0.2)
+    monkeypatch.setattr("genre_pred.core.parallel.cluster.CONNECT_SECONDS", 5.0)
+    with pytest.raises(UserError, match="has no workers: start some"):
         list(own_cluster.map()(die, [1]))
 
 
@@ -264,29 +265,29 @@ def test_every_worker_has_one_thread(cluster):
 
 
 def test_without_a_scheduler_the_address_is_named(monkeypatch):
-    monkeypatch.setattr("genre_pred.compute.cluster.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("genre_pred.core.parallel.cluster.CONNECT_SECONDS", 0.5)
     nobody = Compute(workers=None, scheduler="tcp://127.0.0.1:9")
-    with pytest.raises(Fault, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9 "):
+    with pytest.raises(UserError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9 "):
         list(clip_map(nobody, "testing")(square, [1, 2]))
 
 
 def test_workers_that_cannot_be_used_are_refused(own_cluster, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("genre_pred.compute.cluster.CONNECT_SECONDS", 3.0)
-        with pytest.raises(Fault, match="has no workers: start some with dask worker tcp://"):
+        patch.setattr("genre_pred.core.parallel.cluster.CONNECT_SECONDS", 3.0)
+        with pytest.raises(UserError, match="has no workers: start some with dask worker tcp://"):
             list(own_cluster.map()(square, [1, 2]))
     # An older state of the package, found before the one that is installed.
     (tmp_path / "old/genre_pred").mkdir(parents=True)
     (tmp_path / "old/genre_pred/__init__.py").touch()
     old = own_cluster.worker(path=(tmp_path / "old", ROOT / "tests"))
     with pytest.raises(
-        Fault, match=r"cannot load this code \(.*genre_pred\.compute.*\): install genre_pred"
+        UserError, match=r"cannot load this code \(.*genre_pred\.compute.*\): install genre_pred"
     ):
         list(own_cluster.map()(square, [1, 2]))
     old.kill()
     old.wait()
     own_cluster.worker(threads=2)
-    with pytest.raises(Fault, match="has 2 threads: .* --nthreads 1"):
+    with pytest.raises(UserError, match="has 2 threads: .* --nthreads 1"):
         list(own_cluster.map()(square, [1, 2]))
 
 
@@ -295,7 +296,7 @@ def test_a_worker_of_two_threads_that_joins_later_is_refused(own_cluster):
     results = own_cluster.map(block=1)(partial(slowly, square), range(30_000))
     assert next(iter(results)) == 0
     own_cluster.worker(threads=2)
-    with pytest.raises(Fault, match="has 2 threads: .* --nthreads 1"):
+    with pytest.raises(UserError, match="has 2 threads: .* --nthreads 1"):
         list(results)
 
 
@@ -304,14 +305,16 @@ def test_a_scheduler_that_goes_away_is_named(own_cluster):
     results = own_cluster.map(block=1)(partial(slowly, square), range(30_000))
     assert next(iter(results)) == 0
     own_cluster.running[0].kill()
-    with pytest.raises(Fault, match=f"the Dask scheduler at {own_cluster.address} is gone: start"):
+    with pytest.raises(
+        UserError, match=f"the Dask scheduler at {own_cluster.address} is gone: start"
+    ):
         list(results)
 
 
 def test_work_that_ends_one_worker_after_another_is_given_up(own_cluster):
     own_cluster.worker(), own_cluster.worker()
     wait_for_workers(own_cluster, 2)
-    with pytest.raises(Fault, match=r"has ended 2 workers of .* the last was tcp://"):
+    with pytest.raises(UserError, match=r"has ended 2 workers of .* the last was tcp://"):
         list(own_cluster.map()(die, [1]))
 
 
@@ -326,7 +329,9 @@ def test_an_item_that_ends_workers_is_told_and_the_rest_go_on():
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(Fault, match=r"needs Dask .*pip install -c constraints.txt -e '\.\[cluster"):
+    with pytest.raises(
+        UserError, match=r"needs Dask .*pip install -c constraints.txt -e '\.\[cluster"
+    ):
         list(clip_map(Compute(workers=2, scheduler="local"), "testing")(square, [1, 2]))
 
 
@@ -341,7 +346,7 @@ def test_a_worker_like_this_process_is_taken(workplace):
 
 
 def test_a_worker_of_several_threads_is_refused(workplace):
-    with pytest.raises(Fault, match=r"has 2 threads: .*--nthreads 1"):
+    with pytest.raises(UserError, match=r"has 2 threads: .*--nthreads 1"):
         workplace.check(threads=2)
 
 
@@ -356,10 +361,12 @@ def test_vector_instructions_and_optional_libraries_are_looked_at():
 @pytest.mark.parametrize("what", ["genre_pred of digest", "Python", "processor", "numpy", "numba"])
 def test_a_worker_of_another_version_is_refused(workplace, what):
     other = replace(workplace, versions=workplace.versions | {what: "0.1"})
-    with pytest.raises(Fault, match=f"has {what} .*, this process 0.1: their results might differ"):
+    with pytest.raises(
+        UserError, match=f"has {what} .*, this process 0.1: their results might differ"
+    ):
         other.check(threads=1)
 
 
 def test_a_worker_that_does_not_share_the_folder_is_refused(workplace):
-    with pytest.raises(Fault, match="does not see .*: every worker needs the repository"):
+    with pytest.raises(UserError, match="does not see .*: every worker needs the repository"):
         replace(workplace, token="another").check(threads=1)

@@ -6,8 +6,8 @@ from threading import Thread
 import librosa
 from filelock import FileLock
 
-from genre_pred.audio import compiled
-from genre_pred.audio.compiled import load_librosa
+from genre_pred.core import librosa_loader as compiled
+from genre_pred.core.librosa_loader import load_librosa
 
 
 def test_waits_for_whoever_compiles(tmp_path, monkeypatch):

@@ -15,13 +15,13 @@ import psutil
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from genre_pred.audio.decoders import AudioError
-from genre_pred.compute import TimedMap, clip_map
-from genre_pred.compute.memory import keep_memory
-from genre_pred.compute.pool import one_thread
-from genre_pred.compute.processes import loky_workers
-from genre_pred.faults import Fault
-from genre_pred.params import Compute
+from genre_pred.audio.decoding.decoders import AudioError
+from genre_pred.config.sections import Compute
+from genre_pred.core.errors import UserError
+from genre_pred.core.parallel.clip_map import TimedMap, clip_map
+from genre_pred.core.parallel.memory import keep_memory
+from genre_pred.core.parallel.pool import one_thread
+from genre_pred.core.parallel.processes import loky_workers
 
 WORKERS = [1, 2]
 
@@ -109,7 +109,7 @@ def test_no_more_processes_start_than_there_are_items(monkeypatch):
         asked.append(n_workers)
         return loky_workers(n_workers)
 
-    monkeypatch.setattr("genre_pred.compute.loky_workers", spy)
+    monkeypatch.setattr("genre_pred.core.parallel.clip_map.loky_workers", spy)
     assert list(the_map(8)(square, [1, 2])) == [1, 4]
     assert asked == [2]
 
@@ -134,13 +134,15 @@ def test_nothing_to_do_gives_nothing():
 
 def test_without_a_number_all_cores_work(monkeypatch):
     asked = []
-    monkeypatch.setattr("genre_pred.compute.cpu_count", lambda: asked.append(True) or 1)
+    monkeypatch.setattr(
+        "genre_pred.core.parallel.clip_map.cpu_count", lambda: asked.append(True) or 1
+    )
     assert list(the_map(None)(square, [3])) == [9]
     assert asked == [True]
 
 
 def test_a_killed_worker_is_a_fault_and_the_next_map_works_again():
-    with pytest.raises(Fault, match=r"from outside {SIGKILL.*}: .* compute\.workers, now 2"):
+    with pytest.raises(UserError, match=r"from outside {SIGKILL.*}: .* compute\.workers, now 2"):
         list(the_map(2)(die, [1, 2]))
     assert list(the_map(2)(square, [1, 2])) == [1, 4]
 
@@ -243,7 +245,7 @@ def test_an_older_glibc_that_takes_no_such_threshold_maps_no_array_at_all(
             told.append(option)
             return takes
 
-    monkeypatch.setattr("genre_pred.compute.memory.ctypes.CDLL", lambda _: Library())
+    monkeypatch.setattr("genre_pred.core.parallel.memory.ctypes.CDLL", lambda _: Library())
     keep_memory(1 << 28)
     assert told == asked
 

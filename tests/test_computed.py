@@ -4,12 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.audio.patches import open_patches
-from genre_pred.clips import have_sound
-from genre_pred.computed import lay_out, take_descriptors, take_patches
-from genre_pred.faults import Fault
-from genre_pred.files import digest
-from genre_pred.sources.precomputed import clean_precomputed, open_contents
+from genre_pred.audio.descriptors.clips_to_descriptors import take_descriptors
+from genre_pred.audio.logmel.clips_to_patches import take_patches
+from genre_pred.core.errors import UserError
+from genre_pred.core.files import digest
+from genre_pred.core.patch_store import open_patches
+from genre_pred.core.tables import have_sound
+from genre_pred.datasets.precomputed.cleaning import clean_precomputed
+from genre_pred.datasets.precomputed.contents import open_contents
+from genre_pred.datasets.precomputed.handover import store_contents
 
 VALUES = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
 SPECTROGRAMS = np.random.default_rng(1).integers(0, 256, (4, 6, 9), dtype=np.uint8)
@@ -33,7 +36,7 @@ def laid_out(contents, folder):
     assert rejected["clip_id"].tolist() == ["d"]
     assert not have_sound(clips)
     ids = clips["clip_id"].tolist()
-    return lay_out(clips, contents.features(ids), contents.spectrograms_of(ids), folder)
+    return store_contents(clips, contents.features(ids), contents.spectrograms_of(ids), folder)
 
 
 def test_features_become_descriptors_of_the_clips_that_are_kept(contents, tmp_path):
@@ -71,6 +74,6 @@ def test_numbers_too_large_for_the_store_are_a_fault(contents, tmp_path):
     laid_out(contents, tmp_path / "computed")
     path = tmp_path / "computed" / "mel" / "spectrograms.npy"
     np.save(path, np.load(path) + np.float32(1e5))
-    with pytest.raises(Fault, match="set mel.dtype to float32"):
+    with pytest.raises(UserError, match="set mel.dtype to float32"):
         take_patches(tmp_path / "computed", tmp_path / "mel", "float16")
     assert not list((tmp_path / "mel").glob("*"))

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.judge.calibration import softmax
-from genre_pred.judge.conformal import GenreSets, calibrate_sets, coverage_on
+from genre_pred.evaluation.scoring.prediction_sets import GenreSets, calibrate_sets, coverage_on
+from genre_pred.training.calibration.temperature import softmax
 
 GENRES = ["a", "b", "c", "d", "e", "f"]
 

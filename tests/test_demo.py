@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genre_pred.sources.demo import Piece, compose
-from genre_pred.sources.demo.artists import draw_artist
-from genre_pred.sources.demo.instruments import INSTRUMENTS, RATE, Pluck
-from genre_pred.sources.demo.patterns import PATTERNS
-from genre_pred.sources.demo.plan import FLAWS, plan_pieces
-from genre_pred.sources.demo.rules import PARTS, RULES, SCALES
-from genre_pred.sources.demo.studio import record
+from genre_pred.datasets.sources.demo import Piece, compose
+from genre_pred.datasets.sources.demo.artists import draw_artist
+from genre_pred.datasets.sources.demo.instruments import INSTRUMENTS, RATE, Pluck
+from genre_pred.datasets.sources.demo.patterns import PATTERNS
+from genre_pred.datasets.sources.demo.plan import FLAWS, plan_pieces
+from genre_pred.datasets.sources.demo.rules import PARTS, RULES, SCALES
+from genre_pred.datasets.sources.demo.studio import record
 
 GENRES = {
     "Electronic": 15, "Experimental": 38, "Folk": 17, "Hip-Hop": 21,

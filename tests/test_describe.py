@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genre_pred.audio.decode import read_samples
-from genre_pred.audio.descriptors import mfcc
-from genre_pred.audio.front_ends import resample
-from genre_pred.describe import describe_clips
-from genre_pred.params import Clip, Descriptors
+from genre_pred.audio.decoding.reading import read_samples
+from genre_pred.audio.decoding.resampling import resample
+from genre_pred.audio.descriptors.clips_to_descriptors import describe_clips
+from genre_pred.audio.descriptors.sets import mfcc
+from genre_pred.config.sections import Clip, Descriptors
 
 RATE = 8000
 SETTINGS = Descriptors(sets=("mfcc",), sample_rate=RATE)

@@ -4,9 +4,9 @@ import librosa
 import numpy as np
 import pytest
 
-from genre_pred import names
-from genre_pred.audio import descriptors_fma
-from genre_pred.audio.descriptors import DESCRIPTORS, waveform_to_descriptors
+from genre_pred.audio.descriptors import fma as descriptors_fma
+from genre_pred.audio.descriptors.sets import DESCRIPTORS, waveform_to_descriptors
+from genre_pred.config import names
 
 RATE = 22_050
 

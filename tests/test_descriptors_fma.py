@@ -6,7 +6,7 @@ import pytest
 import scipy.fft
 import scipy.stats
 
-from genre_pred.audio.descriptors_fma import (
+from genre_pred.audio.descriptors.fma import (
     FAMILIES,
     STATISTICS,
     Sound,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from genre_pred.audio.descriptors_gtzan import gtzan
+from genre_pred.audio.descriptors.gtzan import gtzan
 
 RATE = 22_050
 FRAMED = ["chroma_stft", "rms", "spectral_centroid", "spectral_bandwidth", "rolloff"]

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from genre_pred.audio.decode import read_samples
-from genre_pred.audio.front_ends import FRONT_ENDS, resample, waveform_to_patches
-from genre_pred.embed import BACKBONES, patches_to_embeddings
-from genre_pred.nets.efficientat import WIDTHS, ChannelAttention, EfficientAT
-from genre_pred.nets.weights import load_weights
+from genre_pred.audio.decoding.reading import read_samples
+from genre_pred.audio.decoding.resampling import resample
+from genre_pred.audio.logmel.front_ends import FRONT_ENDS, waveform_to_patches
+from genre_pred.networks.backbones.efficientat import WIDTHS, ChannelAttention, EfficientAT
+from genre_pred.networks.embedding.patches_to_embeddings import BACKBONES, patches_to_embeddings
+from genre_pred.networks.weights.loading import load_weights
 
 SIZES = {"mn04": 384, "mn10": 960, "mn20": 1920, "mn40": 3840}
 

@@ -5,16 +5,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from genre_pred.compute import clip_map
-from genre_pred.embed import (
+from genre_pred.config.sections import Compute
+from genre_pred.core.parallel.clip_map import clip_map
+from genre_pred.networks.backbones.precision import prepare_for_inference
+from genre_pred.networks.embedding.patches_to_embeddings import (
     BACKBONES,
     load_backbone,
     lowest_cosine,
     patches_to_embeddings,
     store_embeddings,
 )
-from genre_pred.nets.precision import only_to_run
-from genre_pred.params import Compute
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_a_clip_alone_as_in_prediction_gives_what_the_workers_store(stored, tmp_
     _, patches, folder = stored
     net = BACKBONES["mn04"].build()
     net.load_state_dict(load_file(folder / "mn04.safetensors"))
-    only_to_run(net, precision)
+    prepare_for_inference(net, precision)
     each = clip_map(Compute(workers=2, scheduler=None), "embedding")
     made = embedded(stored, precision, tmp_path / "mn04.npy", each)
     for row in (0, 6, 12):

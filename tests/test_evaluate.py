@@ -7,18 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.evaluate import (
+from genre_pred.config.sections import Evaluate
+from genre_pred.evaluation.scoring.evaluate import (
+    clips_digest,
+    evaluate_models,
     genre_table,
-    judge_models,
-    judging_set,
-    judging_split,
-    on_judging_split,
+    on_scoring_split,
+    scoring_split,
     with_prices,
 )
-from genre_pred.judge.metrics import score
-from genre_pred.judge.significance import mcnemar
-from genre_pred.models import Model
-from genre_pred.params import Evaluate
+from genre_pred.evaluation.scoring.metrics import score
+from genre_pred.evaluation.scoring.significance import mcnemar
+from genre_pred.evaluation.scoring.trained_models import Model
 
 GENRES = ["blues", "jazz"]
 N = 40  # clips of each side
@@ -65,7 +65,7 @@ MODELS = [
     model("early/svc", "embedding", 30, 22),
     model("finetune/net", "finetune", 33, 30),
     model("mfcc/svc", "descriptors", 26, 38),
-    model("majority", "floor", 20, 20),
+    model("majority", "baseline", 20, 20),
     model("pca/svc", "embedding", note="n/a: too many components"),
 ]
 
@@ -76,11 +76,11 @@ def judge(models=MODELS, settings=SETTINGS, **options):
         "protocol": "grouped, artists apart",
         "grouped": True,
     }
-    return judge_models(models, TRUTH, GENRES, settings, **(terms | options))
+    return evaluate_models(models, TRUTH, GENRES, settings, **(terms | options))
 
 
 @pytest.fixture(scope="module")
-def verdict():
+def summary_metrics():
     return judge()
 
 
@@ -89,7 +89,7 @@ def test_the_best_of_each_approach_is_chosen_on_validation(verdict):
         "embedding": "early/svc",
         "finetune": "finetune/net",
         "descriptors": "mfcc/svc",
-        "floor": "majority",
+        "baseline": "majority",
     }
 
 
@@ -141,12 +141,12 @@ def test_no_test_score_changes_the_choice():
 def test_a_test_set_is_known_by_its_sound_whatever_its_order_or_names():
     clips = pd.DataFrame({"clip_id": list("abc"), "content": ["x", "y", "z"]})
     split = pd.DataFrame({"clip_id": list("abc"), "split": ["test", "train", "test"]})
-    known = judging_set(clips, split)
-    assert judging_set(clips[::-1], split[::-1]) == known
+    known = clips_digest(clips, split)
+    assert clips_digest(clips[::-1], split[::-1]) == known
     renamed = {"a": "one", "b": "two", "c": "three"}
-    assert judging_set(clips.replace(renamed), split.replace(renamed)) == known
-    assert judging_set(clips, split.assign(split=["test", "test", "train"])) != known
-    assert judging_set(clips, split.assign(split="validation")) == ""
+    assert clips_digest(clips.replace(renamed), split.replace(renamed)) == known
+    assert clips_digest(clips, split.assign(split=["test", "test", "train"])) != known
+    assert clips_digest(clips, split.assign(split="validation")) == ""
 
 
 def test_the_metrics_are_those_of_the_best(verdict):
@@ -154,7 +154,7 @@ def test_the_metrics_are_those_of_the_best(verdict):
         "descriptors",
         "embedding",
         "finetune",
-        "floor",
+        "baseline",
         "finetune_minus_embedding",
     ]
     found = verdict.metrics["embedding"]
@@ -245,9 +245,9 @@ def test_artists_that_stand_on_two_sides_are_told():
 
 def test_validation_judges_where_there_is_no_test():
     both, one = predictions(10, 20), predictions(10, None)
-    assert (judging_split(both), judging_split(one)) == ("test", "validation")
-    assert on_judging_split(both)["clip_id"].tolist() == TRUTH["clip_id"].tolist()[N:]
-    assert on_judging_split(one)["clip_id"].tolist() == TRUTH["clip_id"].tolist()[:N]
+    assert (scoring_split(both), scoring_split(one)) == ("test", "validation")
+    assert on_scoring_split(both)["clip_id"].tolist() == TRUTH["clip_id"].tolist()[N:]
+    assert on_scoring_split(one)["clip_id"].tolist() == TRUTH["clip_id"].tolist()[:N]
 
 
 def test_each_genre_is_scored_on_validation_for_the_best(verdict):
@@ -262,7 +262,7 @@ def test_each_genre_is_scored_on_validation_for_the_best(verdict):
 def test_a_split_other_than_test_has_a_digest_of_its_own():
     clips = pd.DataFrame({"clip_id": list("ab"), "content": ["x", "y"]})
     split = pd.DataFrame({"clip_id": list("ab"), "split": ["test", "validation"]})
-    assert judging_set(clips, split, "validation") not in ("", judging_set(clips, split))
+    assert clips_digest(clips, split, "validation") not in ("", clips_digest(clips, split))
 
 
 def test_reproductions_have_looked_at_the_test_clips_too():
@@ -285,8 +285,8 @@ def test_a_price_is_that_of_all_steps_between_a_file_and_the_answer():
             model("net_finetuned/svc", "finetune", 30), features="net_finetuned", files=weights
         ),
         replace(model("mfcc/svc", "descriptors", 26), features="mfcc"),
-        replace(model("log_mel/svc", "floor", 26), features="log_mel"),
-        model("majority", "floor", 20),
+        replace(model("log_mel/svc", "baseline", 26), features="log_mel"),
+        model("majority", "baseline", 20),
     ]
     made = {
         "data/mel": {"clip_seconds": 1.0},

@@ -5,17 +5,17 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genre_pred.audio.decoders import AudioError
-from genre_pred.audio.excerpts import (
+from genre_pred.audio.decoding.decoders import AudioError
+from genre_pred.audio.decoding.excerpts import (
     Recording,
     excerpt_starts,
-    excerpt_to_patches,
     excerpt_to_waveform,
     read_excerpts,
     window_index,
 )
-from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.params import Clip
+from genre_pred.audio.logmel.clips_to_patches import excerpt_to_patches
+from genre_pred.audio.logmel.front_ends import FRONT_ENDS
+from genre_pred.config.sections import Clip
 
 RATE = 8000
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from genre_pred.faults import Fault, run_stage, unknown
+from genre_pred.core.errors import UserError, run_stage, unknown_name
 
 
 def test_a_fault_ends_a_stage_with_its_sentence():
     def main():
-        raise Fault("there is no music")
+        raise UserError("there is no music")
 
     with pytest.raises(SystemExit) as caught:
         run_stage(main)
@@ -46,4 +46,4 @@ def test_a_stage_without_faults_runs_to_its_end():
     ],
 )
 def test_an_unknown_name_is_told_with_all_known_ones_and_what_it_looks_like_first(name, told):
-    assert unknown(name, {"mfcc": 1, "chroma": 2, "fma": 3}) == told
+    assert unknown_name(name, {"mfcc": 1, "chroma": 2, "fma": 3}) == told

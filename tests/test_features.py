@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.audio.descriptors_fma import FAMILIES, fma
-from genre_pred.audio.patches import PatchWriter
-from genre_pred.classical.features import (
+from genre_pred.audio.descriptors.fma import FAMILIES, fma
+from genre_pred.core.errors import UserError
+from genre_pred.core.patch_store import PatchWriter
+from genre_pred.core.tables import write_table
+from genre_pred.training.classical.features import (
     FEATURE_SETS,
     feature_set,
     flatten,
@@ -14,8 +16,6 @@ from genre_pred.classical.features import (
     patch_statistics,
     read_features,
 )
-from genre_pred.clips import write_table
-from genre_pred.faults import Fault
 
 INDEX = pd.DataFrame({"clip_id": ["b", "a", "a"], "window": [0, 0, 1]})
 
@@ -140,7 +140,7 @@ def test_a_value_that_is_no_number_is_told_with_its_clip(data, bad):
 
 @pytest.mark.parametrize("name", list(FEATURE_SETS))
 def test_what_was_not_computed_is_a_fault(tmp_path, name):
-    with pytest.raises(Fault, match=f"features {name} need {FEATURE_SETS[name].origin} in"):
+    with pytest.raises(UserError, match=f"features {name} need {FEATURE_SETS[name].origin} in"):
         read_features(name, tmp_path)
 
 
@@ -158,6 +158,6 @@ def test_what_others_computed_is_read_under_its_name_and_by_pca(data):
         assert (spec.kind, spec.approach, spec.pca) == ("descriptors", approach, pca)
         assert read_features(name, data)[0].tolist() == [[1.0, 2.0]]
     with pytest.raises(
-        Fault, match="names 'ours'; known are .*theirs_pca.*vggish.*NETWORK_finetuned"
+        UserError, match="names 'ours'; known are .*theirs_pca.*vggish.*NETWORK_finetuned"
     ):
         feature_set("ours", data)

@@ -25,8 +25,8 @@ from loopback import (
     without_ranges,
 )
 
-from genre_pred.fetch import N_TRIES, FetchError, fetch
-from genre_pred.files import DiskFull, told_when_full
+from genre_pred.core.fetch import N_TRIES, FetchError, fetch
+from genre_pred.core.files import DiskFull, user_error_if_disk_full
 
 BODY = np.random.default_rng(254).bytes(3_000_000)
 SHA1 = hashlib.sha1(BODY).hexdigest()
@@ -244,5 +244,5 @@ def test_a_disk_that_fills_up_is_a_sentence_and_the_rest_comes_later(
 
 
 def test_another_fault_of_the_disk_is_not_called_full(tmp_path: Path) -> None:
-    with pytest.raises(PermissionError), told_when_full(tmp_path, "x"):
+    with pytest.raises(PermissionError), user_error_if_disk_full(tmp_path, "x"):
         raise PermissionError(errno.EACCES, "no")

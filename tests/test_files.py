@@ -7,12 +7,12 @@ from dvc_data.hashfile.build import build
 from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs.local import LocalFileSystem
 
-from genre_pred.files import DiskFull, digest, written_whole
+from genre_pred.core.files import DiskFull, atomic_write, digest
 
 
 def test_a_file_appears_only_when_the_block_has_succeeded(tmp_path):
     path = tmp_path / "made" / "here" / "table.csv"
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("new")
         assert not path.exists()
         assert temporary.parent == path.parent
@@ -24,7 +24,7 @@ def test_a_file_appears_only_when_the_block_has_succeeded(tmp_path):
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("old")
-    with pytest.raises(RuntimeError, match="disk"), written_whole(path) as temporary:
+    with pytest.raises(RuntimeError, match="disk"), atomic_write(path) as temporary:
         temporary.write_text("half of the n")
         raise RuntimeError("disk")
     assert path.read_text() == "old"
@@ -34,31 +34,31 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_a_file_is_replaced_as_a_whole(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("a longer text than the new one")
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("short")
     assert path.read_text() == "short"
 
 
 def test_a_failure_before_anything_is_written_leaves_nothing(tmp_path):
-    with pytest.raises(KeyError), written_whole(tmp_path / "x"):
+    with pytest.raises(KeyError), atomic_write(tmp_path / "x"):
         raise KeyError("x")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_names_as_long_as_the_system_allows_are_written_beside_each_other(tmp_path):
     one, other = (tmp_path / f"{first}{'é' * 125}.csv" for first in "ab")
-    with written_whole(one) as here, written_whole(other) as there:
+    with atomic_write(one) as here, atomic_write(other) as there:
         here.write_text("one")
         there.write_text("other")
     assert (one.read_text(), other.read_text()) == ("one", "other")
-    with written_whole(tmp_path / f"a.{'b' * 250}") as temporary:
+    with atomic_write(tmp_path / f"a.{'b' * 250}") as temporary:
         temporary.write_text("")
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(small_disk):
     path = small_disk / "table.csv"
     with pytest.raises(DiskFull, match=r"full while writing table\.csv into"):  # noqa: SIM117
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_bytes(bytes(4_000_000))
     assert list(small_disk.iterdir()) == []
 
@@ -95,7 +95,10 @@ def test_the_digest_of_a_folder_is_the_one_in_dvc_lock(tmp_path):
 
 
 def test_the_digest_of_a_folder_does_not_depend_on_the_order_of_making(tmp_path):
-    one, other = lay_out(tmp_path / "a", FILES), lay_out(tmp_path / "b", reversed(FILES))
+    one, other = (
+        lay_out(tmp_path / "a", FILES),
+        lay_out(tmp_path / "b", reversed(FILES)),
+    )
     assert digest(one) == digest(other)
 
 

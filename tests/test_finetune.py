@@ -7,22 +7,18 @@ import torch
 from small_training import SETTINGS, START
 from torch import nn
 
-from genre_pred.audio.patches import PatchStore
-from genre_pred.faults import Fault
-from genre_pred.finetuning import finetune as module
-from genre_pred.finetuning.finetune import (
-    build_network,
-    finetune,
-    run_frozen_part,
-    seconds_per_clip,
-)
-from genre_pred.finetuning.training import Examples, clip_logits, train_network
-from genre_pred.nets.genre_net import GenreNet
-from genre_pred.nets.networks import NETWORKS, Network
-from genre_pred.nets.patch_net import PatchNet
-from genre_pred.nets.vggish import VGGish
-from genre_pred.params import Finetune
-from genre_pred.split import Round
+from genre_pred.config.sections import Finetune
+from genre_pred.core.errors import UserError
+from genre_pred.core.patch_store import PatchStore
+from genre_pred.core.splits import Round
+from genre_pred.networks.backbones.vggish import VGGish
+from genre_pred.networks.trainable.catalogue import NETWORKS, Network
+from genre_pred.networks.trainable.genre_net import GenreNet
+from genre_pred.networks.trainable.patch_net import PatchNet
+from genre_pred.training.finetuning import finetune as module
+from genre_pred.training.finetuning.finetune import build_network, finetune
+from genre_pred.training.finetuning.loop import Examples, clip_logits, train_network
+from genre_pred.training.finetuning.rows import run_frozen_part, seconds_per_clip
 
 
 class SmallVGGish(nn.Module):
@@ -125,7 +121,7 @@ def test_the_frozen_part_and_the_rest_are_the_whole_network():
     with torch.inference_mode():
         whole = net(patches)
         for trainable in ("all", "fc", "head"):
-            parts = net.judge(net.freeze(patches, trainable), trainable)
+            parts = net.classify(net.freeze(patches, trainable), trainable)
             torch.testing.assert_close(parts, whole)
         embeddings = VGGish.forward(net.backbone, patches.flatten(0, 1)).reshape(2, -1)
         torch.testing.assert_close(net.head(embeddings), whole)
@@ -189,7 +185,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(tmp_path):
 
 def test_a_training_that_diverges_says_what_to_lower(tmp_path):
     settings = SETTINGS.model_copy(update={"learning_rate": 1e30, "optimizer": "sgd"})
-    with pytest.raises(Fault, match=r"lower finetune\.learning_rate = 1e\+30"):
+    with pytest.raises(UserError, match=r"lower finetune\.learning_rate = 1e\+30"):
         trained(tmp_path, settings)
 
 
@@ -257,7 +253,9 @@ def test_with_folds_every_clip_is_predicted_once_by_a_network_that_has_not_seen_
 
 def test_the_time_of_a_killed_training_is_that_of_all_its_runs(tmp_path, monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("genre_pred.finetuning.finetune.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr(
+        "genre_pred.training.finetuning.finetune.time.perf_counter", lambda: clock[0]
+    )
     store, clips = collection()
     split = pd.DataFrame({"clip_id": IDS, "split": "validation", "fold": -1})
     only = [Round(-1, IDS[2:], IDS[:2], IDS[:2])]
@@ -282,5 +280,7 @@ def test_the_time_of_a_killed_training_is_that_of_all_its_runs(tmp_path, monkeyp
 def test_the_time_of_a_clip_is_that_of_all_its_windows(monkeypatch):
     store, _ = collection(n_clips=4, windows=3)
     clock = iter([50.0, 58.0])  # after the first, and after eight more
-    monkeypatch.setattr("genre_pred.finetuning.finetune.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr(
+        "genre_pred.training.finetuning.finetune.time.perf_counter", lambda: next(clock)
+    )
     assert seconds_per_clip(net_of(), store) == 3.0

@@ -7,9 +7,9 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 
-from genre_pred.classical import fitting
-from genre_pred.classical.features import FeatureSet, flatten
-from genre_pred.classical.fitting import NotApplicable, convergence_noted, fit_pipeline
+from genre_pred.training.classical import fitting
+from genre_pred.training.classical.features import FeatureSet, flatten
+from genre_pred.training.classical.fitting import NotApplicable, convergence_noted, fit_pipeline
 
 PLAIN = FeatureSet("descriptors", "mfcc", flatten, "descriptors")
 
@@ -118,7 +118,7 @@ def planted(clips):
 
 
 def test_a_search_finds_the_value_that_tells_the_genres_apart(fit, clips):
-    # A gamma of 1e6 remembers, 1e-6 hears no difference.
+    # A gamma of 1e6 remembers, 1e-6 sees no difference.
     search = {"svc_rbf": {"gamma": (1e-6, 1.0, 1e6), "C": (1.0,)}}
     pipeline = fit("svc_rbf", planted(clips), search=search)
     assert pipeline["classify"].gamma == 1.0

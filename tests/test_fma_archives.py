@@ -10,12 +10,13 @@ import pytest
 from loopback import cutting, failing, lying, shorter, without_ranges
 from test_archives import checksums_of, write_zip
 
-from genre_pred.faults import Fault
-from genre_pred.files import DiskFull
-from genre_pred.sources import SOURCES, fma_archives
-from genre_pred.sources.archives import ArchiveError
-from genre_pred.sources.fma_archives import ARCHIVES, SUBSET_OF, Archive, bring, find
-from genre_pred.sources.listing import SourceError
+from genre_pred.core.errors import UserError
+from genre_pred.core.files import DiskFull
+from genre_pred.datasets.sources import fma_archives
+from genre_pred.datasets.sources.archives import ArchiveError
+from genre_pred.datasets.sources.catalogue import SOURCES
+from genre_pred.datasets.sources.fma_archives import ARCHIVES, SUBSET_OF, Archive, bring, find
+from genre_pred.datasets.sources.listing import SourceError
 
 TRACKS = """,artist,set,set,track
 ,id,split,subset,genre_top
@@ -139,7 +140,7 @@ def test_a_server_that_does_not_leaves_no_tree_and_a_later_run_mends_it(
     publisher, asked, tmp_path, answer, said
 ):
     publisher.answers = [without_ranges, answer]
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(UserError, match=said):
         SOURCES["fma_small"].download(tmp_path / "raw", asked("fma_small"), map)
     assert not (tmp_path / "raw").exists()
     assert not held(tmp_path, "fma_small")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from genre_pred.audio.front_ends import FRONT_ENDS, resample, waveform_to_patches
+from genre_pred.audio.decoding.resampling import resample
+from genre_pred.audio.logmel.front_ends import FRONT_ENDS, waveform_to_patches
 
 VGGISH = FRONT_ENDS["vggish"]
 

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from genre_pred.clean import clean_tracks
-from genre_pred.clips import APART_BY, TRACKS
-from genre_pred.faults import Fault
-from genre_pred.params import Clean
-from genre_pred.sources import SOURCES, gtzan
-from genre_pred.sources.archives import ArchiveError
-from genre_pred.sources.fault_filtered import FAULT_FILTERED
-from genre_pred.sources.gtzan import GENRES, LAYOUTS, read_tracks
-from genre_pred.sources.listing import SourceError
+from genre_pred.config.sections import Clean
+from genre_pred.core.errors import UserError
+from genre_pred.core.tables import APART_BY, TRACK_COLUMNS
+from genre_pred.datasets.clean.tracks import clean_tracks
+from genre_pred.datasets.sources import gtzan
+from genre_pred.datasets.sources.archives import ArchiveError
+from genre_pred.datasets.sources.catalogue import SOURCES
+from genre_pred.datasets.sources.fault_filtered import FAULT_FILTERED
+from genre_pred.datasets.sources.gtzan import GENRES, LAYOUTS, read_tracks
+from genre_pred.datasets.sources.listing import SourceError
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def write_gtzan(write_sound):
 def ask(params, tmp_path, monkeypatch):
     monkeypatch.setenv("GENRE_PRED_CACHE", str(tmp_path / "cache"))
 
-    def ask(path, method="publisher", **changes):
+    def ask(path, method="official", **changes):
         changes = {"source": "gtzan", "path": str(path)} | changes
         sections = {
             "data": params.data.model_copy(update=changes),
@@ -91,7 +92,7 @@ def test_every_layout_is_understood(tmp_path, write_gtzan, ask, layout):
     write_gtzan(tmp_path / "copy" / layout)
     n_files, tracks = bring(tmp_path, ask(tmp_path / "copy", "folds"))
     assert n_files == len(tracks) == 30
-    assert list(tracks) == [*TRACKS, APART_BY]
+    assert list(tracks) == [*TRACK_COLUMNS, APART_BY]
     assert tracks["clip_id"].tolist()[:4] == [
         "blues.00000",
         "blues.00001",
@@ -212,7 +213,7 @@ def test_an_address_is_downloaded_if_its_md5_fits(tmp_path, archive, ask, server
     monkeypatch.setattr(gtzan, "ABOUT_BYTES", 1000)
     server.files["genres.tar.gz"] = archive.read_bytes()
     url = f"{server.url}/genres.tar.gz"
-    with pytest.raises(Fault, match=f"its md5 is .* instead of {gtzan.MD5}; what arrived was"):
+    with pytest.raises(UserError, match=f"its md5 is .* instead of {gtzan.MD5}; what arrived was"):
         bring(tmp_path, ask(tmp_path / "music", url=url))
     assert not (tmp_path / "raw").exists()
     md5 = hashlib.md5(archive.read_bytes()).hexdigest()

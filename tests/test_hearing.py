@@ -5,16 +5,16 @@ import os
 import pytest
 from click.testing import CliRunner
 
-from genre_pred.audio.decode import measure
-from genre_pred.audio.decoders import AudioError
-from genre_pred.cli import main
-from genre_pred.cli.songs import _told_when_stopped
-from genre_pred.cli.terminal import shown
-from genre_pred.faults import Fault
-from genre_pred.params import Compute
-from genre_pred.prediction import Prediction
-from genre_pred.songs import hearing
-from genre_pred.songs.hearing import FEW, hear, songs_in
+from genre_pred.apps.cli import main
+from genre_pred.apps.cli.songs import _told_when_stopped
+from genre_pred.apps.cli.terminal import shown
+from genre_pred.audio.decoding.decoders import AudioError
+from genre_pred.audio.decoding.reading import measure
+from genre_pred.config.sections import Compute
+from genre_pred.core.errors import UserError
+from genre_pred.inference.batch import many_files as hearing
+from genre_pred.inference.batch.many_files import FEW, predict_files, songs_in
+from genre_pred.inference.prediction import Prediction
 
 
 def test_folders_are_searched_and_files_taken_as_they_are(tmp_path):
@@ -82,7 +82,7 @@ def test_a_bad_song_has_its_reason_and_the_rest_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
     monkeypatch.setattr(hearing, "FEW", 3)
     songs = [tmp_path / name for name in ("1.mp3", "2.txt", "3.mp3")]
-    found = list(hear(songs, Listener(), ONE_PROCESS))
+    found = list(predict_files(songs, Listener(), ONE_PROCESS))
     assert [song for song, _ in found] == songs
     assert found[1][1] == "is no music"
     assert found[2][1].content == "3.mp3"
@@ -91,12 +91,12 @@ def test_a_bad_song_has_its_reason_and_the_rest_go_on(tmp_path, monkeypatch):
 def test_what_nobody_foresaw_of_a_song_is_its_reason(tmp_path, monkeypatch, caplog, capfd):
     monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
     songs = [tmp_path / name for name in ("1.wav", "2.mp3")]
-    first, second = hear(songs, Listener(), ONE_PROCESS)
+    first, second = predict_files(songs, Listener(), ONE_PROCESS)
     assert first[1] == "could not be heard: ValueError: negative dimensions"
     assert second[1].content == "2.mp3"
     assert capfd.readouterr() == ("", "")
     with caplog.at_level("DEBUG", "genre_pred"):
-        list(hear(songs, Listener(), ONE_PROCESS))
+        list(predict_files(songs, Listener(), ONE_PROCESS))
     (record,) = caplog.records
     assert record.exc_info[0] is ValueError
 
@@ -110,19 +110,19 @@ def test_a_song_that_takes_long_shows_that_something_happens(tmp_path, monkeypat
 
     monkeypatch.setattr(hearing, "_classifier", lambda folder: Slow())
     monkeypatch.setattr(hearing, "SLOW", 0)
-    monkeypatch.setattr("genre_pred.progress.LOG_SECONDS", 0)
-    list(hear([tmp_path / "1.mp3"], Slow(), ONE_PROCESS))
+    monkeypatch.setattr("genre_pred.core.progress.LOG_SECONDS", 0)
+    list(predict_files([tmp_path / "1.mp3"], Slow(), ONE_PROCESS))
     assert "hearing: 40part" in capfd.readouterr().err
 
 
 def test_a_classifier_that_cannot_answer_is_no_song_s_fault(tmp_path, monkeypatch):
     class Damaged(Listener):
         def predict(self, song, check=None):
-            raise Fault("it is damaged")
+            raise UserError("it is damaged")
 
     monkeypatch.setattr(hearing, "_classifier", lambda folder: Damaged())
-    with pytest.raises(Fault, match="it is damaged"):
-        list(hear([tmp_path / "1.mp3"], Damaged(), ONE_PROCESS))
+    with pytest.raises(UserError, match="it is damaged"):
+        list(predict_files([tmp_path / "1.mp3"], Damaged(), ONE_PROCESS))
 
 
 class ProcessCounter(Listener):
@@ -139,7 +139,7 @@ def test_few_songs_start_no_process(tmp_path, monkeypatch, count):
     counter = ProcessCounter()
     monkeypatch.setattr(hearing, "_classifier", lambda folder: counter)
     songs = [tmp_path / f"{number}.mp3" for number in range(count)]
-    found = list(hear(songs, counter, Compute(workers=2, scheduler="local")))
+    found = list(predict_files(songs, counter, Compute(workers=2, scheduler="local")))
     assert [song for song, _ in found] == songs
     assert counter.processes == {os.getpid()}
 
@@ -176,7 +176,7 @@ def no_files(tmp_path, monkeypatch):
     def load(model):
         raise AssertionError("a classifier was loaded")
 
-    monkeypatch.setattr("genre_pred.cli.songs.loaded", load)
+    monkeypatch.setattr("genre_pred.apps.cli.songs.loaded", load)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()

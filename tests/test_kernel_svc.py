@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from genre_pred.classical import kernel_svc
-from genre_pred.classical.kernel_svc import (
+from genre_pred.training.classical import kernel_svc
+from genre_pred.training.classical.kernel_svc import (
     KernelSVC,
     best_settings,
     products_among,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.judge.leaderboard import (
+from genre_pred.evaluation.scoring.leaderboard import (
     COLUMNS,
     Entry,
     artists_in_words,
@@ -62,14 +62,14 @@ def board():
             entry("e/bad"),
             entry("e/good"),
             entry("f/net", "finetune", 80.0),
-            entry("floor", "floor"),
+            entry("baseline", "baseline"),
             entry("e/qda", note="n/a: collinear"),
         ],
         {
             "e/bad": predictions_of(10),
             "e/good": predictions_of(2, sureness=0.9),
             "f/net": predictions_of(4),
-            "floor": predictions_of(12, sureness=0.6),
+            "baseline": predictions_of(12, sureness=0.6),
         },
         score_test_of=["e/good", "f/net"],
     )
@@ -77,7 +77,7 @@ def board():
 
 def test_rows_are_sorted_and_hold_the_scores(board):
     assert tuple(board.columns) == COLUMNS
-    assert list(board["model"]) == ["e/good", "f/net", "e/bad", "floor", "e/qda"]
+    assert list(board["model"]) == ["e/good", "f/net", "e/bad", "baseline", "e/qda"]
     np.testing.assert_allclose(board["validation_accuracy"], [0.9, 0.8, 0.5, 0.4, np.nan])
     good = board.iloc[0]
     assert good["validation_log_loss"] == pytest.approx(-(18 * np.log(0.9) + 2 * np.log(0.1)) / 20)
@@ -94,7 +94,7 @@ def test_only_the_chosen_are_scored_on_test(board):
     rows = board.set_index("model")
     assert rows.loc[["e/good", "f/net"], "test_accuracy"].tolist() == [1, 1]
     test_columns = [name for name in COLUMNS if name.startswith("test_") and "seen" not in name]
-    others = rows.loc[["e/bad", "floor"], test_columns].drop(columns="test_clips")
+    others = rows.loc[["e/bad", "baseline"], test_columns].drop(columns="test_clips")
     assert others.isna().all(axis=None)
     assert rows.loc["e/bad", "test_clips"] == 0
 

@@ -4,14 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.audio.excerpts import Recording, window_index
-from genre_pred.clean import clean_tracks
-from genre_pred.clips import read_table, write_table
-from genre_pred.sources import SOURCES, demo, gtzan
-from genre_pred.sources.precomputed import clean_precomputed
-from genre_pred.split import artist_groups, inner_round, rounds, split_clips, taking_part
+from genre_pred.audio.decoding.excerpts import Recording, window_index
+from genre_pred.core.splits import artist_groups, inner_round, rounds, taking_part
+from genre_pred.core.tables import read_table, write_table
+from genre_pred.datasets.clean.tracks import clean_tracks
+from genre_pred.datasets.precomputed.cleaning import clean_precomputed
+from genre_pred.datasets.sources import demo, gtzan
+from genre_pred.datasets.sources.catalogue import SOURCES
+from genre_pred.datasets.split.methods import split_clips
 
-METHODS = ("publisher", "grouped", "stratified", "folds")
+METHODS = ("official", "grouped", "stratified", "folds")
 GENRES = ("Folk", "Rock")
 
 
@@ -128,7 +130,7 @@ CASES = [
         "folder with artists", "precomputed",
     )
     for method in METHODS
-    if (source.startswith("folder"), method) != (True, "publisher")  # who has no publisher
+    if (source.startswith("folder"), method) != (True, "official")  # who has no publisher
     and (source in ("gtzan", "folder", "precomputed"), method) != (True, "grouped")  # nor artists
 ]  # fmt: skip
 

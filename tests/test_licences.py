@@ -1,6 +1,6 @@
 """Licences are told for what was really used: the collection, and what each network starts from."""
 
-from genre_pred.judge.licences import SCRATCH, licences_of
+from genre_pred.reporting.licences import SCRATCH, licences_of
 
 
 def test_the_data_come_first_then_each_network_by_what_it_starts_from():

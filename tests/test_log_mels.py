@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from genre_pred.audio.log_mels import decibel_mel, efficientat_log_mel, vggish_log_mel
+from genre_pred.audio.logmel.log_mels import decibel_mel, efficientat_log_mel, vggish_log_mel
 
 
 def slow_log_mel(waveform: np.ndarray) -> np.ndarray:

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genre_pred.audio.decode import read_samples
-from genre_pred.audio.decoders import AudioError
-from genre_pred.audio.front_ends import FRONT_ENDS, resample, waveform_to_patches
-from genre_pred.audio.patches import open_patches
-from genre_pred.compute import clip_map
-from genre_pred.mel import store_patches
-from genre_pred.params import Clip, Compute, Mel
+from genre_pred.audio.decoding.decoders import AudioError
+from genre_pred.audio.decoding.reading import read_samples
+from genre_pred.audio.decoding.resampling import resample
+from genre_pred.audio.logmel.clips_to_patches import store_patches
+from genre_pred.audio.logmel.front_ends import FRONT_ENDS, waveform_to_patches
+from genre_pred.config.sections import Clip, Compute, Mel
+from genre_pred.core.parallel.clip_map import clip_map
+from genre_pred.core.patch_store import open_patches
 
 WHOLE = Mel(front_ends=("vggish",), dtype="float32")
 HALF = Mel(front_ends=("vggish",), dtype="float16")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.judge import metrics
+from genre_pred.evaluation.scoring import metrics
 
 GENRES = ["blues", "jazz", "rock"]
 TRUTH = pd.DataFrame(

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from genre_pred.judge.mistakes import hardest_clips, most_confused
+from genre_pred.evaluation.comparison.mistakes import hardest_clips, most_confused
 
 GENRES = ["blues", "jazz", "rock"]
 TRUTH = pd.DataFrame(

@@ -5,8 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from genre_pred.clips import write_table
-from genre_pred.models import read_models
+from genre_pred.core.tables import write_table
+from genre_pred.evaluation.scoring.trained_models import read_models
 
 PREDICTIONS = pd.DataFrame(
     {"clip_id": ["a", "b"], "split": ["validation", "test"], "fold": -1, "x": [0.9, 0.2]}
@@ -21,7 +21,7 @@ def left(tmp_path):
         ("vggish_stats", "svc_rbf", "embedding", 1.5, ""),
         ("vggish_pca", "svc_rbf", "embedding", float("nan"), "pca_components = 128 is more, alas"),
         ("mfcc", "xgboost", "descriptors", 0.7, ""),
-        ("nothing", "majority", "floor", 1.0, ""),
+        ("nothing", "majority", "baseline", 1.0, ""),
     ]
     columns = ["features", "classifier", "approach", "temperature", "reason"]
     table = pd.DataFrame(rows, columns=columns)
@@ -55,7 +55,7 @@ def test_every_model_is_found_under_its_name(left):
         "vggish_stats/svc_rbf": "embedding",
         "vggish_pca/svc_rbf": "embedding",
         "mfcc/xgboost": "descriptors",
-        "majority": "floor",
+        "majority": "baseline",
         "finetune/vggish": "finetune",
     }
     assert {name: model.features for name, model in found.items() if model.features} == {

@@ -1,14 +1,14 @@
 """The names that params.yaml may use are those that the code knows, with what they need."""
 
-from genre_pred import names
-from genre_pred.audio.descriptors import DESCRIPTORS
-from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.classical.classifiers import CLASSIFIERS
-from genre_pred.classical.features import FEATURE_SETS
-from genre_pred.classifier_params import Classical
-from genre_pred.embed import BACKBONES
-from genre_pred.nets import networks
-from genre_pred.nets.networks import NETWORKS
+from genre_pred.audio.descriptors.sets import DESCRIPTORS
+from genre_pred.audio.logmel.front_ends import FRONT_ENDS
+from genre_pred.config import names
+from genre_pred.config.classical import Classical
+from genre_pred.networks.embedding.patches_to_embeddings import BACKBONES
+from genre_pred.networks.trainable import catalogue as networks
+from genre_pred.networks.trainable.catalogue import NETWORKS
+from genre_pred.training.classical.classifiers import CLASSIFIERS
+from genre_pred.training.classical.features import FEATURE_SETS
 
 KEYS = {"embeddings": "embed.backbones", "descriptors": "descriptors.sets", "mel": "mel.front_ends"}
 

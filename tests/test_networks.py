@@ -7,14 +7,14 @@ import torch
 from small_training import SETTINGS, START
 from torch.nn import functional as F
 
-from genre_pred.audio.front_ends import FRONT_ENDS
-from genre_pred.finetuning.finetune import build_network
-from genre_pred.nets.genre_net import GenreNet
-from genre_pred.nets.networks import NETWORKS
-from genre_pred.nets.published import IMAGENET, WEIGHTS
-from genre_pred.nets.small_cnns import S4Cnn
-from genre_pred.nets.torch_libraries import torchvision_models
-from genre_pred.nets.weights import load_weights
+from genre_pred.audio.logmel.front_ends import FRONT_ENDS
+from genre_pred.networks.backbones.torch_libraries import torchvision_models
+from genre_pred.networks.trainable.catalogue import NETWORKS
+from genre_pred.networks.trainable.genre_net import GenreNet
+from genre_pred.networks.trainable.small_cnns import S4Cnn
+from genre_pred.networks.weights.loading import load_weights
+from genre_pred.networks.weights.published import IMAGENET, WEIGHTS
+from genre_pred.training.finetuning.finetune import build_network
 
 # One of each kind, the others run the same code for longer; VGGish is in test_finetune.py.
 RUN = ["mn04", "resnet18", "squeezenet", "alexnet", "vgg16", "cnn_mel", "s4_cnn"]
@@ -65,7 +65,7 @@ def test_the_frozen_part_and_the_rest_are_the_whole(named: tuple[str, GenreNet])
     with torch.inference_mode():
         whole = net(clips)
         for trainable in ("fc", "head"):
-            parts = net.judge(net.freeze(clips, trainable), trainable)
+            parts = net.classify(net.freeze(clips, trainable), trainable)
             torch.testing.assert_close(parts, whole)
     assert whole.isfinite().all()
     assert (whole[0] != whole[1]).any()
@@ -76,7 +76,7 @@ def moved_by(net: GenreNet, clips: torch.Tensor, trainable: str) -> set[str]:
     net.zero_grad(set_to_none=True)
     with torch.no_grad():
         frozen = net.freeze(clips, trainable)
-    net.judge(frozen, trainable).square().sum().backward()
+    net.classify(frozen, trainable).square().sum().backward()
     return {name for name, value in net.named_parameters() if value.grad is not None}
 
 

@@ -10,7 +10,9 @@ from dvc.utils.hydra import apply_overrides
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from genre_pred.params import Data, ParamsError, changed_settings, read_params
+from genre_pred.config.changes import changed_settings
+from genre_pred.config.params import ParamsError, read_params
+from genre_pred.config.sections import Data
 
 OWN = Path(__file__).parents[1] / "params.yaml"
 MISSING = object()

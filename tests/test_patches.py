@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.audio.patches import PatchWriter, open_patches
-from genre_pred.faults import Fault
+from genre_pred.core.errors import UserError
+from genre_pred.core.patch_store import PatchWriter, open_patches
 
 SHAPE = (2, 3, 4)
 INDEX = pd.DataFrame({"clip_id": ["b", "a", "b"], "window": [1, 0, 0]})
@@ -108,7 +108,7 @@ def test_impossible_stores_are_refused(n_rows: int, dtype: str, tmp_path: Path) 
 
 
 def test_a_store_that_does_not_fit_together_is_not_opened(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match=r"no patches in .*x\.npy: add x to mel\.front_ends"):
+    with pytest.raises(UserError, match=r"no patches in .*x\.npy: add x to mel\.front_ends"):
         open_patches(tmp_path / "x")
     write(tmp_path / "x")
     INDEX.iloc[:2].to_parquet(tmp_path / "x.parquet")

@@ -15,10 +15,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from genre_pred.classical.classifiers import CLASSIFIERS
-from genre_pred.classical.jobs import window_scores
-from genre_pred.classical.pipelines import load_pipeline, save_pipeline
-from genre_pred.params import read_params
+from genre_pred.config.params import read_params
+from genre_pred.training.classical.classifiers import CLASSIFIERS
+from genre_pred.training.classical.jobs import window_scores
+from genre_pred.training.classical.pipelines import load_pipeline, save_pipeline
 
 NAMES = [*CLASSIFIERS, "pca"]
 SETTINGS = read_params(Path(__file__).parents[1] / "params.yaml").classical
@@ -133,7 +133,7 @@ def test_a_failure_leaves_the_old_file(saved, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("genre_pred.classical.pipelines._numbered", fail)
+    monkeypatch.setattr("genre_pred.training.classical.pipelines._numbered", fail)
     with pytest.raises(OSError, match="disk full"):
         save_pipeline(fitted("pca"), path)
     assert list(tmp_path.iterdir()) == [path]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from genre_pred.nets.precision import advice
+from genre_pred.networks.backbones.precision import precision_warning
 
 
 @pytest.mark.parametrize(
@@ -21,9 +21,11 @@ from genre_pred.nets.precision import advice
 )
 def test_a_precision_that_is_slower_here_is_told(monkeypatch, bfloat16, told):
     taken = {"float32": 1.0, "bfloat16": bfloat16}
-    monkeypatch.setattr("genre_pred.nets.precision._seconds_of_products", lambda *_: taken)
-    assert advice("embed.precision", "bfloat16") == told
-    assert advice("embed.precision", "float32") == ""
+    monkeypatch.setattr(
+        "genre_pred.networks.backbones.precision._seconds_of_products", lambda *_: taken
+    )
+    assert precision_warning("embed.precision", "bfloat16") == told
+    assert precision_warning("embed.precision", "float32") == ""
 
 
 def test_products_in_both_precisions_are_timed_in_turns_and_the_shortest_count(monkeypatch):
@@ -35,12 +37,18 @@ def test_products_in_both_precisions_are_timed_in_turns_and_the_shortest_count(m
         first = 100.0 if len(asked) <= 2 else 0.0
         clock[0] += first + (3.0 if matrix.dtype == torch.bfloat16 else 1.0)
 
-    monkeypatch.setattr("genre_pred.nets.precision.time.perf_counter", lambda: clock[0])
-    monkeypatch.setattr("genre_pred.nets.precision.torch.mm", product)
-    assert "this processor takes 3.0 times as long" in advice("embed.precision", "bfloat16")
+    monkeypatch.setattr(
+        "genre_pred.networks.backbones.precision.time.perf_counter", lambda: clock[0]
+    )
+    monkeypatch.setattr("genre_pred.networks.backbones.precision.torch.mm", product)
+    assert "this processor takes 3.0 times as long" in precision_warning(
+        "embed.precision", "bfloat16"
+    )
     assert asked[:4] == [torch.bfloat16, torch.float32] * 2
 
 
 def test_it_is_timed_on_this_processor(monkeypatch):
-    monkeypatch.setattr("genre_pred.nets.precision.SLOWER", 0)
-    assert advice("embed.precision", "bfloat16").startswith("embed.precision is bfloat16, in which")
+    monkeypatch.setattr("genre_pred.networks.backbones.precision.SLOWER", 0)
+    assert precision_warning("embed.precision", "bfloat16").startswith(
+        "embed.precision is bfloat16, in which"
+    )

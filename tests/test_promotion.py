@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.judge.promotion import (
+from genre_pred.registry.rules import (
+    Candidate,
     Decision,
     NotComparable,
-    Side,
     challenge,
     comparable_clips,
     first_champion,
 )
 
 GENRES = ("blues", "jazz")
-CHAMPION = Side("vggish/svc", "3", GENRES, frozenset({"h1", "h2"}), 1.2, 300.0)
-CHALLENGER = Side("finetune/mn04", None, GENRES, frozenset({"h2", "h3"}), 1.1, 4.0)
+CHAMPION = Candidate("vggish/svc", "3", GENRES, frozenset({"h1", "h2"}), 1.2, 300.0)
+CHALLENGER = Candidate("finetune/mn04", None, GENRES, frozenset({"h2", "h3"}), 1.1, 4.0)
 
 
 def truth_of(n_clips, clips_each=4, known=True):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from genre_pred.judge.published import published_on
+from genre_pred.evaluation.comparison.published import published_on
 
 
 def test_the_best_published_figure_comes_first():

@@ -7,14 +7,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from genre_pred.classical.features import named_features
-from genre_pred.embed import BACKBONES
-from genre_pred.evaluate import is_reproduction
-from genre_pred.faults import Fault
-from genre_pred.finetuning.finetune import NETWORKS, front_end_of
-from genre_pred.judge.published import published_on
-from genre_pred.params import Params, read_params
-from genre_pred.recipes import (
+from genre_pred.apps.recipes import (
     describe,
     experiment,
     of_matter,
@@ -24,6 +17,13 @@ from genre_pred.recipes import (
     what_is_missing,
     with_changes,
 )
+from genre_pred.config.params import Params, read_params
+from genre_pred.core.errors import UserError
+from genre_pred.evaluation.comparison.published import published_on
+from genre_pred.evaluation.scoring.evaluate import is_reproduction
+from genre_pred.networks.embedding.patches_to_embeddings import BACKBONES
+from genre_pred.training.classical.features import named_features
+from genre_pred.training.finetuning.finetune import NETWORKS, front_end_of
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "recipes"
@@ -51,10 +51,10 @@ def params_of(tmp_path):
 
 
 def trained_by(params: Params) -> list[str]:
-    """The models that a recipe trains, but floors, which compete with nobody."""
+    """The models that a recipe trains, but baselines, which compete with nobody."""
     classical = params.classical
-    floors = [name for name in classical.features if _approach(name) == "floor"]
-    features = [name for name in classical.features if name not in floors]
+    baselines = [name for name in classical.features if _approach(name) == "baseline"]
+    features = [name for name in classical.features if name not in baselines]
     return [f"{each}/{one}" for each in features for one in classical.classifiers] + [
         f"finetune/{network}" for network in params.finetune.networks
     ]
@@ -180,10 +180,10 @@ def test_an_unknown_recipe_names_those_there_are(tmp_path):
     (tmp_path / "one.yaml").write_text("# The first.\n# And last.\nclip:\n  clip_seconds: 3.0\n")
     assert describe("one", tmp_path) == "The first. And last."
     assert read_recipe("one", tmp_path) == {"clip.clip_seconds": 3.0}
-    with pytest.raises(Fault, match="no recipe 'two'; known are one"):
+    with pytest.raises(UserError, match="no recipe 'two'; known are one"):
         read_recipe("two", tmp_path)
     (tmp_path / "bad.yaml").write_text("- 1\n")
-    with pytest.raises(Fault, match="must hold settings"):
+    with pytest.raises(UserError, match="must hold settings"):
         read_recipe("bad", tmp_path)
 
 
@@ -234,7 +234,7 @@ def test_changes_are_tried_on_params_yaml_without_touching_it():
     ],
 )
 def test_a_change_that_nothing_takes_is_told_in_a_sentence(change, said):
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(UserError) as caught:
         params_with({"clip.clip_seconds": 9.0}, [change], OWN)
     told = str(caught.value)
     assert said in told
@@ -279,7 +279,7 @@ def test_a_command_carries_only_what_its_model_reads():
         ("mfcc/knn", "descriptors"): {"classical.knn.n_neighbors"},
         ("finetune/vggish", "finetune"): {"finetune.epochs"},
         ("vggish_finetuned/knn", "finetune"): {"finetune.epochs", "classical.knn.n_neighbors"},
-        ("majority", "floor"): set(),
+        ("majority", "baseline"): set(),
         ("ensemble", "ensemble"): {*changed} - always - {"promote.confidence", "predict.coverage"},
     }
     for (model, approach), further in told.items():

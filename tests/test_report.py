@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.clips import genres_of, write_table
-from genre_pred.evaluate import genre_table, judge_models
-from genre_pred.judge.conformal import Coverage
-from genre_pred.judge.findings import Promise
-from genre_pred.judge.report import SECTIONS, render
-from genre_pred.models import read_models
-from genre_pred.report import read_findings
-from genre_pred.split import artists_apart, protocol
-from genre_pred.track import Maker
+from genre_pred.core.splits import artists_apart, protocol
+from genre_pred.core.tables import genres_of, write_table
+from genre_pred.evaluation.scoring.evaluate import evaluate_models, genre_table
+from genre_pred.evaluation.scoring.prediction_sets import Coverage
+from genre_pred.evaluation.scoring.trained_models import read_models
+from genre_pred.reporting.findings import Promise
+from genre_pred.reporting.page import SECTIONS, render
+from genre_pred.reporting.reading import read_findings
+from genre_pred.tracking import ProducingRun
 
 N = 60  # clips
 HOSTILE = ['<script>alert("x")</script>', "R&B 'n' \"soul\"", "</style>"]
@@ -28,10 +28,10 @@ HOSTILE = ['<script>alert("x")</script>', "R&B 'n' \"soul\"", "</style>"]
 class Run:
     """A stand-in for the open MLflow run of the stage."""
 
-    def __init__(self, makers=(), changed=()):
-        self._makers, self._changed = dict(makers), dict(changed)
+    def __init__(self, producers=(), changed=()):
+        self._makers, self._changed = dict(producers), dict(changed)
 
-    def makers(self):
+    def producers(self):
         return self._makers
 
     def origin(self):
@@ -72,7 +72,10 @@ def left_by_the_stages(folder, params, *, genres=("blues", "jazz", "rock"), arti
         return table.join(pd.DataFrame(probabilities, table.index, known)).reset_index(drop=True)
 
     models, rows = folder / "models", []
-    for features, approach, accuracy in (("mfcc", "descriptors", 0.9), ("nothing", "floor", 0.3)):
+    for features, approach, accuracy in (
+        ("mfcc", "descriptors", 0.9),
+        ("nothing", "baseline", 0.3),
+    ):
         classifier = "knn" if features == "mfcc" else "majority"
         name = f"{features}/knn" if features == "mfcc" else classifier
         rows.append((name, features, classifier, approach, "descriptors", "", 1.0, "", "", ""))
@@ -94,7 +97,7 @@ def left_by_the_stages(folder, params, *, genres=("blues", "jazz", "rock"), arti
         update={"ensemble": ("descriptors", "finetune"), "n_resamples": 200}
     )
     reports, data = folder / "reports", folder / "data"
-    verdict = judge_models(
+    verdict = evaluate_models(
         read_models(models, data), clips, known, settings,
         candidates=("descriptors", "finetune"),
         protocol=protocol(clips, split, params.split), grouped=artists_apart(clips, split),
@@ -119,7 +122,7 @@ def promoted(folder, **changes):
         "reason": "mfcc/knn is the first champion.",
         **dict.fromkeys(figures),
         "clips": 0,
-        "protocol": "publisher",
+        "protocol": "official",
     }
     (folder / "reports" / "promotion.json").write_text(json.dumps(told | changes))
 
@@ -326,8 +329,8 @@ def test_published_figures_stand_beside_their_models_or_apart(tmp_path, params):
 def test_costs_and_lineage_are_those_of_the_runs(told, params, monkeypatch):
     folder, verdict = told
     board = verdict.board.assign(train_seconds=90.0, clip_seconds=0.08)
-    monkeypatch.setattr("genre_pred.track.leaderboard_of", lambda run_id: board)
-    maker = Maker(
+    monkeypatch.setattr("genre_pred.tracking.leaderboard_of", lambda run_id: board)
+    maker = ProducingRun(
         stage="evaluate", digest="d" * 32, run_id="r" * 32, execution="ortho-leas",
         url="http://127.0.0.1:5000/#/experiments/1/runs/r", commit="c" * 40,
         started=pd.Timestamp("2026-11-21 17:39"), metrics={"seconds": 4.4},

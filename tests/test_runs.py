@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from genre_pred import track
-from genre_pred.cli import main
-from genre_pred.faults import Fault
-from genre_pred.files import digest
+from genre_pred import tracking
+from genre_pred.apps.cli import main
+from genre_pred.core.errors import UserError
+from genre_pred.core.files import digest
 
 SETTINGS = Path(__file__).parents[1] / "params.yaml"
 MEL, EMBEDDINGS = Path("data/mel"), Path("data/embeddings")
@@ -39,11 +39,11 @@ def write(path, text):
 
 
 def run_stage(params, name, reads=(), writes=(), metrics=None, board=None, tags=None):
-    with track.stage(name, params, ["evaluate"], reads, writes) as run:
+    with tracking.stage(name, params, ["evaluate"], reads, writes) as run:
         run.metrics(metrics or {})
         run.tags(tags or {})
         if board is not None:
-            run.table(board, track.BOARD)
+            run.table(board, tracking.BOARD)
         return run.ancestry()
 
 
@@ -51,7 +51,7 @@ def board_of(*models, **changes):
     columns = [f"{side}_{name}" for side in ("validation", "test")
                for name in ("accuracy", "low", "high", "macro_f1", "log_loss")]  # fmt: skip
     told = {"approach": "embedding", "clips": 8, "test_clips": 8, "test_seen": 1,
-            "protocol": "publisher", "artists": "grouped", "train_seconds": 2.0,
+            "protocol": "official", "artists": "grouped", "train_seconds": 2.0,
             "clip_seconds": 0.3, "megabytes": 1.0, "note": None, "collection": "demo",
             "command": "dvc exp run -S 'classical.classifiers=[knn]'"}  # fmt: skip
     rows = [dict.fromkeys(columns, 0.5) | {"model": model} | told | changes for model in models]
@@ -74,10 +74,10 @@ def test_a_run_names_the_runs_that_made_its_inputs_and_where_it_stands(params):
     run_stage(params, "embed", reads=[MEL], writes=[EMBEDDINGS], metrics={"size": 128})
     changed = SETTINGS.read_text().replace("n_folds: 5 ", "n_folds: 7 ")
     Path("params.yaml").write_text(changed)
-    with track.stage("report", params, ["evaluate"], [EMBEDDINGS], []) as run:
-        makers, (commit, differs) = run.makers(), run.origin()
-    assert set(makers) == {"data/mel", "data/embeddings"}
-    made = makers["data/embeddings"]
+    with tracking.stage("report", params, ["evaluate"], [EMBEDDINGS], []) as run:
+        producers, (commit, differs) = run.producers(), run.origin()
+    assert set(producers) == {"data/mel", "data/embeddings"}
+    made = producers["data/embeddings"]
     assert (made.stage, made.metrics["size"], made.commit) == ("embed", 128, commit)
     assert made.digest.endswith(".dir") and made.execution == commit[:8]
     assert made.url.startswith("http://127.0.0.1:5000/#/experiments/")
@@ -96,9 +96,9 @@ def test_the_newest_run_that_made_the_same_bytes_tells_of_them(params):
 
 def test_a_failed_run_tells_nothing(params):
     write(MEL, "patches")
-    with pytest.raises(Fault), track.stage("mel", params, [], [], [MEL]) as run:
+    with pytest.raises(UserError), tracking.stage("mel", params, [], [], [MEL]) as run:
         run.tags({"out:data/mel": digest(MEL)})
-        raise Fault("no")
+        raise UserError("no")
     assert run_stage(params, "evaluate", reads=[MEL]) == {}
 
 
@@ -109,11 +109,11 @@ def test_leaderboards_are_those_of_finished_evaluations_newest_first(params, mon
     run_stage(params, "evaluate", board=board_of("a", "b"), tags=tags)
     monkeypatch.setenv("DVC_EXP_NAME", "ortho-leas")
     run_stage(params, "evaluate", board=board_of("c"))
-    with pytest.raises(Fault), track.stage("evaluate", params, [], [], []) as run:
-        run.table(board_of("of a failed run"), track.BOARD)
-        raise Fault("no")
+    with pytest.raises(UserError), tracking.stage("evaluate", params, [], [], []) as run:
+        run.table(board_of("of a failed run"), tracking.BOARD)
+        raise UserError("no")
     capsys.readouterr()
-    rows = track.leaderboards()
+    rows = tracking.leaderboards()
     assert [*rows["model"]] == ["c", "a", "b"]
     assert [*rows["test_set"]] == ["", "t", "t"] and [*rows["validation_set"]] == ["", "v", "v"]
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout
@@ -123,15 +123,15 @@ def test_leaderboards_are_those_of_finished_evaluations_newest_first(params, mon
 
 
 def test_without_a_run_there_is_no_row():
-    track.store.open_experiment("genre-demo")
-    assert track.leaderboards().empty
+    tracking.store.open_experiment("genre-demo")
+    assert tracking.leaderboards().empty
 
 
 def test_a_run_remembers_the_settings_that_differ_from_its_commit(params):
     text = SETTINGS.read_text()
     Path("params.yaml").write_text(text.replace("clip_seconds: 6.0", "clip_seconds: 9.0"))
     run_stage(params, "evaluate", board=board_of("a"))
-    assert [json.loads(changed) for changed in track.leaderboards()["changed"]] == [
+    assert [json.loads(changed) for changed in tracking.leaderboards()["changed"]] == [
         {"clip.clip_seconds": 9.0}
     ]
 
@@ -139,9 +139,9 @@ def test_a_run_remembers_the_settings_that_differ_from_its_commit(params):
 def test_a_test_set_was_seen_by_each_model_once_also_where_older_runs_told_more_of_it(params):
     full = "0123456789abcdef0123456789abcdef"
     run_stage(params, "evaluate", tags={"test_set": "t", "test_seen_by": full})
-    short = f"{full[: track.IDENTITY]} fedcba9876543210"
+    short = f"{full[: tracking.IDENTITY]} fedcba9876543210"
     run_stage(params, "evaluate", tags={"test_set": "t", "test_seen_by": short})
-    assert len(track.seen_test_set("t")) == 2
+    assert len(tracking.seen_test_set("t")) == 2
 
 
 def shown(*words):
@@ -151,7 +151,7 @@ def shown(*words):
 
 def test_the_leaderboard_without_a_run_says_what_to_do():
     assert shown()[0] == 1 and "dvc repro" in shown()[1]
-    track.store.open_experiment("genre-demo")
+    tracking.store.open_experiment("genre-demo")
     assert "no leaderboard yet: run dvc repro" in shown()[1]
 
 
@@ -185,7 +185,7 @@ def test_published_figures_are_quoted_below_their_collection(params):
         and "BYOL-A" in below
         and "vggish/knn" not in below
     )
-    assert "Quoted" not in shown("--approach", "floor")[1]
+    assert "Quoted" not in shown("--approach", "baseline")[1]
 
 
 def test_an_approach_and_a_number_narrow_what_is_quoted_too(params):
@@ -203,7 +203,7 @@ def test_a_test_set_tells_by_how_many_it_was_seen_till_now(params):
         board = board_of("vggish/knn", validation_accuracy=0.5 + n / 10, test_seen=2)
         tags = {"test_set": "t", "test_seen_by": seen_by}
         run_stage(params, "evaluate", board=board, tags=tags)
-    assert [*track.leaderboards()["test_seen"]] == [3, 3]
+    assert [*tracking.leaderboards()["test_seen"]] == [3, 3]
     assert shown()[1].count("seen by 3 models") == 1
 
 
@@ -227,7 +227,7 @@ def test_the_table_goes_whole_to_a_file_and_in_full_to_csv(params, tmp_path, mon
 @pytest.mark.parametrize("columns", [80, 100, 120])
 def test_a_row_is_no_wider_than_the_terminal(params, monkeypatch, columns):
     model = "fma_mfcc_contrast_chroma_centroid_tonnetz/logistic_regression"
-    monkeypatch.setattr("genre_pred.cli.terminal.room", lambda: columns)
+    monkeypatch.setattr("genre_pred.apps.cli.terminal.room", lambda: columns)
     board = board_of(model, "finetune/vggish", collection="fma-small", note="long " * 50)
     run_stage(params, "evaluate", board=board)
     output = shown()[1]

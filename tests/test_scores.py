@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.judge.calibration import fit_temperature, softmax
-from genre_pred.scores import calibrate, windows_to_clips
+from genre_pred.training.calibration.clip_scores import calibrate, windows_to_clips
+from genre_pred.training.calibration.temperature import fit_temperature, softmax
 
 
 def test_windows_are_averaged_as_log_probabilities():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.judge.significance import (
+from genre_pred.evaluation.scoring.significance import (
     accuracy_interval,
     bootstrap_groups,
     mcnemar,

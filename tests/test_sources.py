@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from genre_pred.clips import TRACKS
-from genre_pred.sources import SOURCES
-from genre_pred.sources.fma import read_tracks as read_fma
-from genre_pred.sources.folder import read_tracks as read_folder
-from genre_pred.sources.listing import SourceError, files_under, write_listing
+from genre_pred.core.tables import TRACK_COLUMNS
+from genre_pred.datasets.sources.catalogue import SOURCES
+from genre_pred.datasets.sources.fma import read_tracks as read_fma
+from genre_pred.datasets.sources.folder import read_tracks as read_folder
+from genre_pred.datasets.sources.listing import SourceError, files_under, write_listing
 
 # FMA's own header: two rows of names, then one with the index's name alone.
 HEADER = """,artist,set,set,track,track
@@ -47,7 +47,7 @@ def touch(root, *names):
 
 def test_fma_tracks_have_the_publisher_s_split_and_path(fma):
     tracks = read_fma(fma, "small")
-    assert list(tracks) == list(TRACKS)
+    assert list(tracks) == list(TRACK_COLUMNS)
     assert tracks["clip_id"].tolist() == ["2", "5", "10"]
     assert tracks["genre"].tolist() == ["Hip-Hop", "Hip-Hop", "Pop"]
     assert tracks["split"].tolist() == ["train", "test", "validation"]
@@ -101,7 +101,7 @@ def test_an_fma_subset_without_tracks_is_a_sentence(fma):
 def test_a_genre_is_the_sub_folder_whatever_the_depth(tmp_path):
     touch(tmp_path, "jazz/a.mp3", "jazz/Miles/1959/So What.FLAC", "blues/b.wav")
     tracks = read_folder(tmp_path)
-    assert list(tracks) == list(TRACKS)
+    assert list(tracks) == list(TRACK_COLUMNS)
     assert tracks["clip_id"].tolist() == [
         "blues/b.wav",
         "jazz/Miles/1959/So What.FLAC",
@@ -325,7 +325,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path, monkeypatch):
     def failing(file: Path) -> str:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("genre_pred.sources.listing.digest", failing)
+    monkeypatch.setattr("genre_pred.datasets.sources.listing.digest", failing)
     with pytest.raises(SourceError, match=r"blues/b\.wav cannot be read \(Input/output error\)"):
         write_listing(tmp_path / "music", tmp_path / "raw", map)
 

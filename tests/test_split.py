@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.params import Split
-from genre_pred.split import (
+from genre_pred.config.sections import Split
+from genre_pred.core.splits import (
     SplitError,
     artist_groups,
     artists_apart,
@@ -13,9 +13,9 @@ from genre_pred.split import (
     inner_round,
     protocol,
     rounds,
-    split_clips,
     taking_part,
 )
+from genre_pred.datasets.split.methods import split_clips
 
 SEEDS = range(8)
 
@@ -116,7 +116,7 @@ def test_grouped_needs_three_artists_of_each_genre(make_clips):
 def test_the_publisher_may_leave_clips_out_and_other_splits_take_them(make_clips):
     clips = make_clips(artists=6, each=2)
     clips["split"] = ["train", "validation", "left out"] * 8
-    assert len(split_clips(clips, settings("publisher"))) == 16
+    assert len(split_clips(clips, settings("official"))) == 16
     assert len(split_clips(clips, settings("stratified"))) == 24
 
 
@@ -177,10 +177,10 @@ def published(make_clips):
 
 def test_the_publisher_s_split_is_taken_as_it_is(make_clips):
     clips = published(make_clips)
-    split = split_clips(clips, settings("publisher"))
+    split = split_clips(clips, settings("official"))
     assert split["split"].tolist() == clips["split"].tolist()
     assert (split["fold"] == -1).all()
-    backwards = split_clips(clips[::-1], settings("publisher", seed=1))[::-1]
+    backwards = split_clips(clips[::-1], settings("official", seed=1))[::-1]
     pd.testing.assert_frame_equal(backwards, split)
 
 
@@ -188,7 +188,7 @@ def test_a_clip_without_its_publisher_s_split_is_named(make_clips):
     clips = published(make_clips)
     clips.loc[2, "split"] = None
     with pytest.raises(SplitError, match=r"1 of 12 clips have no split .*blues-1-0"):
-        split_clips(clips, settings("publisher"))
+        split_clips(clips, settings("official"))
 
 
 @pytest.mark.parametrize("side", ["train", "validation"])
@@ -196,14 +196,14 @@ def test_a_genre_that_a_side_lacks_is_named(make_clips, side):
     clips = published(make_clips)
     gone = (clips["genre"] == "jazz") & (clips["split"] == side)
     with pytest.raises(SplitError, match=f"genre jazz has no {side} clips"):
-        split_clips(clips[~gone], settings("publisher"))
+        split_clips(clips[~gone], settings("official"))
 
 
 def test_a_publisher_may_have_no_test_clips(make_clips):
     clips = published(make_clips)
     clips = clips[clips["split"] != "test"]
-    only = rounds(split_clips(clips, settings("publisher")), clips, settings("publisher"))[0]
-    assert sorted(only.predicted) == sorted(only.validation)
+    only = rounds(split_clips(clips, settings("official")), clips, settings("official"))[0]
+    assert sorted(only.holdout) == sorted(only.validation)
 
 
 # folds and rounds
@@ -294,13 +294,13 @@ def test_fold_numbers_stand_in_the_order_of_the_clips(make_clips):
 # whatever the method
 
 
-@pytest.mark.parametrize("method", ["publisher", "grouped", "stratified", "folds"])
+@pytest.mark.parametrize("method", ["official", "grouped", "stratified", "folds"])
 def test_one_genre_alone_cannot_be_told_apart(make_clips, method):
     with pytest.raises(SplitError, match=r"one genre only \(blues\)"):
         split_clips(make_clips(genres=("blues",)), settings(method))
 
 
-@pytest.mark.parametrize("method", ["publisher", "grouped", "stratified", "folds"])
+@pytest.mark.parametrize("method", ["official", "grouped", "stratified", "folds"])
 def test_no_clips_at_all_are_a_fault(make_clips, method):
     with pytest.raises(SplitError, match="no clips"):
         split_clips(make_clips().iloc[:0], settings(method))
@@ -334,19 +334,19 @@ def test_the_protocol_says_what_is_known_of_artists(make_clips, method, known, w
 
 
 def test_a_publisher_s_split_may_hold_artists_apart_or_not(make_clips):
-    clips, asked = published(make_clips), settings("publisher")
-    assert protocol(clips, split_clips(clips, asked), asked) == "publisher, artists apart"
+    clips, asked = published(make_clips), settings("official")
+    assert protocol(clips, split_clips(clips, asked), asked) == "official, artists apart"
     clips.loc[0, "split"] = "test"
-    words = "publisher, artists shared, optimistic"
+    words = "official, artists shared, optimistic"
     assert protocol(clips, split_clips(clips, asked), asked) == words
 
 
 def test_a_publisher_s_lists_may_hold_artists_apart_without_naming_them(make_clips):
     clips = published(make_clips).assign(artist=pd.NA, apart_by="fault-filtered")
     clips.loc[0, "split"] = "left out"
-    asked = settings("publisher")
+    asked = settings("official")
     split = split_clips(clips, asked)
-    words = "publisher, fault-filtered (artists apart by its lists)"
+    words = "official, fault-filtered (artists apart by its lists)"
     assert artists_apart(clips, split) and protocol(clips, split, asked) == words
     for method in ("stratified", "folds"):  # the lists say nothing of these
         other = split_clips(clips, settings(method))

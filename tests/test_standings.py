@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.judge.markdown import ESSENTIAL, OF_ALL_RUNS, table_of, with_marks
-from genre_pred.judge.published import published_on
-from genre_pred.judge.standings import narrowed, published_elsewhere, standings
+from genre_pred.evaluation.comparison.markdown import ESSENTIAL, OF_ALL_RUNS, table_of, with_marks
+from genre_pred.evaluation.comparison.published import published_on
+from genre_pred.evaluation.comparison.standings import narrowed, published_elsewhere, standings
 
 RUN = {
     "collection": "fma-small",
-    "protocol": "publisher, artists apart",
+    "protocol": "official, artists apart",
     "artists": "grouped",
     "validation_set": "v1",
     "test_set": "t1",
@@ -50,7 +50,7 @@ def test_the_best_validation_stands_first_and_what_could_not_be_trained_last():
     (found,) = lay(failed, row("a", 0.5), row("b", 0.7, 0.6))
     assert [*found.board["model"]] == ["b", "a", "c"]
     assert found.words == (
-        "publisher, artists apart; 800 validation clips, 790 test clips seen by 3 models; "
+        "official, artists apart; 800 validation clips, 790 test clips seen by 3 models; "
         "intervals over artists"
     )
 
@@ -112,13 +112,13 @@ def test_of_two_published_figures_the_better_stands_beside_the_model_the_other_b
 
 
 def test_a_table_is_narrowed_to_an_approach_and_so_many_rows():
-    floor = row("floor", 0.9, approach="floor")
-    (found,) = lay(row("a", 0.5), row("b", 0.6), floor)
+    baseline = row("baseline", 0.9, approach="baseline")
+    (found,) = lay(row("a", 0.5), row("b", 0.6), baseline)
     assert [*narrowed(found.board, "embedding", 1)["model"]] == ["b"]
-    assert [*narrowed(found.board, None, None)["model"]] == ["floor", "b", "a"]
+    assert [*narrowed(found.board, None, None)["model"]] == ["baseline", "b", "a"]
     quoted = PUBLISHED["fma-small"]
     assert [*narrowed(quoted, "descriptors", 1)["accuracy"]] == [49.0]
-    assert narrowed(quoted, "floor", None).empty
+    assert narrowed(quoted, "baseline", None).empty
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_a_table_is_narrowed_to_an_approach_and_so_many_rows():
             "unknown",
         ),
         (
-            "publisher, fault-filtered (artists apart by its lists)",
+            "official, fault-filtered (artists apart by its lists)",
             "apart by the publisher's lists",
-            "publisher, fault-filtered (artists apart by its lists); 800 validation clips; "
+            "official, fault-filtered (artists apart by its lists); 800 validation clips; "
             "intervals over clips",
         ),
         (

@@ -3,10 +3,10 @@
 import pytest
 from click.testing import CliRunner
 
-from genre_pred import track
-from genre_pred.app.standing import contest
-from genre_pred.cli import main
-from genre_pred.faults import Fault
+from genre_pred import tracking
+from genre_pred.apps.cli import main
+from genre_pred.apps.web.standing import contest
+from genre_pred.core.errors import UserError
 
 
 @pytest.fixture
@@ -41,17 +41,17 @@ def test_a_database_that_is_none_is_a_sentence(workspace, command):
 
 
 def test_artifacts_that_are_gone_are_a_sentence(workspace):
-    client = track.registry.mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
+    client = tracking.registry.mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
     client.create_registered_model("genre-x")
     gone = (workspace / "mlartifacts" / "gone").as_uri()
     version = client.create_model_version("genre-x", gone)
     client.set_registered_model_alias("genre-x", "champion", version.version)
-    with pytest.raises(Fault, match=r"cannot be read .*champion sync"):
-        track.fetch("genre-x")
+    with pytest.raises(UserError, match=r"cannot be read .*champion sync"):
+        tracking.fetch("genre-x")
 
 
 def test_a_challenger_that_is_gone_leaves_the_page_of_the_champion(workspace):
-    client = track.registry.mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
+    client = tracking.registry.mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
     client.create_registered_model("genre-x")
     version = client.create_model_version("genre-x", (workspace / "gone").as_uri())
     client.set_registered_model_alias("genre-x", "challenger", version.version)
@@ -63,7 +63,7 @@ def test_a_challenger_that_is_gone_leaves_the_page_of_the_champion(workspace):
 def test_a_stage_tells_of_a_damaged_database(workspace, params):
     (workspace / "mlflow.db").write_bytes(b"this is no database, but long enough to be one" * 100)
     with (
-        pytest.raises(Fault, match="what MLflow keeps in sqlite:///"),
-        track.stage("split", params, [], [], []),
+        pytest.raises(UserError, match="what MLflow keeps in sqlite:///"),
+        tracking.stage("split", params, [], [], []),
     ):
         pass

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from genre_pred.nets.torch_libraries import torchaudio_transforms, torchvision_models
+from genre_pred.networks.backbones.torch_libraries import torchaudio_transforms, torchvision_models
 
 
 def test_masks_cover_bands_and_frames() -> None:

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from genre_pred.audio.decoders import AudioError
-from genre_pred.cli import main
-from genre_pred.params import Compute, Evaluate
-from genre_pred.prediction import Prediction
-from genre_pred.songs import hearing
-from genre_pred.songs.hearing import songs_in
-from genre_pred.songs.trial import genre_called, hear_folder
+from genre_pred.apps.cli import main
+from genre_pred.audio.decoding.decoders import AudioError
+from genre_pred.config.sections import Compute, Evaluate
+from genre_pred.inference.batch import many_files as hearing
+from genre_pred.inference.batch.labelled_folder import evaluate_folder, genre_called
+from genre_pred.inference.batch.many_files import songs_in
+from genre_pred.inference.prediction import Prediction
 
 SETTINGS = Evaluate(reproductions=(), ensemble=(), confidence=0.9, n_resamples=200, seed=1)
 ALONE = Compute(workers=1, scheduler=None)
@@ -46,7 +46,7 @@ def listener(monkeypatch):
 
 
 def heard(root, sounds):
-    return hear_folder(Listener(), root, sounds, SETTINGS, ALONE)
+    return evaluate_folder(Listener(), root, sounds, SETTINGS, ALONE)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_without_labels_there_is_no_score(folder):
 def evaluate(monkeypatch):
     """The command, asking the listener."""
     monkeypatch.chdir(Path(__file__).parents[1])
-    monkeypatch.setattr("genre_pred.cli.songs.loaded", lambda model: Listener())
+    monkeypatch.setattr("genre_pred.apps.cli.songs.loaded", lambda model: Listener())
     monkeypatch.setattr(hearing, "FEW", 9)  # other processes would not know the listener
     return lambda *told: CliRunner().invoke(main, ["evaluate", *map(str, told)])
 

@@ -9,7 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from genre_pred.nets.vggish import EMBEDDING, VGGish
+from genre_pred.networks.backbones.vggish import EMBEDDING, VGGish
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,14 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from genre_pred.fetch import FetchError
-from genre_pred.nets import weight_files, weights
-from genre_pred.nets.published import IMAGENET, WEIGHTS, Weights, published_weights
-from genre_pred.nets.torch_libraries import torchvision_models
-from genre_pred.nets.weight_files import WeightsError, bring_weights
-from genre_pred.nets.weights import check_vggish, load_weights, note_on
+from genre_pred.apps.cli.weights_check import check_vggish
+from genre_pred.core.fetch import FetchError
+from genre_pred.networks.backbones.torch_libraries import torchvision_models
+from genre_pred.networks.weights import files as weight_files
+from genre_pred.networks.weights import loading as weights
+from genre_pred.networks.weights.files import WeightsError, fetch_weights
+from genre_pred.networks.weights.loading import load_weights, weights_note
+from genre_pred.networks.weights.published import IMAGENET, WEIGHTS, Weights, published_weights
 
 
 def small_net() -> nn.Sequential:
@@ -211,10 +213,10 @@ def test_only_three_published_weights_have_no_hash() -> None:
 
 def test_results_of_random_weights_say_so_as_far_as_it_matters() -> None:
     untrained = "untrained weights: this shows the machinery, not what {} can do"
-    assert note_on("random", "vggish") == untrained.format("VGGish")
-    assert note_on("random", "resnet18") == untrained.format("resnet18")
-    assert note_on("random", "resnet18", trained_whole=True) == "random weights at the start"
-    assert note_on("imagenet", "resnet18") == note_on("mine.pth", "vggish") == ""
+    assert weights_note("random", "vggish") == untrained.format("VGGish")
+    assert weights_note("random", "resnet18") == untrained.format("resnet18")
+    assert weights_note("random", "resnet18", trained_whole=True) == "random weights at the start"
+    assert weights_note("imagenet", "resnet18") == weights_note("mine.pth", "vggish") == ""
 
 
 def test_addresses_and_hashes_of_imagenets_weights_are_torchvisions() -> None:
@@ -280,10 +282,10 @@ def test_weights_that_cannot_be_had_are_told_before_they_are_needed(
     monkeypatch.setattr(weight_files, "fetch", bring)
     own = tmp_path / "own.pth"
     own.touch()
-    bring_weights({"vggish": "random", "mn04": "audioset", "mn10": str(own), "vgg16": "imagenet"})
+    fetch_weights({"vggish": "random", "mn04": "audioset", "mn10": str(own), "vgg16": "imagenet"})
     assert fetched == [cache / "mn04_as_mAP_432.pt", cache / "vgg16-397923af.pth"]
     with pytest.raises(WeightsError, match="'audio' is no file of weights; mn04 also knows random"):
-        bring_weights({"mn04": "audio"})
+        fetch_weights({"mn04": "audio"})
 
 
 def test_the_first_stage_does_without_torch() -> None:

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from genre_pred.audio.windows import fit_length, window_starts
+from genre_pred.audio.decoding.windows import fit_length, window_starts
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from genre_pred import track
-from genre_pred.track import named
-from genre_pred.workspace import ALL_CORES, INTERVALS, compute_settings, intervals, workspace
+from genre_pred import tracking
+from genre_pred.config.workspace import ALL_CORES, INTERVALS, compute_settings, intervals
+from genre_pred.core.workspace import workspace
+from genre_pred.tracking import model_names as named
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,7 +18,7 @@ def test_a_folder_below_belongs_to_the_workspace(monkeypatch, params, below):
     assert workspace() == ROOT
     assert compute_settings() == params.compute
     assert intervals() == params.evaluate
-    assert track.store.repository_root() == ROOT
+    assert tracking.store.repository_root() == ROOT
 
 
 def test_the_files_of_another_project_make_no_workspace(tmp_path, monkeypatch):
@@ -28,7 +29,7 @@ def test_the_files_of_another_project_make_no_workspace(tmp_path, monkeypatch):
     assert workspace() is None
     assert compute_settings() == ALL_CORES
     assert intervals() == INTERVALS
-    assert track.store.repository_root() == tmp_path
+    assert tracking.store.repository_root() == tmp_path
 
 
 def test_the_collection_s_model_is_meant_in_a_folder_below_too(monkeypatch, params):
@@ -36,11 +37,11 @@ def test_the_collection_s_model_is_meant_in_a_folder_below_too(monkeypatch, para
     monkeypatch.setattr(named, "open_store", lambda: None)
     monkeypatch.setattr(named, "registered_models", lambda: ["genre-latest", mine])
     monkeypatch.chdir(ROOT / "docs")
-    assert track.registered(None) == mine
+    assert tracking.registered(None) == mine
 
 
 def test_outside_the_latest_model_is_meant(tmp_path, monkeypatch):
     monkeypatch.setattr(named, "open_store", lambda: None)
     monkeypatch.setattr(named, "registered_models", lambda: ["genre-latest", "genre-other"])
     monkeypatch.chdir(tmp_path)
-    assert track.registered(None) == "genre-latest"
+    assert tracking.registered(None) == "genre-latest"

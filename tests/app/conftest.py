@@ -6,7 +6,7 @@ import pytest
 from calls_abroad import watch_sockets
 from page_songs import train_classifier, write_songs
 
-from genre_pred.classifier import GenreClassifier
+from genre_pred.inference.classifier import GenreClassifier
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,16 +7,17 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from genre_pred.champions.entrants import build_classifier
-from genre_pred.classical.jobs import jobs, train
-from genre_pred.classical.pipelines import save_pipeline
-from genre_pred.classifier import GenreClassifier
-from genre_pred.clean import clean_tracks
-from genre_pred.clips import genres_of, write_table
-from genre_pred.mel import store_patches
-from genre_pred.models import read_models
-from genre_pred.params import Params, read_params
-from genre_pred.split import rounds, split_clips
+from genre_pred.audio.logmel.clips_to_patches import store_patches
+from genre_pred.config.params import Params, read_params
+from genre_pred.core.splits import rounds
+from genre_pred.core.tables import genres_of, write_table
+from genre_pred.datasets.clean.tracks import clean_tracks
+from genre_pred.datasets.split.methods import split_clips
+from genre_pred.evaluation.scoring.trained_models import read_models
+from genre_pred.inference.classifier import GenreClassifier
+from genre_pred.registry.candidates import build_classifier
+from genre_pred.training.classical.jobs import jobs, train
+from genre_pred.training.classical.pipelines import save_pipeline
 
 ROOT = Path(__file__).parents[2]
 PITCHES = {"High": 1500, "Low": 200, "<b>Odd</b>": 600}
@@ -30,7 +31,7 @@ def tone(genre: str, number: int, seconds: float = 3.3, rate: int = 16_000) -> n
 
 
 def train_classifier(folder: Path) -> GenreClassifier:
-    """One of log-mel statistics, trained on tones: ready in seconds, hears in milliseconds."""
+    """One of log-mel statistics, trained on tones: ready in seconds, answers in milliseconds."""
     written = read_params(ROOT / "params.yaml").model_dump()
     written["clip"] |= {"min_seconds": 1.0, "clip_seconds": 2.0}
     written["mel"] |= {"front_ends": ["vggish"]}

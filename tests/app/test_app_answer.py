@@ -12,18 +12,18 @@ from page_songs import tone
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
-from genre_pred.app import limits, page, standing
-from genre_pred.app.answer import genres_heard, neighbours, time_line
-from genre_pred.app.batch import answer, songs_of
-from genre_pred.app.listening import excerpt_to_play
-from genre_pred.app.spectrogram import draw_spectrogram
-from genre_pred.audio import decode
-from genre_pred.audio.decode import measure
-from genre_pred.audio.decoders import AudioError
-from genre_pred.audio.excerpts import Recording
-from genre_pred.classifier import GenreClassifier
-from genre_pred.params import read_params
-from genre_pred.prediction import Neighbour, Prediction, Stretch
+from genre_pred.apps.web import limits, page, standing
+from genre_pred.apps.web.answer import genres_heard, neighbours, time_line
+from genre_pred.apps.web.batch import answer, songs_of
+from genre_pred.apps.web.listening import excerpt_to_play
+from genre_pred.apps.web.spectrogram import draw_spectrogram
+from genre_pred.audio.decoding import reading as decode
+from genre_pred.audio.decoding.decoders import AudioError
+from genre_pred.audio.decoding.excerpts import Recording
+from genre_pred.audio.decoding.reading import measure
+from genre_pred.config.params import read_params
+from genre_pred.inference.classifier import GenreClassifier
+from genre_pred.inference.prediction import Neighbour, Prediction, WindowPrediction
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,14 +39,17 @@ def test_a_song_that_is_too_long_is_given_up(classifier, songs, monkeypatch):
 
 def test_a_classifier_that_cannot_hear_says_so_everywhere(classifier, songs):
     deaf = GenreClassifier(classifier.folder)
-    deaf.spec = replace(classifier.spec, hears=False)
+    deaf.spec = replace(classifier.spec, accepts_audio=False)
     assert "cannot hear sound" in answer(deaf, next(songs_of([songs["wav"]])))["error"]
     assert "cannot hear sound" in page.hear(deaf, str(songs["wav"]))[0]
 
 
 def made_up(**more) -> Prediction:
     shares = {"Rock": 0.7, "Folk & <i>": 0.3}
-    stretches = (Stretch(1.0, 11.0, shares), Stretch(11.0, 21.0, {"Rock": 1.0, "Folk & <i>": 0.0}))
+    stretches = (
+        WindowPrediction(1.0, 11.0, shares),
+        WindowPrediction(11.0, 21.0, {"Rock": 1.0, "Folk & <i>": 0.0}),
+    )
     return Prediction(
         "Rock", shares, 2, "digest", timeline=stretches, sample_rate=8000, n_samples=176_000, **more
     )
@@ -107,7 +110,7 @@ def test_a_neighbour_that_cannot_be_played_costs_no_answer(tmp_path, monkeypatch
     def fail(*_, **__):
         raise RuntimeError("no encoder")
 
-    monkeypatch.setattr("genre_pred.app.listening.soundfile.write", fail)
+    monkeypatch.setattr("genre_pred.apps.web.listening.soundfile.write", fail)
     assert excerpt_to_play(near, clip) is None
     assert "clip.wav cannot be played" in caplog.text
 

@@ -17,9 +17,9 @@ pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from genre_pred.app import page, uploads
-from genre_pred.app.batch import answer, as_shown, as_table, songs_of
-from genre_pred.app.zips import Song
+from genre_pred.apps.web import page, uploads
+from genre_pred.apps.web.batch import answer, as_shown, as_table, songs_of
+from genre_pred.apps.web.zips import Song
 
 
 def test_the_page_gives_the_classifiers_own_figures(classifier, songs):
@@ -158,7 +158,7 @@ def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, 
         archive.writestr(link, "/etc/passwd")
         archive.writestr("__MACOSX/._high.wav", b"x")
         archive.write(songs["wav"], "good.wav")
-    monkeypatch.setattr("genre_pred.app.zips.MOST_MEGABYTES", 2)
+    monkeypatch.setattr("genre_pred.apps.web.zips.MOST_MEGABYTES", 2)
     rows = [answer(classifier, song) for song in songs_of([packed])]
     told = {row["file"].partition(": ")[2]: row["error"] for row in rows}
     assert told == {
@@ -171,7 +171,7 @@ def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, 
         "link.wav": "refused: it is a link, not a file",
         "good.wav": "",
     }
-    monkeypatch.setattr("genre_pred.app.zips.MOST_UNPACKED_MEGABYTES", 1)
+    monkeypatch.setattr("genre_pred.apps.web.zips.MOST_UNPACKED_MEGABYTES", 1)
     *_, last = songs_of([packed])
     assert last.reason == "not unpacked: 1 MB of a zip are the most"
     assert [*tmp_path.iterdir()] == [packed]
@@ -213,7 +213,7 @@ def test_what_is_damaged_counts_as_unpacked_too(tmp_path, monkeypatch):
             archive.writestr(f"{number}.wav", bytes(3_000_000))
         for entry in archive.filelist:
             entry.CRC ^= 1  # found wrong at the end of all that is written
-    monkeypatch.setattr("genre_pred.app.zips.MOST_UNPACKED_MEGABYTES", 5)
+    monkeypatch.setattr("genre_pred.apps.web.zips.MOST_UNPACKED_MEGABYTES", 5)
     told = [song.reason for song in songs_of([packed])]
     damaged = "cannot be unpacked: the zip is damaged there"
     assert told == [damaged, damaged, "not unpacked: 5 MB of a zip are the most"]
@@ -259,7 +259,7 @@ def test_a_zip_that_lists_too_many_files_is_not_read(tmp_path, monkeypatch, clai
 
 
 def test_songs_beyond_the_limit_are_not_heard(songs, monkeypatch):
-    monkeypatch.setattr("genre_pred.app.batch.MOST_SONGS", 1)
+    monkeypatch.setattr("genre_pred.apps.web.batch.MOST_SONGS", 1)
     first, second = songs_of([songs["wav"], songs["mp3"]])
     assert first.reason == ""
     assert second.reason == "not heard: 1 songs are the most at once"
@@ -296,7 +296,7 @@ def test_a_zip_that_breaks_as_none_before_is_a_row_and_the_others_go_on(songs, m
     def broken(*_):
         raise RuntimeError("odd")
 
-    monkeypatch.setattr("genre_pred.app.zips._unpack", broken)
+    monkeypatch.setattr("genre_pred.apps.web.zips._unpack", broken)
     first, second = songs_of([songs["zip"], songs["wav"]])
     assert first == Song("album.zip", None, "could not be heard: RuntimeError: odd")
     assert (second.name, second.reason) == ("high.wav", "")

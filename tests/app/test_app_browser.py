@@ -12,8 +12,8 @@ from page_songs import PITCHES, tone
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
-from genre_pred.app import page, standing, uploads
-from genre_pred.app.tables import SORTING
+from genre_pred.apps.web import page, standing, uploads
+from genre_pred.apps.web.tables import SORTING
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "

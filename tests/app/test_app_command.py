@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
-from genre_pred.cli import main
+from genre_pred.apps.cli import main
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def command(classifier, tmp_path, monkeypatch):
     for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("genre_pred.cli.page.loaded", lambda model: classifier)
+    monkeypatch.setattr("genre_pred.apps.cli.page.loaded", lambda model: classifier)
     before = {it: signal.signal(it, signal.SIG_DFL) for it in (signal.SIGTERM, signal.SIGHUP)}
     yield lambda *words: CliRunner().invoke(main, ["app", "--no-browser", *words]), seen
     for it, handler in before.items():
@@ -38,7 +38,7 @@ def test_the_command_opens_the_page_and_says_where(command, monkeypatch):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answered:
             seen.append(answered.read().decode())
 
-    monkeypatch.setattr("genre_pred.cli.page._wait", look)
+    monkeypatch.setattr("genre_pred.apps.cli.page._wait", look)
     told = call("--port", str(port))
     assert told.exit_code == 0, told.output
     assert f"http://127.0.0.1:{port}/ asks genre-tones@champion (version 1)" in told.output
@@ -57,7 +57,7 @@ def test_a_signal_ends_the_page_and_its_uploads(command, monkeypatch, name):
         signal.raise_signal(ending)
         pytest.fail("it went on")
 
-    monkeypatch.setattr("genre_pred.cli.page._wait", end)
+    monkeypatch.setattr("genre_pred.apps.cli.page._wait", end)
     told = call()
     assert told.exit_code == 0, told.output
     assert not Path(seen[0]).exists()
@@ -72,7 +72,7 @@ def test_a_page_that_outlives_its_terminal_goes_on(command, monkeypatch):
         signal.raise_signal(signal.SIGHUP)
         seen.append("went on")
 
-    monkeypatch.setattr("genre_pred.cli.page._wait", go_on)
+    monkeypatch.setattr("genre_pred.apps.cli.page._wait", go_on)
     assert call().exit_code == 0
     assert seen == ["went on"]
 

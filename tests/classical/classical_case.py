@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from genre_pred.classical.classifiers import CLASSIFIERS
-from genre_pred.classical.features import FeatureSet, flatten
-from genre_pred.classical.jobs import Job, Table, train
-from genre_pred.params import Split
-from genre_pred.split import rounds, split_clips
+from genre_pred.config.sections import Split
+from genre_pred.core.splits import rounds
+from genre_pred.datasets.split.methods import split_clips
+from genre_pred.training.classical.classifiers import CLASSIFIERS
+from genre_pred.training.classical.features import FeatureSet, flatten
+from genre_pred.training.classical.jobs import Job, Table, train
 
 GENRES = ["a", "b", "c", "d"]
 REAL = [name for name in CLASSIFIERS if name != "majority"]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from classical_case import REAL
 
-from genre_pred.classical import jobs as classical
+from genre_pred.training.classical import jobs as classical
 
 
 def test_the_table_of_predictions_holds_validation_and_test(make_case, settings):

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_pred.classical.features import FEATURE_SETS
-from genre_pred.classical.jobs import jobs, stored_table, train
-from genre_pred.clips import write_table
-from genre_pred.faults import Fault
+from genre_pred.core.errors import UserError
+from genre_pred.core.tables import write_table
+from genre_pred.training.classical.features import FEATURE_SETS
+from genre_pred.training.classical.jobs import jobs, stored_table, train
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_what_became_of_a_job_is_a_row(data, settings, make_case):
         for job in made
     ]
     assert [row["model"] for row in rows] == ["mfcc/svc_rbf", "majority"]
-    assert [row["approach"] for row in rows] == ["descriptors", "floor"]
+    assert [row["approach"] for row in rows] == ["descriptors", "baseline"]
     assert rows[0].keys() == rows[1].keys()
     assert "seconds" not in rows[0]
 
@@ -77,7 +77,7 @@ def test_what_became_of_a_job_is_a_row(data, settings, make_case):
 def test_what_is_unknown_or_was_not_computed_is_a_fault(
     data, settings, features, classifiers, said
 ):
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(UserError, match=said):
         jobs(asking(settings, features, classifiers), data, CLIP_IDS)
 
 
@@ -85,5 +85,5 @@ def test_every_feature_set_belongs_to_an_approach():
     assert {spec.approach for spec in FEATURE_SETS.values()} == {
         "embedding",
         "descriptors",
-        "floor",
+        "baseline",
     }

@@ -5,11 +5,11 @@ import pytest
 from classical_case import REAL
 from sklearn.metrics import log_loss
 
-from genre_pred.classical.classifiers import CLASSIFIERS
-from genre_pred.classical.jobs import fit, window_scores
-from genre_pred.classical.pipelines import save_pipeline
-from genre_pred.clips import write_table
-from genre_pred.judge.calibration import softmax
+from genre_pred.core.tables import write_table
+from genre_pred.training.calibration.temperature import softmax
+from genre_pred.training.classical.classifiers import CLASSIFIERS
+from genre_pred.training.classical.jobs import fit, window_scores
+from genre_pred.training.classical.pipelines import save_pipeline
 
 
 @pytest.mark.parametrize("n_genres", [2, 4])

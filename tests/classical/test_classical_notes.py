@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genre_pred.classical import kernel_svc
+from genre_pred.training.classical import kernel_svc
 
 
 @pytest.mark.parametrize("folds", [0, 3])

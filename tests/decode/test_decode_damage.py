@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from every_format import RATE, SECONDS
 
-from genre_pred.audio.decode import measure, read_samples
-from genre_pred.audio.decoders import AudioError
+from genre_pred.audio.decoding.decoders import AudioError
+from genre_pred.audio.decoding.reading import measure, read_samples
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "aac", "webm", "ogg"])

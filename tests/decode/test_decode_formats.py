@@ -13,9 +13,9 @@ import pytest
 import soundfile
 from every_format import LOSSLESS, LOSSY, RATE
 
-from genre_pred.audio import decoders
-from genre_pred.audio.decode import measure, read_samples, read_windows
-from genre_pred.audio.decoders import AudioError
+from genre_pred.audio.decoding import decoders
+from genre_pred.audio.decoding.decoders import AudioError
+from genre_pred.audio.decoding.reading import measure, read_samples, read_windows
 
 
 @pytest.mark.parametrize("kind", LOSSLESS + LOSSY)

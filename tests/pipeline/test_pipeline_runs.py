@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 from small_repository import LIMIT, ran
 
-from genre_pred.audio.patches import open_patches
+from genre_pred.core.patch_store import open_patches
 
 
 def test_the_outputs_in_mlflow_carry_the_hashes_of_dvc_lock(repository):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from genre_pred.sources.precomputed import open_contents
+from genre_pred.datasets.precomputed.contents import open_contents
 
 IDS = ["a", "b", "c", "NA", "7"]
 SPLIT = ["train", "train", "validation", "test", "test"]

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from precomputed_folder import IDS, SPECTROGRAMS, SPLIT, VALUES, opened
 
-from genre_pred.clips import TRACKS
-from genre_pred.sources import SOURCES
+from genre_pred.core.tables import TRACK_COLUMNS
+from genre_pred.datasets.sources.catalogue import SOURCES
 
 
 def test_tracks_have_no_sound_and_the_publisher_s_split(root):
     tracks = opened(root).tracks
-    assert list(tracks) == list(TRACKS)
+    assert list(tracks) == list(TRACK_COLUMNS)
     assert tracks["clip_id"].tolist() == IDS
     assert tracks["split"].tolist() == SPLIT
     assert tracks["path"].tolist() == [""] * 5

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from precomputed_folder import IDS, SPECTROGRAMS, VALUES, opened, read_all
 
-from genre_pred.sources.listing import SourceError
+from genre_pred.datasets.sources.listing import SourceError
 
 CLIPS_CSV = "clip_id,genre,split\n"
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from precomputed_folder import IDS, opened, read_all
 
-from genre_pred.sources.listing import SourceError
-from genre_pred.sources.precomputed import clean_precomputed
+from genre_pred.datasets.precomputed.cleaning import clean_precomputed
+from genre_pred.datasets.sources.listing import SourceError
 
 
 def draw(path, seed, size=(40, 24), mode="RGBA", margin=4):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from precomputed_folder import opened
 
-from genre_pred.sources.precomputed import clean_precomputed
-from genre_pred.split import split_clips
+from genre_pred.datasets.precomputed.cleaning import clean_precomputed
+from genre_pred.datasets.split.methods import split_clips
 
 
 @pytest.fixture

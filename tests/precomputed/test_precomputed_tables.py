@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from precomputed_folder import VALUES, opened, read_all
 
-from genre_pred.sources.gtzan import GENRES
-from genre_pred.sources.listing import SourceError
-from genre_pred.sources.precomputed import clean_precomputed, open_contents
+from genre_pred.datasets.precomputed.cleaning import clean_precomputed
+from genre_pred.datasets.precomputed.contents import open_contents
+from genre_pred.datasets.sources.gtzan import GENRES
+from genre_pred.datasets.sources.listing import SourceError
 
 FMA_TRACKS = """,artist,set,set,track
 ,id,split,subset,genre_top

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from precomputed_folder import IDS, SPECTROGRAMS, SPLIT, VALUES, opened
 
-from genre_pred.clips import CLIPS
-from genre_pred.sources.precomputed import clean_precomputed
+from genre_pred.core.tables import CLIP_COLUMNS
+from genre_pred.datasets.precomputed.cleaning import clean_precomputed
 
 
 def twins_at(root, values, split=SPLIT):
@@ -17,7 +17,7 @@ def twins_at(root, values, split=SPLIT):
     table = table.assign(split=split) if split else table.drop(columns="split")
     table.to_csv(root / "clips.csv", index=False)
     clips, rejected = clean_precomputed(opened(root))
-    assert list(clips) == list(CLIPS)
+    assert list(clips) == list(CLIP_COLUMNS)
     assert sorted([*clips["clip_id"], *rejected["clip_id"]]) == sorted(IDS)
     return dict(zip(rejected["clip_id"], rejected["reason"], strict=True))
 

@@ -3,7 +3,7 @@
 import pytest
 from served_tones import train_classifier
 
-from genre_pred.classifier import GenreClassifier
+from genre_pred.inference.classifier import GenreClassifier
 
 
 @pytest.fixture(scope="session")

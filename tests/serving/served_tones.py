@@ -15,18 +15,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from genre_pred.audio.excerpts import Recording
-from genre_pred.classical.pipelines import save_pipeline
-from genre_pred.classifier import GenreClassifier
-from genre_pred.classifier_folder import Spec, save_classifier
+from genre_pred.audio.decoding.excerpts import Recording
+from genre_pred.inference.classifier import GenreClassifier
+from genre_pred.inference.classifier_folder import Spec, save_classifier
+from genre_pred.training.classical.pipelines import save_pipeline
 
 GENRES = ["High", "Low"]
 RATE = 16_000
 SPEC = Spec(
-    model="log_mel_stats/logistic_regression", approach="floor", collection="tones", genres=GENRES,
+    model="log_mel_stats/logistic_regression", approach="baseline", collection="tones",
+    genres=GENRES,
     clip={"min_seconds": 1.0, "clip_seconds": 2.0, "windows_per_track": 1}, store_dtype="float32",
     features="log_mel_stats", network=None, hidden=0, descriptor_rate=22050, precision="float32",
-    temperature=1.0, weights="", note="", protocol="publisher, artists apart", grouped=True,
+    temperature=1.0, weights="", note="", protocol="official, artists apart", grouped=True,
     validation_log_loss=0.5,
 )  # fmt: skip
 JSON = (b"content-type", b"application/json")
@@ -55,7 +56,7 @@ def train_classifier(
     held_out = pd.DataFrame({"content": []})
     save_classifier(
         folder / "classifier", spec, files=dict(files), trained_on=["x"], held_out=held_out,
-        known_music=None,
+        novelty_detector=None,
     )  # fmt: skip
     classifier = GenreClassifier(folder / "classifier")
     features = []

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from served_tones import JSON, ask
 
-from genre_pred.serving.bounded import FORM, Bounded, Limits
+from genre_pred.apps.http.bounded import FORM, Bounded, Limits
 
 LIMITS = Limits(megabytes=1, rows=1, seconds=1, queue=2, timeout=1)
 
@@ -187,7 +187,7 @@ def test_an_application_that_breaks_is_told_500_and_blames_no_client(caplog):
 
 
 def test_a_line_is_logged_for_each_request_and_none_can_be_forged(caplog):
-    caplog.set_level("INFO", "genre_pred.serving.server")
+    caplog.set_level("INFO", "genre_pred.apps.http.server")
     forged = json.dumps({"message": "row 0: \r\x1b[2Jforged"}).encode()
     asked(Bounded(Behind(400, forged), LIMITS), [b"{}"])
     (line,) = caplog.messages

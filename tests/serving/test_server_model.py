@@ -14,16 +14,16 @@ import torch
 from safetensors.torch import save_file
 from served_tones import GENRES, SPEC, sound, text, train_classifier
 
-from genre_pred.app.batch import answer, songs_of
-from genre_pred.classifier import GenreClassifier
-from genre_pred.classifier_folder import NETWORK
-from genre_pred.embed import load_backbone
-from genre_pred.faults import Fault
-from genre_pred.params import Compute
-from genre_pred.prediction import column_of
-from genre_pred.serving.served import DEADLINE, Served, _load_pyfunc
-from genre_pred.songs.hearing import hear
-from genre_pred.track import Refused
+from genre_pred.apps.http.served import DEADLINE, Served, _load_pyfunc
+from genre_pred.apps.web.batch import answer, songs_of
+from genre_pred.config.sections import Compute
+from genre_pred.core.errors import UserError
+from genre_pred.inference.batch.many_files import predict_files
+from genre_pred.inference.classifier import GenreClassifier
+from genre_pred.inference.classifier_folder import NETWORK
+from genre_pred.inference.prediction import column_of
+from genre_pred.networks.embedding.patches_to_embeddings import load_backbone
+from genre_pred.tracking import Refused
 
 
 @pytest.fixture
@@ -44,11 +44,15 @@ def test_faces_of_more_threads_give_the_commands_probabilities(
     heard = train_classifier(tmp_path, spec, {NETWORK: tmp_path / "mn04.safetensors"})
     song = tmp_path / "song.mp3"
     song.write_bytes(sound(550, 7, "MP3"))
-    ((_, told),) = hear([song], heard, Compute(workers=1, scheduler=None))  # with one thread
+    ((_, told),) = predict_files(
+        [song], heard, Compute(workers=1, scheduler=None)
+    )  # with one thread
     (row,) = [answer(heard, it) for it in songs_of([song])]
     asked = pd.DataFrame({"audio": [text(song.read_bytes())]})
     served = _load_pyfunc(str(heard.folder)).predict(asked)
-    many = hear([song] * 3, heard, Compute(workers=1, scheduler=None))  # in another process
+    many = predict_files(
+        [song] * 3, heard, Compute(workers=1, scheduler=None)
+    )  # in another process
     assert [found.row() for _, found in many] == [told.row()] * 3
     assert 0.001 < told.probabilities["Low"] < 0.999
     for genre in GENRES:
@@ -92,7 +96,7 @@ def test_a_damaged_classifier_is_told_whoever_asks_it(classifier, tmp_path, name
     told = (
         rf"genre-x in {re.escape(str(copied))} cannot answer \(({cause}): .*\): register it again"
     )
-    with pytest.raises(Fault, match=told):
+    with pytest.raises(UserError, match=told):
         GenreClassifier(copied, "genre-x").predict(io.BytesIO(sound(210)))
 
 
@@ -102,7 +106,7 @@ def test_parts_that_are_none_are_told(classifier, tmp_path):
         (copied / name).write_bytes(b"\xff\xfe")
     damaged = GenreClassifier(copied)
     for part in ("trained_on", "held_out"):
-        with pytest.raises(Fault, match="the classifier in .* cannot answer"):
+        with pytest.raises(UserError, match="the classifier in .* cannot answer"):
             getattr(damaged, part)
 
 

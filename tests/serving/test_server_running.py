@@ -19,13 +19,13 @@ import requests
 from click.testing import CliRunner
 from served_tones import GENRES, SPEC, ask, sound, table, text
 
-from genre_pred import track
-from genre_pred.classifier import GenreClassifier
-from genre_pred.cli import main
-from genre_pred.serving.bounded import Bounded, Limits
-from genre_pred.serving.served import Served
-from genre_pred.songs import hearing
-from genre_pred.window_scorer import WindowScorer
+from genre_pred import tracking
+from genre_pred.apps.cli import main
+from genre_pred.apps.http.bounded import Bounded, Limits
+from genre_pred.apps.http.served import Served
+from genre_pred.inference.batch import many_files as hearing
+from genre_pred.inference.classifier import GenreClassifier
+from genre_pred.inference.window_scorer import WindowScorer
 
 ROOT = Path(__file__).parents[2]
 SERVE = ["-c", "from genre_pred.cli import main; main()", "serve"]
@@ -46,12 +46,12 @@ def workspace(classifier, tmp_path_factory):
         patch.setenv("DVC_ROOT", str(folder))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(folder)
-        experiment = track.store.open_experiment("genre-tones")
+        experiment = tracking.store.open_experiment("genre-tones")
         with mlflow.start_run(experiment_id=experiment) as run:
             example = text(sound(200, 2))
-            uri = track.log_candidate(classifier.folder, "floor", GENRES, example)
-            version = track.register("genre-tones", uri, run.info.run_id, {"model": SPEC.model})
-            track.crown("genre-tones", version, "it is the first", "first")
+            uri = tracking.log_candidate(classifier.folder, "baseline", GENRES, example)
+            version = tracking.register("genre-tones", uri, run.info.run_id, {"model": SPEC.model})
+            tracking.set_champion("genre-tones", version, "it is the first", "first")
         yield folder
 
 
@@ -77,8 +77,8 @@ def test_hearing_ends_with_its_request(classifier, workspace, monkeypatch):
         return read(scorer, window, rate)
 
     monkeypatch.setattr(WindowScorer, "read", slowly)
-    _, folder = track.fetch("genre-tones@champion")
-    app = track.scoring_app(Served(classifier), folder, 60)
+    _, folder = tracking.fetch("genre-tones@champion")
+    app = tracking.scoring_app(Served(classifier), folder, 60)
     server = Bounded(app, Limits(megabytes=9, rows=9, seconds=100, queue=9, timeout=2))
     long, short = (
         json.dumps(table(text(sound(200, seconds, "MP3")))).encode() for seconds in (60, 3)
@@ -99,8 +99,8 @@ def test_a_fault_of_the_servers_own_is_told_500_through_mlflow(classifier, works
         raise ValueError("Input X contains NaN.")
 
     monkeypatch.setattr(WindowScorer, "read", broken)
-    _, folder = track.fetch("genre-tones@champion")
-    app = track.scoring_app(Served(classifier), folder, 60)
+    _, folder = tracking.fetch("genre-tones@champion")
+    app = tracking.scoring_app(Served(classifier), folder, 60)
     server = Bounded(app, Limits(megabytes=9, rows=9, seconds=100, queue=9, timeout=60))
     right, wrong = (json.dumps(it).encode() for it in (table(text(sound(200))), {"inputs": 5}))
     assert asyncio.run(ask(server, [right])) == (
@@ -297,8 +297,8 @@ def test_workers_that_start_are_given_time_however_short_a_requests_is(
         def run(self) -> None:
             pass
 
-    monkeypatch.setattr("genre_pred.serving.server._Supervisor", Supervisor)
-    monkeypatch.setattr("genre_pred.serving.server._loaded", lambda settings: None)
+    monkeypatch.setattr("genre_pred.apps.http.server._Supervisor", Supervisor)
+    monkeypatch.setattr("genre_pred.apps.http.server._loaded", lambda settings: None)
     monkeypatch.setenv("GENRE_PRED_SERVER", "")
     call = ["serve", "--port", "0", "--workers", "2", "--timeout", timeout]
     told = CliRunner().invoke(main, [*call, "--model", "genre-tones"])
@@ -309,7 +309,7 @@ def test_workers_that_start_are_given_time_however_short_a_requests_is(
 @pytest.fixture
 def broken(workspace):
     """The champion's folder, with a file that cannot be read."""
-    _, folder = track.fetch("genre-tones@champion")
+    _, folder = tracking.fetch("genre-tones@champion")
     pipeline = folder / "pipeline.skops"
     whole = pipeline.read_bytes()
     pipeline.write_bytes(b"broken")

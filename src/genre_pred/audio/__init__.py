@@ -1,1 +1,1 @@
-"""Sound into numbers: decoding, windows, front ends, descriptors and the patch store."""
+"""Sound into numbers: decoding, log-mel patches, descriptors."""

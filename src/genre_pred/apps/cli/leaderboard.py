@@ -1,0 +1,177 @@
+"""The command leaderboard: the models of all runs, laid out for terminal, Markdown or CSV."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+import click
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from genre_pred.apps.cli.terminal import csv_option, fits, show, table, tell
+from genre_pred.core.errors import UserError
+
+if TYPE_CHECKING:
+    from genre_pred.evaluation.comparison.markdown import Cell
+    from genre_pred.evaluation.comparison.standings import Standing
+
+CLIPS_PER_SECOND = (
+    "clips/s: from the file to the genre on one core of that run's machine, once all is loaded; "
+    "- where it has not told"
+)
+FROM_COMMITTED = "# each starts from the committed settings: git checkout params.yaml"
+RUN_WIDTH = 10  # of DVC's own names, as ortho-leas: then all fits into 80 columns
+LONG_TEXTS = ("model", "protocol", "by", "note")
+
+
+@click.command()
+@click.option("--collection", help="Only this one, as fma-small; else all.")
+@click.option("--approach", help="Only this one: embedding, finetune, descriptors, ...")
+@click.option("--top", type=click.IntRange(min=1), help="Only so many rows of each table.")
+@click.option("--wide", is_flag=True, help="All columns, however wide the terminal.")
+@click.option("--commands", is_flag=True, help="Also what to type to see each row again.")
+@click.option("--markdown", is_flag=True, help="As Markdown, all columns, with the commands.")
+@csv_option("Also write the rows in full.", begins="collection,model,approach,")
+def leaderboard(
+    collection: str | None,
+    approach: str | None,
+    top: int | None,
+    wide: bool,
+    commands: bool,
+    markdown: bool,
+    csv: Path | None,
+) -> None:
+    """Show the models of all runs, beside what others have published.
+
+    One table for each collection, protocol and set of clips that judged: scores are never ranked
+    across them. reports/leaderboard.csv has those of this workspace alone.
+    """
+    from genre_pred import tracking
+    from genre_pred.evaluation.comparison.published import published_on
+    from genre_pred.evaluation.comparison.standings import (
+        EVERY_COLUMN,
+        narrowed,
+        published_elsewhere,
+        standings,
+    )
+
+    tracking.open_store()
+    rows = tracking.leaderboards()
+    if rows.empty:
+        raise UserError("MLflow holds no leaderboard yet: run dvc repro first")
+    known = sorted(set(rows["collection"]))
+    if collection and collection not in known:
+        raise UserError(f"no run on {collection!r}; there are runs on {', '.join(known)}")
+    shown = [collection] if collection else known
+    rows = rows[rows["collection"].isin(shown)]
+    published = {name: published_on(name) for name in shown}
+    approaches = set(rows["approach"]).union(*(quoted["approach"] for quoted in published.values()))
+    if approach and approach not in approaches:
+        raise UserError(f"no approach {approach!r}; there are {', '.join(sorted(approaches))}")
+    found = standings(rows.assign(command=_commands(rows)), published)
+    kept = [replace(standing, board=narrowed(standing.board, approach, top)) for standing in found]
+    kept = [standing for standing in kept if len(standing.board)]
+    lay_out = partial(_tell, wide=wide, commands=commands)
+    for name in shown:
+        quoted = published[name]
+        if wide or markdown:  # the others stand beside their models
+            quoted = published_elsewhere([s for s in found if s.collection == name], quoted)
+        own = [standing for standing in kept if standing.collection == name]
+        (_tell_in_markdown if markdown else lay_out)(name, own, narrowed(quoted, approach, top))
+    if csv:
+        from genre_pred.core.tables import write_table
+
+        boards = [standing.board.reindex(columns=EVERY_COLUMN) for standing in kept]
+        write_table(pd.concat(boards, ignore_index=True), csv)
+
+
+def _commands(rows: pd.DataFrame) -> list[str]:
+    from genre_pred.apps.recipes import of_matter, with_changes
+
+    columns = (rows[name] for name in ("command", "model", "approach", "changed"))
+    return [
+        with_changes(command, of_matter(model, approach, json.loads(changed)))
+        for command, model, approach, changed in zip(*columns, strict=True)
+    ]
+
+
+def _tell(
+    name: str, found: list["Standing"], quoted: pd.DataFrame, wide: bool, commands: bool
+) -> None:
+    from genre_pred.evaluation.comparison.markdown import (
+        ESSENTIAL,
+        OF_ALL_RUNS,
+        PUBLISHED,
+        QUOTED,
+        with_marks,
+    )
+
+    for standing in found:
+        tell(f"{name}: {standing.words}\n")
+        board, footnotes = with_marks(standing.board)
+        if wide:
+            show(_rows(standing.board, OF_ALL_RUNS, folded=False), whole=True)
+            click.echo()
+        else:
+            rows = _rows(board, ESSENTIAL, folded=False)
+            show(rows if fits(rows) else _rows(board, ESSENTIAL, folded=True))
+            click.echo()
+            for footnote in footnotes:
+                tell(footnote)
+        tell(f"{CLIPS_PER_SECOND}\n")
+        if commands:
+            click.echo(FROM_COMMITTED)
+            for command in standing.commands:
+                click.echo(command)  # not broken: to be copied
+            click.echo()
+    if len(quoted):
+        tell(f"{name}: {QUOTED}:\n")
+        show(_rows(quoted, PUBLISHED, folded=False))
+        click.echo()
+
+
+def _rows(board: pd.DataFrame, columns: Mapping[str, "Cell"], *, folded: bool) -> Table:
+    """A table close together; folded, its cells have two lines rather than ending in mid-word."""
+    headers = [name.replace(" ", "\n", 1) if folded else name for name in columns]
+    rows = table(*headers, wrapped=LONG_TEXTS)
+    rows.padding, rows.show_edge = (0, 1, 0, 0), False
+    for _, row in board.iterrows():
+        cells = {name: cell(row) for name, cell in columns.items()}
+        if folded:
+            cells = {name: FOLDS.get(name, str)(text) for name, text in cells.items()}
+        rows.add_row(*(Text(text) for text in cells.values()))
+    return rows
+
+
+def _below(score: str) -> str:
+    """84.4 [65.6, 98.4] as 84.4 over 65.6–98.4, which is narrower."""
+    return re.sub(r" \[(.*), (.*)\]", "\n\\1–\\2", score)
+
+
+FOLDS: Mapping[str, Callable[[str], str]] = {
+    "model": lambda name: name.replace("/", "/\n"),
+    "validation %": _below,
+    "test %": _below,
+    "run": lambda name: "\n".join(wrap(name, RUN_WIDTH)),
+}
+
+
+def _tell_in_markdown(name: str, found: list["Standing"], quoted: pd.DataFrame) -> None:
+    from genre_pred.evaluation.comparison.markdown import OF_ALL_RUNS, PUBLISHED, QUOTED, table_of
+
+    click.echo(f"## {name}\n")
+    for standing in found:
+        click.echo(f"{standing.words}\n\n{table_of(standing.board, OF_ALL_RUNS)}\n")
+        click.echo(
+            "\n".join(
+                [f"{CLIPS_PER_SECOND}\n", "```sh", FROM_COMMITTED, *standing.commands, "```", ""]
+            )
+        )
+    if len(quoted):
+        click.echo(f"{QUOTED}:\n\n{table_of(quoted, PUBLISHED)}\n")

@@ -1,0 +1,1 @@
+"""The web page: drop a song, see its genre and why."""

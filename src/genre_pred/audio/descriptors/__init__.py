@@ -1,0 +1,1 @@
+"""Waveforms into hand-made features."""

@@ -1,1 +1,0 @@
-"""Who stands for champion, who wins, and what the registry then says."""

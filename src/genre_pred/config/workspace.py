@@ -1,0 +1,31 @@
+"""What the workspace has set, for commands that also run outside of any workspace."""
+
+from genre_pred.config.params import Params, read_params
+from genre_pred.config.sections import Compute, Evaluate
+from genre_pred.core.workspace import workspace
+
+# Outside of any workspace.
+ALL_CORES = Compute(workers=None, scheduler=None)
+INTERVALS = Evaluate(reproductions=(), ensemble=(), confidence=0.95, n_resamples=2000, seed=0)
+
+
+def workspace_params() -> Params | None:
+    """The workspace's settings; None outside.
+
+    Raises:
+        ParamsError: As `read_params` tells it.
+    """
+    place = workspace()
+    return read_params(place / "params.yaml") if place else None
+
+
+def compute_settings() -> Compute:
+    """How work is spread: as the workspace says, outside over all cores."""
+    own = workspace_params()
+    return own.compute if own else ALL_CORES
+
+
+def intervals() -> Evaluate:
+    """How sure a score is told: as the workspace says, outside 95 % of 2,000 resamples."""
+    own = workspace_params()
+    return own.evaluate if own else INTERVALS

@@ -1,0 +1,1 @@
+"""What every room needs: errors, tables, files, arrays, caches, downloads, one map over clips."""

@@ -1,0 +1,1 @@
+"""One map over clips, on this machine's cores or on a Dask cluster."""

@@ -1,0 +1,1 @@
+"""Collections without sound: features, spectrograms or pictures that others computed."""

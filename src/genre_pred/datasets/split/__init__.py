@@ -1,0 +1,1 @@
+"""How clips are divided into train, validation and test, or into folds."""

@@ -1,0 +1,1 @@
+"""How good models are, and how sure that is: tables in, tables out."""

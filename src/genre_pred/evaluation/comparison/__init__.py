@@ -1,0 +1,1 @@
+"""Leaderboards of many runs, published figures, the mistakes of a model."""

@@ -1,0 +1,1 @@
+"""Metrics, intervals, tests, the leaderboard of one run."""

@@ -1,1 +1,0 @@
-"""Networks that learn from the sound itself."""

@@ -1,1 +1,0 @@
-"""Judging models fairly: tables of predictions in, tables of scores and decisions out."""

@@ -1,0 +1,1 @@
+"""Network architectures, their weights, and frozen backbones that embed patches."""

@@ -1,0 +1,1 @@
+"""Pretrained networks that turn a patch into an embedding."""

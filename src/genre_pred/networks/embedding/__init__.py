@@ -1,0 +1,1 @@
+"""Patches into embeddings, by a frozen backbone."""

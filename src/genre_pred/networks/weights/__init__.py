@@ -1,0 +1,1 @@
+"""Weights: published ones, a file of one's own, or random."""

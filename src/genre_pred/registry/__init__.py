@@ -1,0 +1,1 @@
+"""Candidates, the rules of promotion, the champion and its history."""

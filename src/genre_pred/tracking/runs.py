@@ -1,0 +1,288 @@
+"""Runs: a pipeline execution is one parent run, each stage its child."""
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import psutil
+from mlflow.entities import Metric, Param, RunTag
+
+from genre_pred.config.changes import changed_settings
+from genre_pred.config.params import Params
+from genre_pred.core.files import digest
+from genre_pred.core.pipeline import read_stage
+from genre_pred.tracking.model_registry import requirements
+from genre_pred.tracking.past_runs import (
+    CHANGED,
+    IDENTITY,
+    PARENT,
+    ProducingRun,
+    producers_of,
+    seen_test_set,
+)
+from genre_pred.tracking.store import lock, open_experiment
+
+EXECUTION, PROCESS = "genre_pred.execution", "genre_pred.process"
+PARAMS = Path("params.yaml")
+
+
+class StageRun:
+    """The MLflow run of a stage, while it is open."""
+
+    def __init__(self, run_id: str, parent: str, settings: Mapping[str, Any]) -> None:
+        self.run_id, self.parent, self.settings = run_id, parent, dict(settings)
+        self._metrics: list[Metric] = []
+
+    def metrics(self, figures: Mapping[str, float], step: int = 0) -> None:
+        """Remember metrics; they are sent in one batch when the stage ends."""
+        now = int(time.time() * 1000)
+        self._metrics += [Metric(key, float(value), now, step) for key, value in figures.items()]
+
+    def table(self, table: pd.DataFrame, name: str) -> None:
+        """Log a table as a CSV file."""
+        mlflow.MlflowClient().log_text(self.run_id, table.to_csv(index=False), name)
+
+    def producers(self) -> dict[str, ProducingRun]:
+        """The runs that made what this run has read, and what those have read, by path."""
+        return producers_of(self.run_id)
+
+    def ancestry(self) -> dict[str, dict[str, float]]:
+        """Their metrics, by path."""
+        return {path: dict(maker.metrics) for path, maker in self.producers().items()}
+
+    def origin(self) -> tuple[str, dict[str, Any]]:
+        """The commit that this run stands on, and the settings that differ from its own."""
+        tags = mlflow.MlflowClient().get_run(self.run_id).data.tags
+        return tags["commit"], json.loads(tags[CHANGED])
+
+    def summary_metrics(self, figures: Mapping[str, Any]) -> None:
+        """Remember nested figures, also with the parent run: there experiments are compared."""
+        flat = _flat(figures)
+        numbers = {key: value for key, value in flat.items() if isinstance(value, int | float)}
+        self.metrics(numbers)
+        now = int(time.time() * 1000)
+        told = [Metric(key, float(value), now, 0) for key, value in numbers.items()]
+        mlflow.MlflowClient().log_batch(self.parent, metrics=told)
+
+    def scored_on(self, validation_set: str, test_set: str, identities: Sequence[str]) -> int:
+        """Remember which clips scored which models.
+
+        Args:
+            validation_set: A digest of the validation clips.
+            test_set: A digest of the test clips; empty without any.
+            identities: Digests of the models that were scored on test.
+
+        Returns:
+            How many models have been scored on this test set so far.
+        """
+        self.tags({"validation_set": validation_set})
+        if not test_set:
+            return 0
+        self.tags(
+            {"test_set": test_set, "test_seen_by": " ".join(i[:IDENTITY] for i in identities)}
+        )
+        count = len(seen_test_set(test_set))
+        self.metrics({"test_seen": count})
+        return count
+
+    def files(self, paths: Sequence[Path], folder: str | None = None) -> None:
+        """Log files, or what folders hold."""
+        client = mlflow.MlflowClient()
+        for path in paths:
+            log = client.log_artifacts if path.is_dir() else client.log_artifact
+            log(self.run_id, str(path), folder)
+
+    def pipeline(self, name: str, fitted: Any, trusted: Sequence[str]) -> None:
+        """Log a fitted scikit-learn pipeline as a model of its own."""
+        import mlflow.sklearn
+
+        mlflow.sklearn.log_model(
+            fitted,
+            name=_model_name(name),
+            serialization_format="skops",
+            skops_trusted_types=list(trusted),
+            pip_requirements=requirements(),
+        )
+
+    def epoch(self, name: str, fold: int, figures: Mapping[str, float]) -> None:
+        """Send an epoch's figures at once, so that a training can be watched."""
+        curve = name if fold < 0 else f"{name}.fold{fold}"
+        steps = {f"{curve}.{key}": value for key, value in figures.items() if key != "epoch"}
+        mlflow.log_metrics(steps, step=int(figures["epoch"]))
+
+    def network(self, name: str, folder: Path) -> None:
+        """Log a network's folder: weights as safetensors, history, predictions."""
+        mlflow.MlflowClient().log_artifacts(self.run_id, str(folder), f"networks/{name}")
+
+    def tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags at once."""
+        mlflow.MlflowClient().log_batch(
+            self.run_id, tags=[RunTag(key, value) for key, value in tags.items()]
+        )
+
+
+@contextmanager
+def stage(name: str, params: Params) -> Iterator[StageRun]:
+    """Record a stage of dvc.yaml: its params, inputs, outputs, metrics and duration.
+
+    Args:
+        name: The stage's name in dvc.yaml, which says what it reads and writes.
+        params: The whole of params.yaml.
+    """
+    told = read_stage(name)
+    with record(name, params, told.params, told.inputs, told.outputs) as run:
+        yield run
+
+
+@contextmanager
+def record(
+    name: str,
+    params: Params,
+    keys: Sequence[str],
+    inputs: Sequence[Path],
+    outputs: Sequence[Path],
+) -> Iterator[StageRun]:
+    """Record a piece of work as a run: its params, the digests of its inputs and outputs.
+
+    Args:
+        name: Of the run.
+        params: The whole of params.yaml.
+        keys: The dotted keys that the work reads.
+        inputs: The files and folders that it reads.
+        outputs: The files and folders that it writes.
+    """
+    experiment = open_experiment(f"genre-{params.data.collection}")
+    parent = _execution(experiment)
+    client = mlflow.MlflowClient()
+    tags = {PARENT: parent, "stage": name, "collection": params.data.collection, **_lineage()}
+    tags[PROCESS] = _this_process()
+    run_id = client.create_run(experiment, tags=tags, run_name=name).info.run_id
+    settings = {key: value for each in keys for key, value in _setting(params, each).items()}
+    logged = [Param(key, str(value)) for key, value in settings.items()]
+    client.update_run(parent, status="RUNNING")
+    run, started, ended = StageRun(run_id, parent, settings), time.perf_counter(), "FAILED"
+    try:
+        client.log_batch(parent, params=logged)
+        digests = [RunTag(f"in:{path.as_posix()}", digest(path)) for path in inputs]
+        client.log_batch(run_id, params=logged, tags=digests)
+        with mlflow.start_run(run_id=run_id):
+            yield run
+            run.metrics({"seconds": time.perf_counter() - started})
+            run.tags({f"out:{path.as_posix()}": digest(path) for path in outputs})
+        ended = "FINISHED"
+    finally:
+        client.log_batch(run_id, metrics=run._metrics)
+        client.set_terminated(run_id, ended)
+        client.set_terminated(parent, _status_of(parent, experiment))
+
+
+def _setting(params: Params, key: str) -> dict[str, Any]:
+    """A section or setting of params.yaml, flat: dotted keys and their values."""
+    value: Any = params.model_dump()
+    for name in key.split("."):
+        value = value[name]
+    return _flat(value, f"{key}.") if isinstance(value, Mapping) else {key: value}
+
+
+def _status_of(parent: str, experiment: str) -> str:
+    """FAILED if the last run of any stage of an execution failed, else FINISHED."""
+    client = mlflow.MlflowClient()
+    newest = ["attributes.start_time DESC"]
+    runs = client.search_runs([experiment], f"tags.`{PARENT}` = '{parent}'", order_by=newest)
+    last = {run.data.tags["stage"]: run.info.status for run in reversed(runs)}
+    return "FAILED" if "FAILED" in last.values() else "FINISHED"
+
+
+def _model_name(name: str) -> str:
+    return name.replace("/", "-")
+
+
+def _execution(experiment: str) -> str:
+    """The parent run of this pipeline execution, made by its first stage."""
+    client = mlflow.MlflowClient()
+    key = _execution_key()
+    with lock("store"):
+        found = client.search_runs([experiment], f"tags.`{EXECUTION}` = '{key}'", max_results=1)
+        if found:
+            return str(found[0].info.run_id)
+        _close_interrupted(experiment)
+        name = os.environ.get("DVC_EXP_NAME") or _commit()[:8]
+        tags = {EXECUTION: key, **_lineage()}
+        return str(client.create_run(experiment, tags=tags, run_name=name).info.run_id)
+
+
+def _execution_key() -> str:
+    """What names an execution: the DVC experiment, or the commit; and the settings."""
+    name = os.environ.get("DVC_EXP_NAME") or _commit()
+    return f"{name}:{hashlib.sha256(PARAMS.read_bytes()).hexdigest()[:16]}"
+
+
+def _this_process() -> str:
+    """Host, number and start of this process."""
+    me = psutil.Process()
+    return f"{socket.gethostname()}:{me.pid}:{me.create_time():.0f}"
+
+
+def _close_interrupted(experiment: str) -> None:
+    """Close runs whose process on this machine was killed: they must not look alive."""
+    client = mlflow.MlflowClient()
+    running = client.search_runs([experiment], "attributes.status = 'RUNNING'")
+    stages = [run for run in running if PARENT in run.data.tags]
+    dead = [run for run in stages if not _alive(run.data.tags.get(PROCESS, ""))]
+    for run in dead:
+        client.set_terminated(run.info.run_id, "KILLED")
+    busy = {run.data.tags[PARENT] for run in stages if run not in dead}
+    for parent in {run.data.tags[PARENT] for run in dead} - busy:
+        client.set_terminated(parent, "KILLED")
+
+
+def _alive(process: str) -> bool:
+    host, _, rest = process.partition(":")
+    if host != socket.gethostname():
+        return True  # another machine's: not ours to judge
+    pid, _, started = rest.partition(":")
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.0f}" == started
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _lineage() -> dict[str, str]:
+    return {
+        "commit": _commit(),
+        "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
+        CHANGED: json.dumps(_changed()),
+    }
+
+
+def _commit() -> str:
+    told = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "no commit"
+
+
+def _changed() -> dict[str, Any]:
+    """The settings that differ from those of the commit, as by dvc exp run -S."""
+    before = ["git", "show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml"]
+    told = subprocess.run(before, capture_output=True, text=True, check=False)
+    if told.returncode:  # no repository, or none of the commit's files at hand
+        return {}
+    return changed_settings(told.stdout, PARAMS.read_text())
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -1,0 +1,1 @@
+"""Models learned from labelled clips, and the calibration of their scores."""

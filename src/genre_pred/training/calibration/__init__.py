@@ -1,0 +1,1 @@
+"""Scores into calibrated probabilities."""

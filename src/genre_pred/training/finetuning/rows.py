@@ -1,0 +1,101 @@
+"""All rows of a patch store through a network, one at a time, or through a part of it."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from genre_pred.config.sections import Finetune
+from genre_pred.core.arrays import RowsFile, rows_of
+from genre_pred.core.files import atomic_write
+from genre_pred.core.parallel.pool import one_thread
+from genre_pred.core.patch_store import PatchStore
+from genre_pred.core.progress import bar
+from genre_pred.networks.trainable.genre_net import GenreNet
+from genre_pred.training.finetuning.loop import device_for
+
+TIMED_ROWS = 8
+
+
+@torch.inference_mode()
+def represent(net: GenreNet, frozen: np.ndarray, settings: Finetune, path: Path) -> np.ndarray:
+    """Run all but the head over every row, one by one as in prediction.
+
+    Args:
+        net: Trained.
+        frozen: As run_frozen_part gives it.
+        settings: What was trained.
+        path: Where the result is kept (.npy).
+
+    Returns:
+        (n_rows, size) float32, memory-mapped.
+    """
+    net = net.to(device_for(settings)).eval()
+
+    def read_by_the_head(batch: torch.Tensor) -> torch.Tensor:
+        return net.represent(batch, settings.trainable).flatten(1)
+
+    return _of_each_row(read_by_the_head, frozen, settings, path, "what it makes of each clip")
+
+
+@torch.inference_mode()
+def run_frozen_part(
+    net: GenreNet, patches: np.ndarray, settings: Finetune, path: Path
+) -> np.ndarray:
+    """Run what is not trained once over all rows, and keep it in a file.
+
+    Args:
+        net: The network, untrained.
+        patches: (n_rows, n_patches, frames, n_mels).
+        settings: What is trained; with `all`, nothing is frozen and the patches come back.
+        path: Where the result is kept (.npy); what is there already is used.
+
+    Returns:
+        (n_rows, ...) float32, memory-mapped.
+    """
+    if settings.trainable == "all":
+        return patches
+    if path.is_file():
+        return np.load(path, mmap_mode="r")
+    net = net.to(device_for(settings)).eval()
+    freeze = partial(net.freeze, trainable=settings.trainable)
+    return _of_each_row(freeze, patches, settings, path, "frozen part")
+
+
+def _of_each_row(
+    run: Callable[[torch.Tensor], torch.Tensor],
+    array: np.ndarray,
+    settings: Finetune,
+    path: Path,
+    doing: str,
+) -> np.ndarray:
+    n_rows, device = len(array), device_for(settings)
+    with atomic_write(path) as temporary, RowsFile(temporary, n_rows, "float32") as file:
+        for row in bar(range(n_rows), doing=doing, unit="clip"):
+            # One at a time, as in prediction: the last digits depend on the size of a batch.
+            batch = torch.from_numpy(rows_of(array, [row]).astype(np.float32)).to(device)
+            file.write(row, run(batch).cpu().numpy())
+    return np.load(path, mmap_mode="r")
+
+
+@one_thread()
+@torch.inference_mode()
+def seconds_per_clip(net: GenreNet, store: PatchStore) -> float:
+    """How long a network takes from a clip's patches to its genres, on its device, with one thread.
+
+    Measured on a few rows, one at a time, after one that warms it up.
+
+    Args:
+        net: Trained, ready to predict.
+        store: The patches that it reads.
+    """
+    device = next(net.parameters()).device
+    rows, started = [0, *range(min(len(store.patches), TIMED_ROWS))], 0.0
+    for row in rows:
+        net(torch.from_numpy(store.patches[row : row + 1].astype(np.float32)).to(device)).cpu()
+        started = started or time.perf_counter()
+    rows_per_clip = len(store.patches) / store.index["clip_id"].nunique()
+    return (time.perf_counter() - started) / (len(rows) - 1) * rows_per_clip
