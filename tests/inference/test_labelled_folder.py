@@ -99,7 +99,7 @@ def test_without_labels_there_is_no_score(folder):
 @pytest.fixture
 def evaluate(monkeypatch):
     """The command, asking the listener."""
-    monkeypatch.chdir(Path(__file__).parents[1])
+    monkeypatch.chdir(Path(__file__).parents[2])
     monkeypatch.setattr("genre_pred.apps.cli.songs.loaded", lambda model: Listener())
     monkeypatch.setattr(hearing, "FEW", 9)  # other processes would not know the listener
     return lambda *told: CliRunner().invoke(main, ["evaluate", *map(str, told)])

@@ -402,5 +402,5 @@ def test_so_many_genres_make_no_matrix(tmp_path, params):
 
 
 def test_the_stage_leaves_its_page_to_git_no_more_than_the_promotion():
-    ignored = (Path(__file__).parents[1] / ".gitignore").read_text().splitlines()
+    ignored = (Path(__file__).parents[2] / ".gitignore").read_text().splitlines()
     assert {"/reports/report.html", "/reports/report_inputs.csv"} <= set(ignored)

@@ -19,7 +19,7 @@ from genre_pred.registry.candidates import build_classifier
 from genre_pred.training.classical.jobs import jobs, train
 from genre_pred.training.classical.pipelines import save_pipeline
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PITCHES = {"High": 1500, "Low": 200, "<b>Odd</b>": 600}
 
 

@@ -9,7 +9,7 @@ from genre_pred.config.workspace import ALL_CORES, INTERVALS, compute_settings, 
 from genre_pred.core.workspace import workspace
 from genre_pred.tracking import model_names as named
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("below", ["", "docs", "src/genre_pred"])

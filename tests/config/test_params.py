@@ -14,7 +14,7 @@ from genre_pred.config.changes import changed_settings
 from genre_pred.config.params import ParamsError, read_params
 from genre_pred.config.sections import Data
 
-OWN = Path(__file__).parents[1] / "params.yaml"
+OWN = Path(__file__).parents[2] / "params.yaml"
 MISSING = object()
 
 

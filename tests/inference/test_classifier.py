@@ -34,7 +34,7 @@ from genre_pred.training.classical.pipelines import save_pipeline
 from genre_pred.training.finetuning.finetune import finetune
 from genre_pred.training.finetuning.result import write_finetuned
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GENRES = ("High", "Low", "Noise")
 
 

@@ -27,7 +27,7 @@ from genre_pred.inference.batch import many_files as hearing
 from genre_pred.inference.classifier import GenreClassifier
 from genre_pred.inference.window_scorer import WindowScorer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SERVE = ["-c", "from genre_pred.cli import main; main()", "serve"]
 START_SECONDS = 180  # torch and MLflow are slow to import on a busy machine
 

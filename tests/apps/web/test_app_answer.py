@@ -25,7 +25,7 @@ from genre_pred.config.params import read_params
 from genre_pred.inference.classifier import GenreClassifier
 from genre_pred.inference.prediction import Neighbour, Prediction, WindowPrediction
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_song_that_is_too_long_is_given_up(classifier, songs, monkeypatch):

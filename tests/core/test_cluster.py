@@ -35,7 +35,7 @@ from genre_pred.networks.embedding.patches_to_embeddings import load_backbone, s
 from genre_pred.training.classical.jobs import jobs, train
 from genre_pred.training.classical.pipelines import save_pipeline
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CLIP = Clip(min_seconds=1.0, clip_seconds=2.0, windows_per_track=1)
 
 

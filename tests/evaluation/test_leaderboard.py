@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from genre_pred.evaluation.comparison.markdown import to_markdown
 from genre_pred.evaluation.scoring.leaderboard import (
     COLUMNS,
     Entry,
     artists_in_words,
     best_of,
     leaderboard,
-    to_markdown,
 )
 
 GENRES = ["blues", "jazz"]

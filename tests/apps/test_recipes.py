@@ -25,7 +25,7 @@ from genre_pred.networks.embedding.patches_to_embeddings import BACKBONES
 from genre_pred.training.classical.features import named_features
 from genre_pred.training.finetuning.finetune import NETWORKS, front_end_of
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "recipes"
 OWN = ROOT / "params.yaml"
 NAMES = recipe_names(RECIPES)

@@ -13,7 +13,7 @@ from genre_pred.apps.cli import main
 from genre_pred.core.errors import UserError
 from genre_pred.core.files import digest
 
-SETTINGS = Path(__file__).parents[1] / "params.yaml"
+SETTINGS = Path(__file__).parents[2] / "params.yaml"
 MEL, EMBEDDINGS = Path("data/mel"), Path("data/embeddings")
 
 

@@ -47,7 +47,7 @@ def run_beside(torchaudio: str, tmp_path: Path) -> str:
 
 def run(code: str, folder: Path) -> str:
     """Run Python in a fresh process that finds the packages in a folder first."""
-    source = Path(__file__).parents[1] / "src"
+    source = Path(__file__).parents[2] / "src"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": f"{folder}:{source}"},

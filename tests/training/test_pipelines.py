@@ -21,7 +21,7 @@ from genre_pred.training.classical.jobs import window_scores
 from genre_pred.training.classical.pipelines import load_pipeline, save_pipeline
 
 NAMES = [*CLASSIFIERS, "pca"]
-SETTINGS = read_params(Path(__file__).parents[1] / "params.yaml").classical
+SETTINGS = read_params(Path(__file__).parents[2] / "params.yaml").classical
 FEW = {"n_estimators": 5}
 BRIEF = {"max_iter": 20}
 LESS = {"random_forest": FEW, "extra_trees": FEW, "adaboost": FEW, "xgboost": FEW}

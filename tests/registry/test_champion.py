@@ -18,7 +18,7 @@ from genre_pred.registry import champion
 from genre_pred.registry.candidates import RegisteredCandidate
 from genre_pred.registry.rules import NotComparable
 
-PARAMS = read_params(Path(__file__).parents[1] / "params.yaml")
+PARAMS = read_params(Path(__file__).parents[2] / "params.yaml")
 NAME = "genre-test"
 N_CLIPS = 120
 SPEC = Spec(
