@@ -50,7 +50,7 @@ class Dask:
             time.sleep(0.05)
         self.address = json.loads(file.read_text())["address"]
 
-    def worker(self, threads=1, path=(ROOT / "src", ROOT / "tests")):
+    def worker(self, threads=1, path=(ROOT / "src", Path(__file__).parent)):
         more = ("--nthreads", threads, "--no-nanny", "--memory-limit", 0)
         return self._start("worker", self.address, *more, path=path)
 

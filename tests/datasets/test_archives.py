@@ -100,7 +100,7 @@ def test_an_interrupted_unpacking_goes_on(songs_zip, folder, monkeypatch, stop):
 def test_an_unpacking_that_is_killed_goes_on(tmp_path, folder):
     songs = {f"000/{n:06d}.mp3": np.random.default_rng(n).bytes(200_000) for n in range(60)}
     path = write_zip(tmp_path / "fma_small.zip", songs)
-    code = "import sys, pathlib; from genre_pred.sources.archives import unpack_zip; "
+    code = "import sys, pathlib; from genre_pred.datasets.sources.archives import unpack_zip; "
     code += "unpack_zip(*map(pathlib.Path, sys.argv[1:]))"
     killed = subprocess.Popen(
         [sys.executable, "-c", code, str(path), str(folder)], stderr=subprocess.DEVNULL

@@ -289,7 +289,9 @@ def test_weights_that_cannot_be_had_are_told_before_they_are_needed(
 
 
 def test_the_first_stage_does_without_torch() -> None:
-    script = "import sys; import genre_pred.nets.weight_files; sys.exit('torch' in sys.modules)"
+    script = (
+        "import sys; import genre_pred.networks.weights.files; sys.exit('torch' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)
 
 

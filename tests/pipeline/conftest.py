@@ -1,26 +1,32 @@
-"""One repository for each file of tests, made and run once; each test goes on from there."""
-
-import shutil
-import subprocess
+"""One repository, made and run once by DVC; each test works on a copy of it."""
 
 import pytest
-from small_repository import ROOT, SMALL, STAGES, Repository, ran
+from filelock import FileLock
+from small_repository import STAGES, Repository, ran
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory) -> Repository:
-    folder = tmp_path_factory.mktemp("pipeline") / "clone"
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout.decode()
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(("dvc.lock", "reports")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-    made = Repository(folder)
-    (folder.parent / "gitconfig").write_text("[user]\nname = a\nemail = a@example.com\n")
-    made.change(**SMALL)
-    made.run("git", "init", "-q")
-    made.commit("start")
-    assert ran(made.run("dvc", "repro")) == STAGES
-    made.commit("first run")
-    return made
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Repository:
+    """The repository after its first `dvc repro`; all worker processes of pytest share it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+    folder = shared / "finished" / "clone"
+    with FileLock(shared / "finished.lock"):
+        if not (shared / "finished.done").exists():
+            made = Repository.made(folder)
+            assert ran(made.run("dvc", "repro")) == STAGES
+            made.commit("first run")
+            (shared / "finished.done").touch()
+    return Repository(folder)
+
+
+@pytest.fixture
+def repository(finished, tmp_path) -> Repository:
+    """A copy for one test, with all computed."""
+    return finished.copied(tmp_path / "copy" / "clone")
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Repository:
+    """A repository in which nothing has run."""
+    return Repository.made(tmp_path / "fresh" / "clone")

@@ -171,6 +171,7 @@ class GenreClassifier:
             "nearest": nearest,
         }
 
+    @one_thread()
     def predict_clips(self, clips: pd.DataFrame) -> np.ndarray:
         """Score clips as the pipeline does: the windows that training takes of each.
 

@@ -16,7 +16,7 @@ from genre_pred.tracking.store import user_error_if_store_broken
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 SERVED_WITH = (
-    "av filelock joblib librosa numpy pandas psutil pyarrow pydantic ruamel.yaml safetensors "
+    "av filelock librosa loky numpy pandas psutil pyarrow pydantic ruamel.yaml safetensors "
     "scikit-learn scipy skops soundfile soxr torch torchvision tqdm xgboost-cpu xgboost"
 ).split()
 

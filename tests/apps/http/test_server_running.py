@@ -28,7 +28,7 @@ from genre_pred.inference.classifier import GenreClassifier
 from genre_pred.inference.window_scorer import WindowScorer
 
 ROOT = Path(__file__).parents[3]
-SERVE = ["-c", "from genre_pred.cli import main; main()", "serve"]
+SERVE = ["-c", "from genre_pred.apps.cli import main; main()", "serve"]
 START_SECONDS = 180  # torch and MLflow are slow to import on a busy machine
 
 
@@ -353,7 +353,7 @@ def test_the_command_line_tells_of_it_too(workspace, broken):
 
 def test_workers_that_cannot_load_end_the_server(workspace, broken):
     """Though it could be loaded before they began."""
-    blind = "from genre_pred.serving import server; server._loaded = lambda settings: None; "
+    blind = "from genre_pred.apps.http import server; server._loaded = lambda settings: None; "
     python, program, *command = SERVE
     status, told = ended([python, blind + program, *command, "--workers", "2"], workspace)
     assert status == 3

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from genre_pred.audio.logmel.log_mels import decibel_mel, efficientat_log_mel, vggish_log_mel
+from genre_pred.core.parallel.pool import one_thread
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def waveform_to_patches(waveform: np.ndarray, front_end: FrontEnd) -> np.ndarray
             f"{len(waveform)} samples are too few: one {front_end.name} patch needs {needed} "
             f"at {front_end.sample_rate} Hz"
         )
-    log_mel = front_end.log_mel(waveform)
+    with one_thread():  # the last digits of a matrix product depend on the number of threads
+        log_mel = front_end.log_mel(waveform)
     n_patches, patch_frames = front_end.cut(len(log_mel))
     # (frames, n_mels) -> (n_patches, patch_frames, n_mels)
     return log_mel[: n_patches * patch_frames].reshape(n_patches, patch_frames, front_end.n_mels)

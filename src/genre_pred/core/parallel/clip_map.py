@@ -15,7 +15,7 @@ from itertools import islice
 from statistics import median
 from typing import Protocol, TypeVar
 
-from joblib import cpu_count
+from loky import cpu_count
 
 from genre_pred.core.parallel.cluster import dask_workers
 from genre_pred.core.parallel.pool import Pool, WorkerKilled, one_thread, run_block

@@ -27,7 +27,7 @@ CONNECT_SECONDS = 20.0  # for the scheduler to answer, and for a first worker
 INSTALL = "install genre_pred, in the same version, where the scheduler and the workers run"
 # Another version may give other digits, or cannot read what is sent.
 LIBRARIES = (
-    "av cloudpickle joblib librosa numba numpy pandas scikit-learn scipy soundfile soxr torch "
+    "av cloudpickle librosa numba numpy pandas scikit-learn scipy soundfile soxr torch "
     "torchaudio torchvision xgboost xgboost-cpu"
 ).split()
 

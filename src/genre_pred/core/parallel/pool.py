@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, local
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -53,6 +53,9 @@ def one_thread() -> Iterator[None]:
     Several threads may be within such blocks at once. A library that is first loaded within one
     keeps to one thread afterwards.
     """
+    if _thread.inside:
+        yield
+        return
     torch: Any = sys.modules.get("torch")  # has a count of its own; not imported for that
     threads = torch.get_num_threads() if torch else 1
     if threads == 1 and not _process.inside and _environment() == ONE_THREAD:
@@ -62,7 +65,17 @@ def one_thread() -> Iterator[None]:
     with _process, threadpool_limits(1):
         if threads > 1:
             torch.set_num_threads(1)
-        yield
+        _thread.inside = True
+        try:
+            yield
+        finally:
+            _thread.inside = False
+
+
+class _Thread(local):
+    """Whether this thread is within such a block already."""
+
+    inside = False
 
 
 class _Process:
@@ -89,7 +102,7 @@ class _Process:
                 self._restored.close()
 
 
-_process = _Process()
+_process, _thread = _Process(), _Thread()
 
 
 def _environment() -> dict[str, str | None]:

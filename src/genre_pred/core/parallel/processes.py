@@ -2,63 +2,52 @@
 
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from queue import Empty
+from contextlib import contextmanager
 from threading import Thread
 
-from joblib.executor import get_memmapping_executor
-from joblib.externals.loky import process_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from loky import ProcessPoolExecutor
+from loky.process_executor import TerminatedWorkerError
 
 from genre_pred.core.parallel.memory import keep_memory
 from genre_pred.core.parallel.pool import ONE_THREAD, Pool, WorkerKilled
 
 SECONDS_ALONE = 5  # that a worker may outlive whoever started it
+# A worker that holds a network's weights has grown since its first task. loky would take that for
+# a leak above this many bytes, and start another worker, which loads them again.
+WORKERS = ONE_THREAD | {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"}
 KEPT = 1 << 28  # bytes: more than any array of a clip's patches within a network
 
 
 @contextmanager
 def loky_workers(n_workers: int) -> Iterator[Pool]:
-    """Open processes that share large arrays with this one, through memory-mapped files.
-
-    They end with the block, because what they share is freed only then. One block at a time: joblib
-    has one such pool in a process.
+    """Open processes, which end with the block.
 
     Args:
         n_workers: How many.
 
     Raises:
-        WorkerKilled: If one was.
+        WorkerKilled: If one was killed.
     """
-    executor = get_memmapping_executor(
-        n_workers, initializer=_settle_in, initargs=(os.getpid(),), env=ONE_THREAD
+    executor = ProcessPoolExecutor(
+        n_workers, initializer=_start, initargs=(os.getpid(),), env=WORKERS
     )
     try:
         yield Pool(n_workers, executor.submit, check=lambda: None)
     except BaseException as error:
-        # joblib's own thread would look for them among those that it has given up, and trace.
-        with suppress(Empty):
-            while True:
-                executor._work_ids.get_nowait()
-        executor.terminate(kill_workers=True)
+        executor.shutdown(kill_workers=True)
         if isinstance(error, TerminatedWorkerError):
             codes = re.search(r"{.*}", str(error))
             raise WorkerKilled(
-                f"a worker process was ended from outside {codes[0] if codes else ''}: most often "
-                "the memory was full (SIGKILL); try fewer at a time with compute.workers, now "
-                f"{n_workers}"
+                f"a worker process was killed {codes[0] if codes else ''}: most often the memory "
+                f"was full (SIGKILL). Set compute.workers to fewer than {n_workers}"
             ) from error
         raise
-    executor.terminate()  # and with it the files that were shared
+    executor.shutdown()
 
 
-def _settle_in(parent: int) -> None:
-    # A worker that has grown since its first task holds a network's weights, and leaks nothing:
-    # loky would end it, to start another, which loads them again.
-    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
+def _start(parent: int) -> None:
     keep_memory(KEPT)
     end_with(parent)
 
