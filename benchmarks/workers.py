@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from joblib import cpu_count
+from loky import cpu_count
 
 from genre_pred.config.params import Params
 from genre_pred.core.parallel.clip_map import Map, spread

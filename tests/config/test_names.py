@@ -14,7 +14,8 @@ KEYS = {"embeddings": "embed.backbones", "descriptors": "descriptors.sets", "mel
 
 
 def test_front_ends_and_descriptors_are_those_that_there_are():
-    assert set(names.FRONT_ENDS) == set(FRONT_ENDS)
+    frames = {name: each.sample_rate / each.hop_length for name, each in FRONT_ENDS.items()}
+    assert frames == names.FRONT_ENDS
     assert set(names.DESCRIPTORS) == set(DESCRIPTORS)
 
 

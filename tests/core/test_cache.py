@@ -1,9 +1,11 @@
-"""Unfinished work is found again by the very same work only."""
+"""Unfinished work is found again by the same work only."""
+
+from dataclasses import replace
 
 import pytest
 
-from genre_pred.core import cache
 from genre_pred.core.cache import user_cache, work_folder
+from genre_pred.core.pipeline import Stage
 
 
 @pytest.fixture(autouse=True)
@@ -12,40 +14,47 @@ def own_cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def reads(tmp_path):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "a").write_text("1")
-    (tmp_path / "file").write_text("2")
-    return [tmp_path / "folder", tmp_path / "file"]
+def stage(tmp_path):
+    """A stage that reads a folder and a file, and runs a script and a folder of code."""
+    for name in ("folder/a", "file", "script.py", "code/one.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    inputs, code = ("folder", "file"), ("script.py", "code")
+    places = [tuple(tmp_path / name for name in names) for names in (inputs, code)]
+    return Stage("finetune", ("finetune",), *places, ())
 
 
-def test_the_cache_lies_where_the_variable_says(tmp_path, monkeypatch):
+def test_the_cache_is_where_the_variable_says(tmp_path, monkeypatch):
     assert user_cache() == tmp_path / "cache"
     monkeypatch.delenv("GENRE_PRED_CACHE")
     assert user_cache().name == "genre-pred"
 
 
-def test_the_same_work_finds_its_folder_again(tmp_path, reads):
-    folder = work_folder("finetune", {"epochs": 3, "seed": 1}, reads)
+def test_the_same_work_finds_its_folder_again(tmp_path, stage):
+    folder = work_folder(stage, {"epochs": 3, "seed": 1})
     assert folder.is_dir()
     assert tmp_path / "cache" in folder.parents
     (folder / "checkpoint").write_text("kept")
-    again = work_folder("finetune", {"seed": 1, "epochs": 3}, reads)
+    again = work_folder(stage, {"seed": 1, "epochs": 3})
     assert (again / "checkpoint").read_text() == "kept"
 
 
-def test_other_work_has_another_folder(reads, tmp_path, monkeypatch):
+def test_other_work_has_another_folder(stage, tmp_path):
     asked = {"epochs": 3}
-    folders = {work_folder("finetune", asked, reads)}
-    folders.add(work_folder("finetune", {"epochs": 4}, reads))
-    folders.add(work_folder("embed", asked, reads))
-    folders.add(work_folder("finetune", asked, reads[:1]))
-    reads[1].write_text("3")
-    folders.add(work_folder("finetune", asked, reads))
-    (reads[0] / "b").write_text("new")
-    folders.add(work_folder("finetune", asked, reads))
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "other.py").write_text("changed = True")
-    monkeypatch.setattr(cache, "PACKAGE", tmp_path / "code")
-    folders.add(work_folder("finetune", asked, reads))
-    assert len(folders) == 7
+    folders = [work_folder(stage, asked)]
+    folders.append(work_folder(stage, {"epochs": 4}))
+    folders.append(work_folder(replace(stage, name="embed"), asked))
+    folders.append(work_folder(replace(stage, inputs=stage.inputs[:1]), asked))
+    for change in ("file", "folder/b", "script.py", "code/one.py", "code/deeper/two.py"):
+        (tmp_path / change).parent.mkdir(exist_ok=True)
+        (tmp_path / change).write_text("changed")
+        folders.append(work_folder(stage, asked))
+    assert len(set(folders)) == 9
+
+
+def test_code_that_the_stage_does_not_run_changes_nothing(stage, tmp_path):
+    before = work_folder(stage, {})
+    (tmp_path / "code" / "__pycache__").mkdir()
+    (tmp_path / "code" / "__pycache__" / "one.pyc").write_bytes(b"compiled")
+    (tmp_path / "elsewhere.py").write_text("changed")
+    assert work_folder(stage, {}) == before

@@ -38,7 +38,8 @@ def run_beside(torchaudio: str, tmp_path: Path) -> str:
     (package / "__init__.py").write_text("from . import _extension\n")
     (package / "transforms.py").write_text("from torchaudio._extension import *\n")
     code = (
-        "from genre_pred.networks.backbones.torch_libraries import torchaudio_transforms as t; import sys; t();"
+        "from genre_pred.networks.backbones.torch_libraries import torchaudio_transforms as t; "
+        "import sys; t();"
         "assert t() is t(); print(getattr(sys.modules['torchaudio._extension'], '__file__', None),"
         " sys.modules['torchaudio']._extension._IS_TORCHAUDIO_EXT_AVAILABLE)"
     )
@@ -96,7 +97,8 @@ def run_beside_torchvision(torchvision: str, tmp_path: Path) -> str:
     (package / "__init__.py").write_text(torchvision)
     (package / "models.py").write_text("")
     return run(
-        "from genre_pred.networks.backbones.torch_libraries import torchvision_models as t; import torch; t();"
+        "from genre_pred.networks.backbones.torch_libraries import torchvision_models as t; "
+        "import torch; t();"
         "assert t() is t(); print(hasattr(torch.ops.torchvision, 'nms'))",
         tmp_path,
     )

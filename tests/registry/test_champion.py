@@ -191,7 +191,7 @@ def test_without_a_challenger_there_is_no_contest(tmp_path):
 def test_a_failed_stage_is_remembered_as_failed_and_an_interrupted_one_as_killed(tmp_path):
     mlflow.end_run()
     params = PARAMS.model_copy(update={"data": PARAMS.data.model_copy(update={"name": "test"})})
-    with pytest.raises(UserError), tracking.stage("mel", params, ["mel"], [], []):
+    with pytest.raises(UserError), tracking.record("mel", params, ["mel"], [], []):
         raise UserError("no")
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("genre-test").experiment_id
@@ -202,11 +202,11 @@ def test_a_failed_stage_is_remembered_as_failed_and_an_interrupted_one_as_killed
     assert parent.info.status == "FAILED"
     gone = subprocess.Popen(["true"])
     gone.wait()
-    host = parent.data.tags["genre_pred.execution"].split(":")[0]
-    tags = {"genre_pred.execution": f"{host}:{gone.pid}:0:"}
+    host = run.data.tags["genre_pred.process"].split(":")[0]
+    tags = {"genre_pred.process": f"{host}:{gone.pid}:0", "stage": "mel"}
+    tags["mlflow.parentRunId"] = parent.info.run_id
     orphan = client.create_run(experiment, tags=tags).info.run_id
-    client.set_tag(parent.info.run_id, "genre_pred.execution", "another")
-    with tracking.stage("clean", params, ["clean"], [], []) as stage:
+    with tracking.record("clean", params, ["clean"], [], []) as stage:
         stage.metrics({"clips": 3})
     assert client.get_run(orphan).info.status == "KILLED"
     assert client.get_run(stage.run_id).data.metrics["clips"] == 3

@@ -39,7 +39,7 @@ def write(path, text):
 
 
 def run_stage(params, name, reads=(), writes=(), metrics=None, board=None, tags=None):
-    with tracking.stage(name, params, ["evaluate"], reads, writes) as run:
+    with tracking.record(name, params, ["evaluate"], reads, writes) as run:
         run.metrics(metrics or {})
         run.tags(tags or {})
         if board is not None:
@@ -74,7 +74,7 @@ def test_a_run_names_the_runs_that_made_its_inputs_and_where_it_stands(params):
     run_stage(params, "embed", reads=[MEL], writes=[EMBEDDINGS], metrics={"size": 128})
     changed = SETTINGS.read_text().replace("n_folds: 5 ", "n_folds: 7 ")
     Path("params.yaml").write_text(changed)
-    with tracking.stage("report", params, ["evaluate"], [EMBEDDINGS], []) as run:
+    with tracking.record("report", params, ["evaluate"], [EMBEDDINGS], []) as run:
         producers, (commit, differs) = run.producers(), run.origin()
     assert set(producers) == {"data/mel", "data/embeddings"}
     made = producers["data/embeddings"]
@@ -96,7 +96,7 @@ def test_the_newest_run_that_made_the_same_bytes_tells_of_them(params):
 
 def test_a_failed_run_tells_nothing(params):
     write(MEL, "patches")
-    with pytest.raises(UserError), tracking.stage("mel", params, [], [], [MEL]) as run:
+    with pytest.raises(UserError), tracking.record("mel", params, [], [], [MEL]) as run:
         run.tags({"out:data/mel": digest(MEL)})
         raise UserError("no")
     assert run_stage(params, "evaluate", reads=[MEL]) == {}
@@ -109,7 +109,7 @@ def test_leaderboards_are_those_of_finished_evaluations_newest_first(params, mon
     run_stage(params, "evaluate", board=board_of("a", "b"), tags=tags)
     monkeypatch.setenv("DVC_EXP_NAME", "ortho-leas")
     run_stage(params, "evaluate", board=board_of("c"))
-    with pytest.raises(UserError), tracking.stage("evaluate", params, [], [], []) as run:
+    with pytest.raises(UserError), tracking.record("evaluate", params, [], [], []) as run:
         run.table(board_of("of a failed run"), tracking.BOARD)
         raise UserError("no")
     capsys.readouterr()
@@ -162,7 +162,7 @@ def test_the_leaderboard_shows_all_runs_and_what_to_type(params):
     run_stage(params, "evaluate", board=board_of("vggish/knn", validation_accuracy=0.6))
     code, output = shown("--commands")
     assert code == 0
-    assert "demo: publisher; 8 validation clips, 8 test clips seen by 1 model" in output
+    assert "demo: official; 8 validation clips, 8 test clips seen by 1 model" in output
     assert "60.0 [50.0, 50.0]" in output
     words = "dvc exp run -S classical.knn.n_neighbors=9 -S 'classical.classifiers=[knn]'"
     assert words in output.splitlines()

@@ -1,5 +1,8 @@
 """What MLflow keeps, damaged: a sentence from every command that asks it for something."""
 
+import os
+
+import mlflow
 import pytest
 from click.testing import CliRunner
 
@@ -41,7 +44,7 @@ def test_a_database_that_is_none_is_a_sentence(workspace, command):
 
 
 def test_artifacts_that_are_gone_are_a_sentence(workspace):
-    client = tracking.registry.mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
+    client = tracking.model_registry.mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
     client.create_registered_model("genre-x")
     gone = (workspace / "mlartifacts" / "gone").as_uri()
     version = client.create_model_version("genre-x", gone)
@@ -51,7 +54,7 @@ def test_artifacts_that_are_gone_are_a_sentence(workspace):
 
 
 def test_a_challenger_that_is_gone_leaves_the_page_of_the_champion(workspace):
-    client = tracking.registry.mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
+    client = tracking.model_registry.mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
     client.create_registered_model("genre-x")
     version = client.create_model_version("genre-x", (workspace / "gone").as_uri())
     client.set_registered_model_alias("genre-x", "challenger", version.version)
@@ -64,6 +67,30 @@ def test_a_stage_tells_of_a_damaged_database(workspace, params):
     (workspace / "mlflow.db").write_bytes(b"this is no database, but long enough to be one" * 100)
     with (
         pytest.raises(UserError, match="what MLflow keeps in sqlite:///"),
-        tracking.stage("split", params, [], [], []),
+        tracking.record("split", params, [], [], []),
     ):
         pass
+
+
+def test_a_second_workspace_in_one_process_has_a_store_of_its_own(tmp_path, monkeypatch, params):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    for name in ("one", "two", "one"):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        monkeypatch.chdir(folder)
+        with tracking.record("split", params, ["split"], [], []) as run:
+            uri = f"sqlite:///{folder / 'mlflow.db'}"
+            assert mlflow.get_tracking_uri() == uri
+            assert mlflow.MlflowClient(uri).get_run(run.run_id).data.tags["stage"] == "split"
+        assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_the_users_own_store_is_taken_and_left_as_it_is(tmp_path, monkeypatch, params):
+    theirs = f"sqlite:///{tmp_path / 'theirs.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", theirs)
+    monkeypatch.chdir(tmp_path)
+    with tracking.record("split", params, ["split"], [], []):
+        assert mlflow.get_tracking_uri() == theirs
+    assert os.environ["MLFLOW_TRACKING_URI"] == theirs
+    assert not (tmp_path / "mlflow.db").exists()

@@ -32,7 +32,6 @@ from genre_pred.tracking.past_runs import (
 from genre_pred.tracking.store import lock, open_experiment
 
 EXECUTION, PROCESS = "genre_pred.execution", "genre_pred.process"
-PARAMS = Path("params.yaml")
 
 
 class StageRun:
@@ -161,7 +160,7 @@ def record(
         outputs: The files and folders that it writes.
     """
     experiment = open_experiment(f"genre-{params.data.collection}")
-    parent = _execution(experiment)
+    parent = _execution(experiment, params)
     client = mlflow.MlflowClient()
     tags = {PARENT: parent, "stage": name, "collection": params.data.collection, **_lineage()}
     tags[PROCESS] = _this_process()
@@ -206,24 +205,24 @@ def _model_name(name: str) -> str:
     return name.replace("/", "-")
 
 
-def _execution(experiment: str) -> str:
+def _execution(experiment: str, params: Params) -> str:
     """The parent run of this pipeline execution, made by its first stage."""
     client = mlflow.MlflowClient()
-    key = _execution_key()
+    key = _execution_key(params)
     with lock("store"):
+        _close_interrupted(experiment)
         found = client.search_runs([experiment], f"tags.`{EXECUTION}` = '{key}'", max_results=1)
         if found:
             return str(found[0].info.run_id)
-        _close_interrupted(experiment)
         name = os.environ.get("DVC_EXP_NAME") or _commit()[:8]
         tags = {EXECUTION: key, **_lineage()}
         return str(client.create_run(experiment, tags=tags, run_name=name).info.run_id)
 
 
-def _execution_key() -> str:
+def _execution_key(params: Params) -> str:
     """What names an execution: the DVC experiment, or the commit; and the settings."""
     name = os.environ.get("DVC_EXP_NAME") or _commit()
-    return f"{name}:{hashlib.sha256(PARAMS.read_bytes()).hexdigest()[:16]}"
+    return f"{name}:{hashlib.sha256(params.model_dump_json().encode()).hexdigest()[:16]}"
 
 
 def _this_process() -> str:
@@ -275,7 +274,7 @@ def _changed() -> dict[str, Any]:
     told = subprocess.run(before, capture_output=True, text=True, check=False)
     if told.returncode:  # no repository, or none of the commit's files at hand
         return {}
-    return changed_settings(told.stdout, PARAMS.read_text())
+    return changed_settings(told.stdout, Path("params.yaml").read_text())
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
