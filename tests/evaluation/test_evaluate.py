@@ -80,7 +80,7 @@ def judge(models=MODELS, settings=SETTINGS, **options):
 
 
 @pytest.fixture(scope="module")
-def summary_metrics():
+def verdict():
     return judge()
 
 

@@ -120,9 +120,7 @@ class Workspace:
                 name, store, self.clips, self.split, turns, self.params.finetune, start,
                 work / name, lambda *_: None,
             )  # fmt: skip
-            write_finetuned(tuned, self.models / "finetune" / name)
-            np.save(folder / f"{name}.npy", tuned.represented)
-            write_table(store.index, folder / f"{name}.parquet")
+            write_finetuned(tuned, self.models / "finetune" / name, store.index, folder)
 
 
 NETWORKS_TRIED = ("vggish", "mn04", "s4_cnn")  # one of each front end
