@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test check bench ui app clean
+.PHONY: help setup repro test check bench docs ui app clean
 
 help:  ## List the commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ test: check  ## Lint, types and tests.
 
 bench: setup  ## Time each costly step against what people use; QUICK=1 takes three minutes.
 	PYTHONPATH=src python -m benchmarks $(if $(QUICK),--quick)
+
+docs: setup  ## Build the documentation into site/; any warning is an error.
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=src mkdocs build --strict
 
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000.
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
