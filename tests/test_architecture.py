@@ -49,7 +49,7 @@ def imported(path: Path) -> set[Path]:
                 above = [p / "__init__.py" for p in place.parents if PACKAGE in p.parents]
                 candidates = (place.with_suffix(".py"), place / "__init__.py", *above)
                 found |= {file for file in candidates if file.is_file()}
-    return found
+    return found - {PACKAGE / "__init__.py"}  # which imports the public names when they are used
 
 
 def room(path: Path) -> str:
