@@ -1,1 +1,1 @@
-"""What people use: the command line, the web page, the HTTP server, recipes."""
+"""The user interfaces: command line, web page, HTTP server, recipes."""

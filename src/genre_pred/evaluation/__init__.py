@@ -1,1 +1,1 @@
-"""How good models are, and how sure that is: tables in, tables out."""
+"""Scores of models and their uncertainty: tables in, tables out."""

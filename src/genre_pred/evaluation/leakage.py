@@ -1,6 +1,7 @@
-"""How much a random split would flatter: the same classifier with and without artists apart.
+"""The leakage gap: accuracy with a random split minus accuracy with artists apart.
 
-Where an artist stands on both sides of a split, a classifier can know the genre by the artist.
+If an artist is on both sides of a split, a classifier can recognise the artist instead of the
+genre, and its accuracy is too high.
 """
 
 from collections.abc import Callable
@@ -30,10 +31,10 @@ class Leakage:
     """Accuracies of repeated cross-validation, each with its interval over artists.
 
     Attributes:
-        apart: No artist in two folds.
-        mixed: Folds at random.
-        leakage_gap: The second minus the first.
-        clips: How many.
+        apart: Accuracy with no artist in two folds.
+        mixed: Accuracy with random folds.
+        leakage_gap: mixed minus apart.
+        clips: Number of clips.
     """
 
     apart: Interval
@@ -48,40 +49,40 @@ def measure_leakage(
     clips: pd.DataFrame,
     data: Path,
     settings: Classical,
-    terms: Evaluate,
+    evaluate: Evaluate,
     *,
     n_folds: int,
     n_repeats: int,
-    each: Callable,
+    map_repeats: Callable,
 ) -> Leakage:
-    """Cross-validate a classifier with artists apart, and again with artists mixed.
+    """Cross-validate a classifier with folds grouped by artist, and with random folds.
 
     Args:
         features: A feature set.
         classifier: A name in CLASSIFIERS.
-        clips: Those that may be looked at (no test clips): clip_id, genre, artist.
+        clips: clip_id, genre, artist of the training and validation clips, without test clips.
         data: The folder data/.
         settings: The section `classical`.
-        terms: Confidence and bootstrap.
-        n_folds: Of each cross-validation.
-        n_repeats: How often it is repeated, each time with other folds.
-        each: A map over repeats.
+        evaluate: The section `evaluate`: confidence, n_resamples and seed are used.
+        n_folds: Folds of each cross-validation.
+        n_repeats: Number of cross-validations, each with other folds.
+        map_repeats: A map(function, items), possibly in parallel.
 
     Raises:
-        UserError: If artists are unknown, or the clips cannot carry a setting.
+        UserError: If artists are unknown, or a setting does not fit the clips.
     """
     if classifier not in CLASSIFIERS:
         raise UserError(f"--classifier names {unknown_name(classifier, CLASSIFIERS)}")
     artists = artist_groups(clips)
     if artists is None:
         raise UserError(
-            "artists are unknown: nobody can tell how much a random split would flatter"
+            "the leakage gap needs artists: this collection does not name the artist of every clip"
         )
     job = Job(features, feature_set(features, data), classifier, stored_table(features, data))
-    hear = partial(_hits, job=job, clips=clips, settings=settings, n_folds=n_folds)
+    cross_validate = partial(_hits, job=job, clips=clips, settings=settings, n_folds=n_folds)
     repeats = [(seed, apart) for seed in range(n_repeats) for apart in (True, False)]
     try:
-        hits = list(each(hear, repeats))
+        hits = list(map_repeats(cross_validate, repeats))
     except NotApplicable as error:
         raise UserError(str(error)) from None
     apart, mixed = np.concatenate(hits[0::2]), np.concatenate(hits[1::2])
@@ -89,21 +90,21 @@ def measure_leakage(
     interval = partial(
         accuracy_interval,
         groups=groups,
-        confidence=terms.confidence,
-        n_resamples=terms.n_resamples,
+        confidence=evaluate.confidence,
+        n_resamples=evaluate.n_resamples,
     )
-    found = paired_difference(
+    difference = paired_difference(
         mixed,
         apart,
         groups,
-        confidence=terms.confidence,
-        n_resamples=terms.n_resamples,
-        rng=np.random.default_rng(terms.seed),
+        confidence=evaluate.confidence,
+        n_resamples=evaluate.n_resamples,
+        rng=np.random.default_rng(evaluate.seed),
     )
     return Leakage(
-        (float(apart.mean()), *interval(apart, rng=np.random.default_rng(terms.seed))),
-        (float(mixed.mean()), *interval(mixed, rng=np.random.default_rng(terms.seed))),
-        (found.mean, found.low, found.high),
+        (float(apart.mean()), *interval(apart, rng=np.random.default_rng(evaluate.seed))),
+        (float(mixed.mean()), *interval(mixed, rng=np.random.default_rng(evaluate.seed))),
+        (difference.mean, difference.low, difference.high),
         len(clips),
     )
 
@@ -111,17 +112,17 @@ def measure_leakage(
 def _hits(
     repeat: tuple[int, bool], job: Job, clips: pd.DataFrame, settings: Classical, n_folds: int
 ) -> np.ndarray:
-    """One cross-validation: whether each clip was recognised, (n_clips,) bool."""
+    """Run one cross-validation: (n_clips,) bool, whether each prediction is correct."""
     seed, apart = repeat
-    nameless = clips.assign(artist=pd.array([pd.NA] * len(clips), dtype="string"))
-    known = clips if apart else nameless
-    folds = fold_numbers(known, n_folds, seed)
+    if not apart:  # clips without artists are split at random
+        clips = clips.assign(artist=pd.array([pd.NA] * len(clips), dtype="string"))
+    folds = fold_numbers(clips, n_folds, seed)
     target_of = {genre: number for number, genre in enumerate(genres_of(clips))}
     targets = clips.set_index("clip_id")["genre"].map(target_of)
     ids = clips["clip_id"].to_numpy(dtype=object)
     hit = pd.Series(False, index=ids)
     for fold in range(n_folds):
-        pipeline = fit(job, settings, targets, ids[folds != fold].tolist(), known)
+        pipeline = fit(job, settings, targets, ids[folds != fold].tolist(), clips)
         scores, predicted = clip_scores(pipeline, job, ids[folds == fold].tolist())
         hit[predicted] = scores.argmax(axis=1) == targets.loc[predicted].to_numpy()
     return hit.to_numpy(dtype=bool)

@@ -1,1 +1,1 @@
-"""Sound in, genre out."""
+"""Prediction: from an audio file to its genre."""

@@ -1,6 +1,6 @@
-"""Sound in, genre out: what command line, page and server call.
+"""The genre classifier that the command line, the web page and the server use.
 
-Prediction walks the same functions as training, with the same rounding to the store's dtype.
+Prediction uses the same functions as training, with the same rounding to the store's dtype.
 """
 
 import math
@@ -39,14 +39,14 @@ from genre_pred.training.calibration.temperature import softmax
 
 
 class GenreClassifier:
-    """A trained classifier in its folder.
+    """A trained classifier, read from its folder.
 
     Args:
-        folder: As `classifier_folder.save_classifier` wrote it.
-        title: What it is called in the registry; empty for one from elsewhere.
+        folder: A folder written by `classifier_folder.save_classifier`.
+        title: The name in the registry; empty for an unregistered classifier.
 
     Raises:
-        UserError: If its files are damaged; of those that are read later, when that is done.
+        UserError: If its files are damaged. Model files are read, and checked, on first use.
     """
 
     def __init__(self, folder: Path, title: str = "") -> None:
@@ -63,11 +63,11 @@ class GenreClassifier:
         """Load a registered classifier.
 
         Args:
-            model: NAME@ALIAS, as "genre-demo@champion", or NAME for its champion; None for the
-                champion of this workspace's collection.
+            model: NAME@ALIAS, such as "genre-demo@champion", or NAME for its champion; None for
+                the champion of this workspace's collection.
 
         Raises:
-            UserError: If nothing is registered so, or it is damaged.
+            UserError: If it is not registered or damaged.
         """
         from genre_pred import tracking  # MLflow is slow to import
 
@@ -80,60 +80,61 @@ class GenreClassifier:
         max_seconds: float = math.inf,
         check: Callable[[], object] | None = None,
     ) -> Prediction:
-        """Name the genre of a recording of seconds to hours.
+        """Predict the genre of a recording of any length from seconds to hours.
 
-        Windows of `clip_seconds` are scored one by one, as many as fit without overlap, and their
-        log-probabilities averaged.
+        Windows of `clip_seconds`, as many as fit without overlap, are scored one by one, and their
+        log-probabilities are averaged.
 
         Args:
-            source: A file's path, or an open binary file that can seek.
-            max_seconds: What is longer is refused.
-            check: Called while it is decoded, and for each window; what it raises ends that.
+            source: A file's path, or an open, seekable binary file.
+            max_seconds: Longer recordings are refused.
+            check: Called during decoding and for each window; an exception that it raises stops
+                the prediction.
 
         Raises:
             AudioError: If it cannot be decoded, or is shorter than `min_seconds` or longer than
                 `max_seconds`.
-            UserError: If this classifier cannot hear, or is damaged.
+            UserError: If this classifier does not accept audio, or is damaged.
         """
         self.require_audio()
         source = Path(source) if isinstance(source, str) else source
-        found = measure(source, max_seconds, check)
-        if found.seconds < self.clip.min_seconds:
+        measured = measure(source, max_seconds, check)
+        if measured.seconds < self.clip.min_seconds:
             raise AudioError(
                 source_name(source),
-                f"too short: {found.seconds:.1f} s of at least {self.clip.min_seconds:g} s",
+                f"too short: {measured.seconds:.1f} s of at least {self.clip.min_seconds:g} s",
             )
-        recording = Recording(source, found.sample_rate, found.n_samples)
-        with one_thread():  # to the same digits, whoever asks
+        recording = Recording(source, measured.sample_rate, measured.n_samples)
+        with one_thread():  # the last digits depend on the number of threads
             scores, read = self._score_windows(recording, None, check)
-            probabilities = self._mean([part.probabilities(it) for part, it in scores])
-            by_window = self._mean([softmax(it, part.spec.temperature) for part, it in scores])
+            probabilities = self._mean([part.probabilities(own) for part, own in scores])
+            by_window = self._mean([softmax(own, part.spec.temperature) for part, own in scores])
             return Prediction(
                 self.spec.genres[int(probabilities.argmax())],
-                self._named(probabilities),
+                self._by_genre(probabilities),
                 len(by_window),
-                found.content,
+                measured.content,
                 **self._genre_set(probabilities),
                 **self._novelty(read),
                 timeline=self._timeline(recording, by_window),
-                sample_rate=found.sample_rate,
-                n_samples=found.n_samples,
-                learnt_from=found.content in self.trained_on,
+                sample_rate=measured.sample_rate,
+                n_samples=measured.n_samples,
+                learnt_from=measured.content in self.trained_on,
             )
 
     def require_audio(self) -> None:
-        """Make sure that it can hear sound.
+        """Check that this classifier accepts audio.
 
         Raises:
-            UserError: If it was trained on what others computed.
+            UserError: If it was trained on precomputed features.
         """
         if not self.spec.accepts_audio:
             raise UserError(
-                f"{self.spec.model} was trained on what others computed of {self.spec.collection}: "
-                "it has its scores, but cannot hear sound"
+                f"{self.spec.model} was trained on precomputed features of {self.spec.collection}: "
+                "it has scores, but cannot predict audio files"
             )
 
-    def _named(self, probabilities: np.ndarray) -> dict[str, float]:
+    def _by_genre(self, probabilities: np.ndarray) -> dict[str, float]:
         return dict(zip(self.spec.genres, probabilities.tolist(), strict=True))
 
     def _timeline(
@@ -143,27 +144,29 @@ class GenreClassifier:
         starts = excerpt_starts(recording, self.clip, None)
         length = min(round(self.clip.clip_seconds * rate), recording.n_samples)
         return tuple(
-            WindowPrediction(start / rate, (start + length) / rate, self._named(row))
+            WindowPrediction(start / rate, (start + length) / rate, self._by_genre(row))
             for start, row in zip(starts, by_window, strict=True)
         )
 
     def _genre_set(self, probabilities: np.ndarray) -> dict[str, Any]:
         sets = self.genre_sets
         if sets is None:
-            return {"why_no_set": f"{self.spec.model} was registered before there were genre sets"}
+            return {
+                "why_no_set": f"{self.spec.model} was registered by a version without genre sets"
+            }
         if sets.why_not:
             return {"why_no_set": sets.why_not}
         (chosen,) = sets.members(probabilities[None])
-        order = [place for place in np.argsort(-probabilities, kind="stable") if chosen[place]]
-        named = tuple(self.spec.genres[place] for place in order)
-        return {"genre_set": named, "coverage": sets.coverage}
+        order = [i for i in np.argsort(-probabilities, kind="stable") if chosen[i]]
+        genre_set = tuple(self.spec.genres[i] for i in order)
+        return {"genre_set": genre_set, "coverage": sets.coverage}
 
     def _novelty(self, read: Sequence[np.ndarray]) -> dict[str, Any]:
-        known = self.novelty_detector
-        if known is None:
-            return {"why_no_novelty": f"{self.spec.model} does not carry its training music"}
-        novelty, nearest = known.compare(read)
-        threshold = float(known.threshold)
+        detector = self.novelty_detector
+        if detector is None:
+            return {"why_no_novelty": f"{self.spec.model} has no novelty detector"}
+        novelty, nearest = detector.compare(read)
+        threshold = float(detector.threshold)
         return {
             "unknown": novelty > threshold,
             "novelty": novelty,
@@ -173,7 +176,7 @@ class GenreClassifier:
 
     @one_thread()
     def predict_clips(self, clips: pd.DataFrame) -> np.ndarray:
-        """Score clips as the pipeline does: the windows that training takes of each.
+        """Predict clips as the pipeline does, from the windows that training takes.
 
         Args:
             clips: path, sample_rate, n_samples.
@@ -182,56 +185,56 @@ class GenreClassifier:
             (n_clips, n_genres) probabilities.
         """
         windows = self.clip.windows_per_track
-        answers = []
+        probabilities = list[np.ndarray]()
         for recording in Recording.of(clips):
             scores, _ = self._score_windows(recording, windows)
-            answers.append(self._mean([part.probabilities(it) for part, it in scores]))
-        return np.stack(answers)
+            probabilities.append(self._mean([part.probabilities(own) for part, own in scores]))
+        return np.stack(probabilities)
 
     @staticmethod
-    def _mean(of_parts: Sequence[np.ndarray]) -> np.ndarray:
-        return np.mean(of_parts, axis=0)
+    def _mean(probabilities: Sequence[np.ndarray]) -> np.ndarray:
+        return np.mean(probabilities, axis=0)
 
     def _score_windows(
         self, recording: Recording, count: int | None, check: Callable[[], object] | None = None
     ) -> tuple[list[tuple["GenreClassifier", np.ndarray]], list[np.ndarray]]:
-        """Decode a recording once for all who answer.
+        """Decode a recording once and score its windows with every member of the ensemble.
 
         Args:
-            recording: What to hear.
-            count: How many windows; None for as many as fit.
+            recording: The recording.
+            count: Number of windows; None for as many as fit.
             check: Called before each classifier scores each window.
 
         Returns:
-            Each classifier that answers, an ensemble's members or this one, with its
-            (n_windows, n_genres) scores before calibration; and (n_features,) of each window as
-            the space of known music takes it.
+            Each member of an ensemble, or this classifier, with its (n_windows, n_genres) scores
+            before calibration; and (n_features,) of each window for the novelty detector.
         """
         parts = self.members or [self]
-        heard: list[list[np.ndarray]] = [[] for _ in parts]
+        inputs: list[list[np.ndarray]] = [[] for _ in parts]
         read = []
         for window in read_excerpts(recording, self.clip, count):
             for number, part in enumerate(parts):
                 if check:
                     check()
-                judged, compared = part._scorer.read(window, recording.sample_rate)
-                heard[number].append(judged)
+                scored, compared = part._scorer.read(window, recording.sample_rate)
+                inputs[number].append(scored)
                 if number == 0:
                     read.append(compared)
         scores = [
-            part._scorer.scores(np.stack(each)) for part, each in zip(parts, heard, strict=True)
+            part._scorer.scores(np.stack(own)) for part, own in zip(parts, inputs, strict=True)
         ]
         return list(zip(parts, scores, strict=True)), read
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
-        """(n_windows, n_genres) scores into the clip's calibrated probabilities, (n_genres,)."""
+        """Turn (n_windows, n_genres) scores into a clip's calibrated probabilities, (n_genres,)."""
         clip_scores, _ = windows_to_clips(scores, np.zeros(len(scores), dtype=int))
         return softmax(clip_scores, self.spec.temperature)[0]
 
     def features(self, recording: Recording, count: int | None) -> np.ndarray:
-        """The features that a classical classifier reads: (n_windows, n_features)."""
+        """The features for a classical classifier: (n_windows, n_features)."""
+        rate = recording.sample_rate
         windows = read_excerpts(recording, self.clip, count)
-        return np.concatenate([self._scorer.features(it, recording.sample_rate) for it in windows])
+        return np.concatenate([self._scorer.features(window, rate) for window in windows])
 
     @cached_property
     def _scorer(self) -> WindowScorer:
@@ -239,19 +242,19 @@ class GenreClassifier:
 
     @cached_property
     def members(self) -> list["GenreClassifier"]:
-        """Of an ensemble, the classifiers that it averages."""
-        places = [member_folder(self.folder, number) for number in range(len(self.spec.members))]
-        return [GenreClassifier(place, self.title) for place in places]
+        """The classifiers that an ensemble averages; empty for others."""
+        folders = [member_folder(self.folder, number) for number in range(len(self.spec.members))]
+        return [GenreClassifier(folder, self.title) for folder in folders]
 
     @cached_property
     def genre_sets(self) -> GenreSets | None:
-        """How it makes sets of genres; None of a classifier from before there were."""
+        """Its calibrated prediction sets; None for classifiers of earlier versions."""
         with self._reading():
             return GenreSets(**self.spec.genre_sets) if self.spec.genre_sets else None
 
     @cached_property
     def novelty_detector(self) -> NoveltyDetector | None:
-        """Its training clips, an ensemble's by its first member; None without any."""
+        """Its novelty detector (of an ensemble, the first member's); None if it has none."""
         path = (self.members or [self])[0].folder / NOVELTY_FILE
         with self._reading():
             return NoveltyDetector.load(path) if path.is_file() else None
@@ -264,18 +267,18 @@ class GenreClassifier:
 
     @cached_property
     def held_out(self) -> pd.DataFrame:
-        """Its predictions of clips that it, or its fold's stand-in, has not seen."""
+        """Predictions of clips that the model, or with folds the fold's model, was not trained on."""
         with self._reading():
             return pd.read_parquet(self.folder / HELD_OUT)
 
     @cached_property
     def identity(self) -> str:
-        """Eight hex digits that tell it from all that answer otherwise: of its whole folder."""
+        """The first eight hex digits of the digest of its folder."""
         return digest(self.folder)[:8]
 
     @property
     def megabytes(self) -> float:
-        """Size of all it needs to predict."""
+        """Size of all files that it needs to predict."""
         parts = [self.folder / NETWORK, self.folder / PIPELINE]
         own = sum(part.stat().st_size for part in parts if part.is_file()) / 1e6
         return own + sum(member.megabytes for member in self.members)

@@ -1,16 +1,16 @@
-"""What the registry stores of a classifier.
+"""The files of a registered classifier.
 
-A classifier is a folder that carries everything it needs and nothing that runs on loading:
+A classifier is a folder with everything it needs and no code that runs on loading:
 
-| file | holds |
+| file | content |
 |---|---|
-| classifier.json | genres, front end, the length of a clip, temperature: see Spec |
-| network.safetensors | the backbone or the fine-tuned network, where there is one |
-| pipeline.skops | the scikit-learn pipeline, where there is one |
-| known_music.npz | its training clips in a small space: see novelty_detector |
-| trained_on.txt | content digests of its training and validation clips, one a line |
-| held_out.parquet | predictions of clips it has not seen: content, genre, artist, ... |
-| members/0, members/1, ... | of an ensemble: the classifiers whose probabilities it averages |
+| classifier.json | genres, front end, clip length, temperature: see Spec |
+| network.safetensors | the backbone or the fine-tuned network, if any |
+| pipeline.skops | the scikit-learn pipeline, if any |
+| known_music.npz | the novelty detector, with the training clips: see `novelty` |
+| trained_on.txt | content digests of its training and validation clips, one per line |
+| held_out.parquet | predictions of held-out clips: content, genre, artist, ... |
+| members/0, members/1, ... | of an ensemble: the classifiers that it averages |
 """
 
 import json
@@ -36,30 +36,29 @@ HELD_OUT = "held_out.parquet"
 
 @dataclass(frozen=True)
 class Spec:
-    """How a classifier turns sound into probabilities.
+    """The specification of a classifier, from audio to probabilities.
 
     Attributes:
         model: Its name on the leaderboard.
         approach: embedding, finetune, descriptors or ensemble.
-        collection: The music it was trained on.
+        collection: The collection that it was trained on.
         genres: In the order of its scores.
         clip: min_seconds, clip_seconds, windows_per_track.
-        store_dtype: That patches are rounded to.
+        store_dtype: The dtype that patches are rounded to.
         features: The feature set, or None for a network.
         network: The network, or None for a feature set.
-        hidden: Width of the network's head; 0 without one.
+        hidden: Width of the network's head; 0 without a network.
         descriptor_rate: In Hz, for descriptors.
         precision: Of the network: float32 or bfloat16.
         temperature: Of the calibration.
-        weights: Which weights its backbone started from; empty without one.
-        note: What must stand beside its answers; mostly empty.
-        protocol: How the clips were split, in words.
-        grouped: Whether no artist stood on two sides.
+        weights: The initial weights of its backbone; empty without a backbone.
+        note: A remark to show with its predictions; mostly empty.
+        protocol: A description of the split.
+        grouped: Whether no artist is on two sides of the split.
         validation_log_loss: In nats.
-        members: Of an ensemble, the names of what it averages.
-        accepts_audio: Whether it predicts from sound; false where it was trained on precomputed
-            features.
-        genre_sets: How it makes sets of genres, as GenreSets; empty of one from before there were.
+        members: Of an ensemble, the names of its members.
+        accepts_audio: Whether it predicts audio; false if it was trained on precomputed features.
+        genre_sets: The fields of its GenreSets; empty for classifiers of earlier versions.
     """
 
     model: str
@@ -85,7 +84,7 @@ class Spec:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The one of a classifier's folder."""
+        """Read classifier.json of a classifier's folder."""
         facts = json.loads((folder / SPEC).read_text())
         if "hears" in facts:  # written before version 0.2
             facts["accepts_audio"] = facts.pop("hears")
@@ -93,17 +92,17 @@ class Spec:
 
 
 def member_folder(folder: Path, number: int) -> Path:
-    """Where an ensemble keeps one of its members."""
+    """The folder of a member of an ensemble."""
     return folder / "members" / str(number)
 
 
 @contextmanager
 def user_error_if_damaged(folder: Path, title: str) -> Iterator[None]:
-    """Turn what reading a damaged classifier raises into a sentence.
+    """Turn the errors of reading a damaged classifier into one sentence.
 
     Args:
-        folder: The classifier's.
-        title: What it is called in the registry; empty for one from elsewhere.
+        folder: The classifier's folder.
+        title: The name in the registry; empty for an unregistered classifier.
 
     Raises:
         UserError: In place of any other exception.
@@ -112,9 +111,9 @@ def user_error_if_damaged(folder: Path, title: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:  # damaged files raise what they like
+    except Exception as error:  # damaged files cause arbitrary errors
         raise UserError(
-            f"{title or 'the classifier'} in {folder} cannot answer ({describe_error(error)}): "
+            f"{title or 'the classifier'} in {folder} cannot be read ({describe_error(error)}): "
             "register it again with `dvc repro`, or name another with --model"
         ) from error
 
@@ -128,15 +127,15 @@ def save_classifier(
     held_out: pd.DataFrame,
     novelty_detector: NoveltyDetector | None,
 ) -> None:
-    """Lay a classifier's folder out.
+    """Write a classifier's folder.
 
     Args:
-        folder: Made here.
-        spec: How it predicts.
-        files: NETWORK and PIPELINE, as far as it has them.
+        folder: The folder to create.
+        spec: Its specification.
+        files: Paths of NETWORK and PIPELINE, if it has them.
         trained_on: Content digests of its training and validation clips.
         held_out: clip_id, content, genre, artist, split, fold and a probability per genre.
-        novelty_detector: Its training clips; None of an ensemble, and of what cannot hear.
+        novelty_detector: None for an ensemble, and for a classifier that does not accept audio.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, path in files.items():

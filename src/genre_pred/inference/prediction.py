@@ -1,26 +1,26 @@
-"""What a classifier says of a recording: plain values that every face shows in its own way."""
+"""The prediction of a recording, as plain values for all user interfaces."""
 
 from dataclasses import dataclass
 
 ANSWER = ("genre", "probability", "genre_set", "unknown", "novelty", "learnt_from", "windows")
-BETWEEN = " | "  # genres of a set: a genre's name may well hold a comma
-# What bends the promise of a set: see judge.conformal.
+BETWEEN = " | "  # separates the genres of a set, because a genre's name may contain a comma
+# The limits of a set's coverage: see evaluation.scoring.prediction_sets.
 CALIBRATED_ON = (
     "calibrated on excerpts, not whole songs, and on the clips that the model was chosen on: "
     "slightly optimistic"
 )
-UNKNOWN = "unlike the music that it has learnt from"
-LEARNT_FROM = "this very sound had a part in training, so its answer proves nothing"
+UNKNOWN = "unlike the training music"
+LEARNT_FROM = "this recording was used in training, so its prediction is no evidence of accuracy"
 
 
 @dataclass(frozen=True)
 class WindowPrediction:
-    """What is heard in one window of a recording.
+    """The prediction of one window of a recording.
 
     Attributes:
-        start: In seconds from the recording's beginning.
+        start: In seconds from the start of the recording.
         end: In seconds.
-        probabilities: Of each genre, calibrated.
+        probabilities: By genre, calibrated.
     """
 
     start: float
@@ -30,14 +30,14 @@ class WindowPrediction:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A training clip that a recording resembles.
+    """A training clip near a recording.
 
     Attributes:
-        clip_id: Of the clip.
+        clip_id: The id of the clip.
         genre: Its label.
-        path: Where its sound lay when the classifier was registered, relative to the repository.
-        distance: In the space of `novelty_detector`; comparable within one classifier only.
-        content: A digest of its sound; empty where the classifier was registered without.
+        path: The path of its file at registration, relative to the repository.
+        distance: In the space of the novelty detector; comparable within one classifier only.
+        content: A digest of its audio; empty in classifiers of earlier versions.
     """
 
     clip_id: str
@@ -49,29 +49,28 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of a recording.
+    """The prediction of a recording.
 
     Attributes:
-        genre: The single best, also where the recording is unknown.
-        probabilities: Of each genre, calibrated; the logarithms of the windows' are averaged.
-        windows: How many windows were heard.
-        content: A digest of the sound, as in clips.parquet.
-        genre_set: Genres among which the true one is found at the stated coverage, the most
-            probable first; None where nothing can be promised. See CALIBRATED_ON.
-        coverage: The share of songs whose genre the set holds; None without a set.
-        why_no_set: Why there is no set; empty where there is one.
-        unknown: Whether it is unlike the music that the classifier has learnt from; None where
-            the classifier cannot tell.
-        novelty: How unlike, a mean distance; None where the classifier cannot tell.
-        threshold: The novelty above which it is unknown, found on excerpts of tracks as the set
-            is; None where the classifier cannot tell.
-        why_no_novelty: Why the classifier cannot tell; empty where it can.
-        timeline: What was heard in each window, in turn; windows do not overlap.
-        nearest: The training clips that it resembles most, at most three, the nearest first.
-        sample_rate: Of the sound, in Hz.
-        n_samples: Its length, per channel.
-        learnt_from: Whether this very sound had a part in training, so that the answer proves
-            nothing.
+        genre: The most probable genre, also for an unknown recording.
+        probabilities: By genre, calibrated; log-probabilities are averaged over windows.
+        windows: Number of windows.
+        content: A digest of the audio, as in clips.parquet.
+        genre_set: The prediction set, most probable genre first; None if the classifier has no
+            threshold for sets. See CALIBRATED_ON for its limits.
+        coverage: The nominal share of songs whose set holds the true genre; None without a set.
+        why_no_set: The reason why there is no set; empty if there is one.
+        unknown: Whether the recording is unlike the training music; None without a detector.
+        novelty: The mean distance to the nearest training windows; None without a detector.
+        threshold: The novelty above which a recording is unknown, fitted on excerpts of tracks;
+            None without a detector.
+        why_no_novelty: The reason why there is no detector; empty if there is one.
+        timeline: The prediction of each window, in order; windows do not overlap.
+        nearest: Up to three nearest training clips, nearest first.
+        sample_rate: Of the audio, in Hz.
+        n_samples: Length per channel.
+        learnt_from: Whether this recording was used in training; its prediction is then no
+            evidence of accuracy.
     """
 
     genre: str
@@ -93,19 +92,19 @@ class Prediction:
 
     @property
     def seconds(self) -> float:
-        """Length of the recording."""
+        """Duration of the recording."""
         return self.n_samples / self.sample_rate
 
     def best(self, count: int) -> list[tuple[str, float]]:
-        """The most probable genres with their probabilities, the best first."""
+        """The most probable genres with their probabilities, most probable first."""
         return sorted(self.probabilities.items(), key=lambda pair: -pair[1])[:count]
 
     def row(self) -> dict[str, object]:
-        """The answer as a row of a table, in the same words everywhere.
+        """The prediction as a row of a table.
 
         Returns:
-            What `ANSWER` names (genre_set as text, empty without one; None for what the classifier
-            cannot tell), then `p(GENRE)` of each genre.
+            The columns `ANSWER` (genre_set as text, empty without a set; unknown and novelty are
+            None without a detector), then `p(GENRE)` of each genre.
         """
         return {
             "genre": self.genre,
@@ -120,5 +119,5 @@ class Prediction:
 
 
 def column_of(genre: str) -> str:
-    """The column of a genre's probability, in which it may be called as any other column is."""
+    """The column of a genre's probability; "p(...)" keeps it distinct from other columns."""
     return f"p({genre})"

@@ -1,4 +1,4 @@
-"""What a trained network, or a pipeline on its features, makes of one window of sound."""
+"""Features and scores of single windows, by a network or a classical pipeline."""
 
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -25,12 +25,12 @@ from genre_pred.training.classical.pipelines import load_pipeline
 
 
 class WindowScorer:
-    """Reads and scores windows one by one, as the pipeline does; files are read when needed.
+    """Scores windows one by one, as training does; model files are read on first use.
 
     Args:
-        folder: As `classifier_folder.save_classifier` wrote it.
-        title: What it is called in the registry; empty for one from elsewhere.
-        spec: Of that folder.
+        folder: A folder written by `classifier_folder.save_classifier`.
+        title: The name in the registry; empty for an unregistered classifier.
+        spec: The specification in that folder.
         clip: The length of a window.
     """
 
@@ -41,14 +41,14 @@ class WindowScorer:
         return user_error_if_damaged(self._folder, self._title)
 
     def read(self, window: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
-        """Take a window's features, or a network's scores.
+        """Compute the input of `scores` and of the novelty detector for a window.
 
         Args:
             window: (samples,) float32 mono.
             rate: Its sample rate in Hz.
 
         Returns:
-            What is judged of it, and what is compared with known music; each (n,).
+            Features (of a network, its scores), and features for the novelty detector; each (n,).
         """
         if self._spec.network:
             patches = self._patches(window, rate, self._front_end)[None]
@@ -56,12 +56,12 @@ class WindowScorer:
         features = self.features(window, rate)[0]
         return features, features
 
-    def scores(self, heard: np.ndarray) -> np.ndarray:
-        """What `read` found in windows, (n_windows, n) -> (n_windows, n_genres) scores."""
-        return heard if self._spec.network else window_scores(self._pipeline, heard)
+    def scores(self, windows: np.ndarray) -> np.ndarray:
+        """Score windows: first outputs of `read`, (n_windows, n) -> (n_windows, n_genres)."""
+        return windows if self._spec.network else window_scores(self._pipeline, windows)
 
     def features(self, window: np.ndarray, from_rate: int) -> np.ndarray:
-        """What a classical classifier reads of a window: (1, n_features)."""
+        """The features of a window for a classical classifier: (1, n_features)."""
         spec = self._feature_set
         if spec.kind == "descriptors":
             # librosa is slow to import
@@ -69,8 +69,8 @@ class WindowScorer:
 
             rate = self._spec.descriptor_rate
             waveform = excerpt_to_waveform(window, from_rate, rate, self._clip)
-            described = waveform_to_descriptors(waveform, rate, spec.origin, spec.families)
-            return spec.summarise(described.to_numpy(np.float32)[None])
+            descriptors = waveform_to_descriptors(waveform, rate, spec.origin, spec.families)
+            return spec.summarise(descriptors.to_numpy(np.float32)[None])
         patches = self._patches(window, from_rate, self._front_end)[None]
         if spec.kind == "mel":
             return spec.summarise(patches)
@@ -78,8 +78,8 @@ class WindowScorer:
             net = self._network
             assert isinstance(net, GenreNet)
             with torch.inference_mode():
-                told = net.freeze(torch.from_numpy(patches.astype(np.float32)), "head")
-            return spec.summarise(told.flatten(1).numpy())
+                head_input = net.freeze(torch.from_numpy(patches.astype(np.float32)), "head")
+            return spec.summarise(head_input.flatten(1).numpy())
         embeddings = patches_to_embeddings(self._network, patches, precision=self._spec.precision)
         return spec.summarise(embeddings)
 
@@ -100,16 +100,16 @@ class WindowScorer:
 
     @property
     def _trained_network(self) -> str | None:
-        """The network that was trained, whether it answers itself or tells a classifier."""
+        """The fine-tuned network that predicts, or computes the features of a classifier."""
         if self._spec.features and self._feature_set.kind == "finetuned":
             return self._feature_set.origin
         return self._spec.network
 
     @property
     def _feature_set(self) -> FeatureSet:
-        found = named_features(str(self._spec.features))
-        assert found is not None
-        return found
+        feature_set = named_features(str(self._spec.features))
+        assert feature_set is not None
+        return feature_set
 
     @cached_property
     def _pipeline(self) -> Any:

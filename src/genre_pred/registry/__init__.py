@@ -1,1 +1,1 @@
-"""Candidates, the rules of promotion, the champion and its history."""
+"""Candidates, promotion rules, the champion and its history."""

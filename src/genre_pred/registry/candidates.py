@@ -1,4 +1,4 @@
-"""Who stands for champion: trained models made into complete, registered classifiers."""
+"""Candidates for champion: build and register complete classifiers of trained models."""
 
 import base64
 import io
@@ -38,11 +38,11 @@ class RegisteredCandidate:
 
     @classmethod
     def of(cls, folder: Path, version: str) -> "RegisteredCandidate":
-        """A registered version whose classifier lies in a folder."""
+        """The candidate of a registered version, from its classifier's folder."""
         classifier = GenreClassifier(folder)
         spec = classifier.spec
-        # Under cross-validation the final model has learnt from every clip, but its held-out
-        # predictions were made by models that had not.
+        # With folds, the final model is trained on every clip, but its held-out predictions come
+        # from models that were not.
         unseen = frozenset(classifier.held_out["content"])
         candidate = Candidate(
             spec.model,
@@ -61,7 +61,7 @@ class RegisteredCandidate:
 
 
 def registered_name(params: Params) -> str:
-    """The registered model of a collection."""
+    """The name of a collection's registered model."""
     return f"genre-{params.data.collection}"
 
 
@@ -73,21 +73,21 @@ def build_classifier(
     params: Params,
     data: Path,
 ) -> None:
-    """Lay out the complete classifier of a trained model: see `classifier`.
+    """Write the folder of a trained model's complete classifier: see `classifier_folder`.
 
     Args:
-        folder: Made here.
-        model: What was trained.
+        folder: The folder to create.
+        model: The trained model.
         clips: The table of clips.
         split: clip_id, split, fold.
         params: The settings that it was trained with.
-        data: The folder data/, for what it has read of its training clips.
+        data: The folder data/, for the features of its training clips.
     """
     assert model.predictions is not None
     genres = genres_of(clips)
-    judged = on_scoring_split(model.predictions)
+    held_out = on_scoring_split(model.predictions)
     validation = model.predictions[model.predictions["split"] == VALIDATION]
-    learnt = split.loc[split["split"] != "test", "clip_id"]
+    trained_on = split.loc[split["split"] != "test", "clip_id"]
     spec = Spec(
         model=model.name,
         approach=model.approach,
@@ -112,25 +112,25 @@ def build_classifier(
     )
     for number, member in enumerate(model.members):
         build_classifier(member_folder(folder, number), member, clips, split, params, data)
-    known = None
+    detector = None
     if spec.accepts_audio and not model.members:
-        values, index = _what_it_reads(model, data)
-        known = NoveltyDetector.learn(values, index, clips, split, params.predict.accept)
+        values, index = _novelty_features(model, data)
+        detector = NoveltyDetector.fit(values, index, clips, split, params.predict.accept)
     save_classifier(
         folder,
         spec,
         files=dict(model.files),
-        trained_on=clips.loc[clips["clip_id"].isin(learnt), "content"].tolist(),
-        held_out=clips[list(FACTS)].merge(judged, on="clip_id", validate="1:1"),
-        novelty_detector=known,
+        trained_on=clips.loc[clips["clip_id"].isin(trained_on), "content"].tolist(),
+        held_out=clips[list(FACTS)].merge(held_out, on="clip_id", validate="1:1"),
+        novelty_detector=detector,
     )
 
 
-def _what_it_reads(model: Model, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
-    """(n_rows, n_features) of all clips, and clip_id, window of the rows."""
+def _novelty_features(model: Model, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
+    """The features of the novelty detector, (n_rows, n_features), and their clip_id, window."""
     if model.features:
         return read_features(model.features, data)
-    # A network's own features move with its training; its input is the same for all of them.
+    # Statistics of the input, because a network's own features change with its training.
     store = open_patches(data / "mel" / NETWORKS[str(model.network)].front_end)
     return log_mel_statistics(store.patches), store.index
 
@@ -145,17 +145,17 @@ def register_candidate(
     run_id: str,
     folder: Path,
 ) -> RegisteredCandidate:
-    """Register a model's complete classifier, unless the very same is registered already.
+    """Register a model's complete classifier, unless an identical one is already registered.
 
     Args:
         name: The registered model.
-        model: What was trained.
+        model: The trained model.
         clips: The table of clips.
         split: clip_id, split, fold.
         params: The settings that it was trained with.
         data: The folder data/.
         run_id: The open MLflow run.
-        folder: Where the classifier is laid out.
+        folder: The folder that the classifier is written to.
     """
     build_classifier(folder, model, clips, split, params, data)
     identity = digest(folder)
@@ -164,7 +164,7 @@ def register_candidate(
         return RegisteredCandidate.of(folder, str(same[-1].version))
     example = _example(params) if have_sound(clips) else None
     uri = tracking.log_candidate(folder, model.approach, genres_of(clips), example)
-    told = {
+    tags = {
         "model": model.name,
         "approach": model.approach,
         "protocol": protocol(clips, split, params.split),
@@ -172,11 +172,11 @@ def register_candidate(
         "command": model.command,
         "digest": identity,
     }
-    return RegisteredCandidate.of(folder, tracking.register(name, uri, run_id, told))
+    return RegisteredCandidate.of(folder, tracking.register(name, uri, run_id, tags))
 
 
 def _example(params: Params) -> str:
-    """A tone as base64 text: what a caller of the served classifier sends, without any music."""
+    """A tone as base64 text, as the example input of the served classifier."""
     rate = 8000
     seconds = np.arange(round(params.clip.min_seconds * rate) + 1) / rate
     sound = io.BytesIO()

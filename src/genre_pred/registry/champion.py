@@ -1,6 +1,6 @@
-"""The registry's champion: who challenges, who is served, and how a title goes back.
+"""The champion: challenges, forced promotions and rollback.
 
-`judge` decides on tables; this module brings the tables, and does to the registry what was decided.
+`rules` decides on tables; this module collects the tables and updates the registry.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ from genre_pred.registry.rules import (
 
 
 def challenge_champion(name: str, clips: pd.DataFrame | None, params: Params) -> Decision:
-    """Let the challenger of a registered model try for the champion's place.
+    """Compare the challenger with the champion, and promote it if it is better.
 
     Args:
         name: The registered model.
-        clips: The clips at hand, whose sound the champion may have to hear; None without any.
-        params: The rules.
+        clips: The clips of this workspace, for predictions that the champion lacks; or None.
+        params: The settings; `evaluate` and `promote` are used.
 
     Raises:
         UserError: If there is no challenger.
@@ -39,7 +39,7 @@ def challenge_champion(name: str, clips: pd.DataFrame | None, params: Params) ->
     """
     challenger = tracking.version_at(name, tracking.CHALLENGER)
     if challenger is None:
-        raise UserError(f"{name} has no challenger: an experiment registers one")
+        raise UserError(f"{name} has no challenger: run dvc exp run to register one")
     candidate = RegisteredCandidate.of(tracking.fetch_version(challenger), str(challenger.version))
     with tracking.lock("registry"):
         decision = _challenge(name, candidate, clips, params.evaluate, params.promote)
@@ -49,12 +49,12 @@ def challenge_champion(name: str, clips: pd.DataFrame | None, params: Params) ->
 
 
 def force(name: str, version: str | None, reason: str) -> str:
-    """Make a version champion without a contest, for a reason that the history keeps.
+    """Make a version champion without a comparison, and record the reason in the history.
 
     Args:
         name: The registered model.
         version: The new champion; None for the challenger.
-        reason: Why.
+        reason: The reason, a sentence.
 
     Returns:
         The version.
@@ -65,7 +65,7 @@ def force(name: str, version: str | None, reason: str) -> str:
     if version is None:
         challenger = tracking.version_at(name, tracking.CHALLENGER)
         if challenger is None:
-            raise UserError(f"{name} has no challenger: name a version")
+            raise UserError(f"{name} has no challenger: name a version with --version")
         version = str(challenger.version)
     if version not in {str(known.version) for known in tracking.versions(name)}:
         raise UserError(f"{name} has no version {version}")
@@ -75,39 +75,39 @@ def force(name: str, version: str | None, reason: str) -> str:
 
 
 def rollback(name: str) -> str:
-    """Give the title back to the champion before.
+    """Make the previous champion the champion again.
 
     Returns:
         Its version.
 
     Raises:
-        UserError: If there was none.
+        UserError: If there is no previous champion.
     """
     with tracking.lock("registry"):
-        reigns = _reigns(name)
-        if len(reigns) < 2:
-            raise UserError(f"{name} has had no champion before this one")
-        *_, before, now = reigns
-        tracking.set_champion(name, before, f"rolled back from version {now}", "rollback")
-    return before
+        champions = _past_champions(name)
+        if len(champions) < 2:
+            raise UserError(f"{name} has no previous champion to roll back to")
+        *_, previous, current = champions
+        tracking.set_champion(name, previous, f"rolled back from version {current}", "rollback")
+    return previous
 
 
-def _reigns(name: str) -> list[str]:
-    """The champions that a rollback can go back through, the present one last."""
-    reigns: list[str] = []
+def _past_champions(name: str) -> list[str]:
+    """The champions that rollback can return to, oldest first; the last is the current one."""
+    champions: list[str] = []
     for event in tracking.history(name):
         if event["how"] == "rollback":
-            reigns.pop()
-        elif reigns[-1:] != [event["version"]]:
-            reigns.append(event["version"])
-    return reigns
+            champions.pop()
+        elif champions[-1:] != [event["version"]]:
+            champions.append(event["version"])
+    return champions
 
 
 def _rolled_back(name: str) -> set[str]:
-    """Versions whose title was taken back: they return by a person's hand only."""
+    """Versions that were rolled back; only a user may promote them again."""
     past = tracking.history(name)
-    deposed = {before["version"] for before, after in pairwise(past) if after["how"] == "rollback"}
-    return deposed - set(_reigns(name))
+    removed = {before["version"] for before, after in pairwise(past) if after["how"] == "rollback"}
+    return removed - set(_past_champions(name))
 
 
 def decide_champion(
@@ -117,38 +117,38 @@ def decide_champion(
     params: Params,
     may_promote: bool,
 ) -> Decision:
-    """Let the best of a run's candidates stand: the first is crowned, later ones must win.
+    """Set the first champion, or compare the best candidate of a run with the champion.
 
     Args:
         name: The registered model.
-        candidates: Registered, one of each approach.
-        clips: The run's clips, whose sound the champion may have to hear.
-        params: The rules.
-        contest: Whether the place is at stake; otherwise a better one waits as challenger.
+        candidates: The registered candidates, one per approach.
+        clips: The run's clips, for predictions that the champion lacks.
+        params: The settings; `evaluate` and `promote` are used.
+        may_promote: Whether a better candidate becomes champion; otherwise it becomes challenger.
     """
     best, *others = _ranked(candidates)
-    said = best.classifier.spec.protocol
+    protocol = best.classifier.spec.protocol
     champion = tracking.version_at(name, tracking.CHAMPION)
     if champion is None:
-        reason = _first(best, others)
+        reason = _first_reason(best, others)
         tracking.set_champion(name, best.version, reason, "first")
         if others:
             tracking.set_alias(name, tracking.CHALLENGER, others[0].version)
-        return Decision(True, reason, protocol=said)
+        return Decision(True, reason, protocol=protocol)
     if str(champion.version) == best.version:
-        reason = f"{best.candidate.model} (version {best.version}) is champion already."
-        return Decision(False, reason, protocol=said)
+        reason = f"{best.candidate.model} (version {best.version}) is already the champion."
+        return Decision(False, reason, protocol=protocol)
     if best.version in _rolled_back(name):
         reason = f"{best.candidate.model} (version {best.version}) was rolled back: "
-        reason += "only `genre-pred champion promote` lets it challenge again."
+        reason += "only `genre-pred champion promote` compares it again."
         tracking.set_alias(name, tracking.CHALLENGER, best.version)
-        return Decision(False, reason, protocol=said)
-    if _takes_the_waiting_place(name, best):
+        return Decision(False, reason, protocol=protocol)
+    if _replaces_challenger(name, best):
         tracking.set_alias(name, tracking.CHALLENGER, best.version)
     try:
         decision = _challenge(name, best, clips, params.evaluate, params.promote)
-    except NotComparable as stop:
-        return Decision(False, stop.reason, protocol=said)
+    except NotComparable as error:
+        return Decision(False, error.reason, protocol=protocol)
     if decision.promote and not may_promote:
         reason = decision.reason.removesuffix(": promoted.")
         reason += ": `genre-pred champion promote` would promote it, an experiment does not."
@@ -158,41 +158,40 @@ def decide_champion(
     return decision
 
 
-def _takes_the_waiting_place(name: str, best: RegisteredCandidate) -> bool:
-    """Whether the newcomer takes the waiting challenger's place.
+def _replaces_challenger(name: str, best: RegisteredCandidate) -> bool:
+    """Whether a candidate replaces the current challenger.
 
-    It does unless both were judged on the same clips and the one that waits is better on
-    validation: a worse experiment does not send a better one away.
+    It does, unless both were scored on the same clips and the current challenger has the lower
+    validation log-loss.
     """
-    waiting = tracking.version_at(name, tracking.CHALLENGER)
-    if waiting is None:
+    current = tracking.version_at(name, tracking.CHALLENGER)
+    if current is None:
         return True
-    other = GenreClassifier(tracking.fetch_version(waiting))
-    same = set(other.held_out["content"]) == set(best.classifier.held_out["content"])
-    return not same or best.candidate.validation_log_loss <= other.spec.validation_log_loss
+    challenger = GenreClassifier(tracking.fetch_version(current))
+    same = set(challenger.held_out["content"]) == set(best.classifier.held_out["content"])
+    return not same or best.candidate.validation_log_loss <= challenger.spec.validation_log_loss
 
 
 def _promote_challenger(name: str, version: str, reason: str, how: str) -> None:
     tracking.set_champion(name, version, reason, how)
-    waiting = tracking.version_at(name, tracking.CHALLENGER)
-    if waiting and str(waiting.version) == version:
+    current = tracking.version_at(name, tracking.CHALLENGER)
+    if current and str(current.version) == version:
         tracking.drop_alias(name, tracking.CHALLENGER)
 
 
 def _ranked(candidates: Sequence[RegisteredCandidate]) -> list[RegisteredCandidate]:
-    """Best first: the one that `first_champion` prefers to all others, then by log-loss."""
+    """Sort candidates: first the one that `first_champion` prefers, then by log-loss."""
     best = candidates[0]
     for other in candidates[1:]:
         if first_champion(best.candidate, other.candidate) is other.candidate:
             best = other
-    others = [it for it in candidates if it is not best]
-    return [best, *sorted(others, key=lambda it: it.candidate.validation_log_loss)]
+    others = [other for other in candidates if other is not best]
+    return [best, *sorted(others, key=lambda other: other.candidate.validation_log_loss)]
 
 
-def _first(best: RegisteredCandidate, others: Sequence[RegisteredCandidate]) -> str:
-    losses = [
-        f"{it.candidate.model} {it.candidate.validation_log_loss:.3f}" for it in (best, *others)
-    ]
+def _first_reason(best: RegisteredCandidate, others: Sequence[RegisteredCandidate]) -> str:
+    ranked = [registered.candidate for registered in (best, *others)]
+    losses = [f"{each.model} {each.validation_log_loss:.3f}" for each in ranked]
     return (
         f"{best.candidate.model} is the first champion: it has the lowest validation log-loss "
         f"({', '.join(losses)})."
@@ -210,21 +209,21 @@ def _challenge(
     if version is None:
         raise UserError(f"{name} has no champion to challenge")
     champion = RegisteredCandidate.of(tracking.fetch_version(version), str(version.version))
-    judged = challenger.classifier.held_out
+    held_out = challenger.classifier.held_out
     unseen = comparable_clips(
-        champion.candidate, challenger.candidate, judged[["clip_id", "content"]]
+        champion.candidate, challenger.candidate, held_out[["clip_id", "content"]]
     )
-    judged = judged[judged["clip_id"].isin(unseen)]
+    held_out = held_out[held_out["clip_id"].isin(unseen)]
     if set(champion.candidate.genres) == set(challenger.candidate.genres):
-        old = _answers(champion.classifier, judged, clips)
+        old = _champion_predictions(champion.classifier, held_out, clips)
     else:
-        old = judged  # `challenge` says why they cannot be compared before it looks at this
-    facts = judged[list(FACTS)]
+        old = held_out  # unused: `challenge` raises NotComparable first
+    facts = held_out[list(FACTS)]
     return challenge(
         champion.candidate,
         challenger.candidate,
         _predictions(old),
-        _predictions(judged),
+        _predictions(held_out),
         facts,
         confidence=rules.confidence,
         n_resamples=settings.n_resamples,
@@ -233,35 +232,36 @@ def _challenge(
     )
 
 
-def _answers(
-    champion: GenreClassifier, judged: pd.DataFrame, clips: pd.DataFrame | None
+def _champion_predictions(
+    champion: GenreClassifier, held_out: pd.DataFrame, clips: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """The champion's predictions of clips: remembered ones, and new ones of what it must hear."""
+    """The champion's predictions of clips: stored ones, and new ones for the other clips."""
     genres = champion.spec.genres
-    # Clips with the same content have the same answer.
-    remembered = champion.held_out.drop_duplicates("content").set_index("content")[genres]
-    answers = judged.drop(columns=[g for g in genres if g in judged]).set_index("content")
-    answers = answers.join(remembered, how="left").reset_index()
-    unheard = answers[answers[genres[0]].isna()]
-    if unheard.empty:
-        return answers
+    # Clips with equal content have equal predictions.
+    stored = champion.held_out.drop_duplicates("content").set_index("content")[genres]
+    predictions = held_out.drop(columns=[g for g in genres if g in held_out]).set_index("content")
+    predictions = predictions.join(stored, how="left").reset_index()
+    missing = predictions[predictions[genres[0]].isna()]
+    if missing.empty:
+        return predictions
     if not champion.spec.accepts_audio:
         raise NotComparable(
-            f"The champion cannot hear sound, and has no scores of {len(unheard)} of the clips to "
-            "compare on: the champion stays, unless it is forced out."
+            f"The champion does not accept audio, and has no predictions of {len(missing)} of the "
+            "clips to compare on: the champion stays. To replace it, use "
+            "genre-pred champion promote --force."
         )
     if clips is None or not have_sound(clips):
         clips = pd.DataFrame(columns=["content", "path"])
     clips = clips.drop_duplicates("content")
-    at_hand = unheard[["content"]].merge(clips, on="content", how="inner", validate="m:1")
-    if len(at_hand) < len(unheard):
+    available = missing[["content"]].merge(clips, on="content", how="inner", validate="m:1")
+    if len(available) < len(missing):
         raise NotComparable(
-            f"The champion has not heard {len(unheard)} of the clips to compare on, and the sound "
-            f"of {len(unheard) - len(at_hand)} of them is not at hand: run dvc repro, which lets "
-            "it hear them."
+            f"The champion has no predictions of {len(missing)} of the clips to compare on, and "
+            f"the audio of {len(missing) - len(available)} of them is missing: run dvc repro, "
+            "which predicts them."
         )
-    answers.loc[unheard.index, genres] = champion.predict_clips(at_hand)
-    return answers
+    predictions.loc[missing.index, genres] = champion.predict_clips(available)
+    return predictions
 
 
 def _predictions(held_out: pd.DataFrame) -> pd.DataFrame:

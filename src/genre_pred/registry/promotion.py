@@ -1,4 +1,4 @@
-"""What a run brings to the registry: the best of each approach, if it may stand for champion."""
+"""Register the best model of each approach of a run, and decide on the champion."""
 
 import json
 import tempfile
@@ -23,9 +23,9 @@ from genre_pred.registry.rules import Decision
 def promote_workspace(
     params: Params, data: Path, models: Path, reports: Path, *, run_id: str, may_promote: bool
 ) -> dict[str, Any]:
-    """Register the best of each approach, and let the better one challenge the champion.
+    """Register the best model of each approach, and compare the better one with the champion.
 
-    Safe to repeat: a classifier that is registered already keeps its version.
+    Safe to repeat: a classifier that is already registered keeps its version.
 
     Args:
         params: The settings that the models were trained with.
@@ -33,11 +33,11 @@ def promote_workspace(
         models: The folder models/.
         reports: The folder reports/, for metrics.json.
         run_id: The open MLflow run.
-        contest: Whether the champion's place is at stake; otherwise the better one is registered
-            as challenger only, unless there is no champion yet.
+        may_promote: Whether a better candidate becomes champion; otherwise it becomes the
+            challenger, unless there is no champion yet.
 
     Returns:
-        What reports/promotion.json says.
+        The content of reports/promotion.json.
     """
     clips = pd.read_parquet(data / "clips.parquet")
     split = pd.read_parquet(data / "split.parquet")
@@ -45,12 +45,12 @@ def promote_workspace(
     trained = {model.name: model for model in read_models(models, data)}
     finalists = _finalists(metrics, trained, params)
     name = registered_name(params)
-    able = [m for m in trained.values() if m.predictions is not None and m.approach != "baseline"]
-    if able and not finalists:
-        reason = _why_nobody_stands(able, params)
+    usable = [m for m in trained.values() if m.predictions is not None and m.approach != "baseline"]
+    if usable and not finalists:
+        reason = _why_no_candidate(usable, params)
         return {
             "registered_model": name,
-            "champion": _title(name),
+            "champion": _champion(name),
             "candidates": [],
             "test_seen": len(tracking.seen_test_set(clips_digest(clips, split))),
             "overtaken_by": "",
@@ -58,7 +58,7 @@ def promote_workspace(
         }
     if not finalists:
         raise UserError(
-            "nothing stands for champion: no model could be trained. "
+            "there is no candidate for champion: no model could be trained. "
             + "; ".join(f"{model.name}: {model.note}" for model in trained.values() if model.note)
         )
     with tracking.lock("registry"), tempfile.TemporaryDirectory() as folder:
@@ -71,7 +71,7 @@ def promote_workspace(
         decision = decide_champion(name, candidates, clips, params, may_promote)
     return {
         "registered_model": name,
-        "champion": _title(name),
+        "champion": _champion(name),
         "candidates": [
             {"version": candidate.version, "model": model.name, "identity": model.identity}
             for candidate, model in zip(candidates, finalists, strict=True)
@@ -82,24 +82,24 @@ def promote_workspace(
     }
 
 
-def _why_nobody_stands(able: Sequence[Model], params: Params) -> str:
-    if all(is_reproduction(model.name, params.evaluate) for model in able):
-        return "Only reproductions were trained: nothing stands for champion."
-    approaches = ", ".join(sorted({model.approach for model in able}))
+def _why_no_candidate(usable: Sequence[Model], params: Params) -> str:
+    if all(is_reproduction(model.name, params.evaluate) for model in usable):
+        return "Only reproductions were trained: there is no candidate for champion."
+    approaches = ", ".join(sorted({model.approach for model in usable}))
     return (
-        f"What was trained ({approaches}) is not among promote.approaches "
-        f"({', '.join(params.promote.approaches)}): nothing stands for champion."
+        f"The trained approaches ({approaches}) are not in promote.approaches "
+        f"({', '.join(params.promote.approaches)}): there is no candidate for champion."
     )
 
 
-def _title(name: str) -> dict[str, str] | None:
-    """Who holds the title, as promotion.json says it."""
+def _champion(name: str) -> dict[str, str] | None:
+    """The champion's version and tags, for promotion.json."""
     champion = tracking.version_at(name, tracking.CHAMPION)
     return {"version": str(champion.version), **champion.tags} if champion else None
 
 
 def _finalists(metrics: dict[str, Any], trained: dict[str, Model], params: Params) -> list[Model]:
-    """The best of each admitted approach; an ensemble only where it is better than its members."""
+    """The best model of each admitted approach; an ensemble only if it beats its members."""
     finalists = []
     for approach in params.promote.approaches:
         if approach not in metrics:
@@ -110,14 +110,14 @@ def _finalists(metrics: dict[str, Any], trained: dict[str, Model], params: Param
         parts = [part for part in params.evaluate.ensemble if part in metrics]
         members = [trained[metrics[part]["model"]] for part in parts]
         losses = [metrics[part]["validation_log_loss"] for part in parts]
-        # It carries all their weights: what promises nothing is not worth the disk.
+        # An ensemble stores the weights of all members; without a gain it only costs disk space.
         if metrics[ENSEMBLE]["validation_log_loss"] < min(losses):
             finalists.append(ensemble_of(members))
     return finalists
 
 
 def _overtaken_by(metrics: dict[str, Any], rules: Promote) -> str:
-    """What does better on validation than all who may be promoted, or an empty text."""
+    """A sentence on a model that beats all candidates on validation but is not admitted, or ""."""
     figures = {
         approach: row["validation_accuracy"]
         for approach, row in metrics.items()
@@ -127,6 +127,6 @@ def _overtaken_by(metrics: dict[str, Any], rules: Promote) -> str:
     if best in rules.approaches:
         return ""
     return (
-        f"{metrics[best]['model']} does better on validation ({figures[best]:.1%}) than every "
+        f"{metrics[best]['model']} is better on validation ({figures[best]:.1%}) than every "
         f"candidate, but promote.approaches does not admit {best}."
     )

@@ -1,4 +1,4 @@
-"""Who is champion: a newcomer takes the place only where chance is ruled out."""
+"""The promotion rules: a challenger replaces the champion only if it is significantly better."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EQUAL_LOG_LOSS = 1e-9  # nats
 
 
 class NotComparable(Exception):
-    """Champion and challenger cannot be compared; the text is a sentence for people."""
+    """Champion and challenger cannot be compared; `reason` is a sentence for the user."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -29,15 +29,15 @@ class NotComparable(Exception):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the two that are compared.
+    """A champion or a challenger.
 
     Attributes:
-        model: its name, say "finetune/vggish".
-        version: its version in the registry, None where it is not registered.
-        genres: the genres it tells apart.
+        model: its name, such as "finetune/vggish".
+        version: its version in the registry, None if it is not registered.
+        genres: the genres that it predicts.
         trained_on: content hashes of its training and validation clips.
         validation_log_loss: nats.
-        megabytes: size of all it needs to predict.
+        megabytes: size of all files that it needs to predict.
     """
 
     model: str
@@ -53,15 +53,15 @@ class Decision:
     """The outcome of a challenge; differences are challenger minus champion, in [-1, 1].
 
     Attributes:
-        promote: does the challenger take the champion's place?
-        reason: one sentence or two for people.
+        promote: whether the challenger becomes champion.
+        reason: one or two sentences for the user.
         difference: of the accuracies.
         low, high: two-sided interval of the difference.
         lower_one_sided: lower end of its one-sided interval, which decides.
-        p_mcnemar: exact two-sided p of McNemar's test.
-        smallest_detectable: the true difference that would have been seen with 80 % power.
+        p_mcnemar: exact two-sided p-value of McNemar's test.
+        smallest_detectable: the true difference that would have been detected with 80 % power.
         clips: number of clips compared.
-        protocol: what was resampled, and why the result may be optimistic.
+        protocol: the bootstrap unit, and reasons why the result may be optimistic.
     """
 
     promote: bool
@@ -77,7 +77,7 @@ class Decision:
 
 
 def first_champion(a: Candidate, b: Candidate) -> Candidate:
-    """Choose the first champion: the better validation log-loss, a tie goes to the cheaper.
+    """Choose the first champion by validation log-loss; a tie goes to the smaller model.
 
     Args:
         a: a candidate.
@@ -92,22 +92,22 @@ def first_champion(a: Candidate, b: Candidate) -> Candidate:
 
 
 def comparable_clips(champion: Candidate, challenger: Candidate, clips: pd.DataFrame) -> list[str]:
-    """List the clips that neither side was trained on, by the hash of their content.
+    """List the clips that neither model was trained on, by the hash of their content.
 
     Args:
-        champion: holds its title.
-        challenger: wants it.
-        clips: clip_id, content (hash) of the clips to compare on, say those of the test split.
+        champion: the champion.
+        challenger: the challenger.
+        clips: clip_id, content (hash) of the clips to compare on, such as the test clips.
 
     Returns:
-        The clip_ids in their order, possibly none.
+        The clip_ids in order, possibly none.
 
     Raises:
         ValueError: a clip has no content hash.
     """
     if clips["content"].isna().any():
-        nameless = clips.loc[clips["content"].isna(), "clip_id"].iloc[0]
-        raise ValueError(f"without its content hash nobody knows who was trained on {nameless}")
+        clip_id = clips.loc[clips["content"].isna(), "clip_id"].iloc[0]
+        raise ValueError(f"clip {clip_id} has no content hash, which shows who was trained on it")
     seen = clips["content"].isin(list(champion.trained_on | challenger.trained_on))
     return [str(clip_id) for clip_id in clips.loc[~seen, "clip_id"]]
 
@@ -124,14 +124,14 @@ def challenge(
     seed: int,
     grouped: bool,
 ) -> Decision:
-    """Let a challenger try for the champion's place on clips that neither was trained on.
+    """Compare challenger and champion on clips that neither was trained on.
 
-    It wins if the lower end of the one-sided bootstrap interval of the accuracy difference, over
-    artists where they are known, is above 0. A tie keeps the champion.
+    The challenger wins if the lower end of the one-sided bootstrap interval of the accuracy
+    difference (over artists, where known) is above 0. A tie keeps the champion.
 
     Args:
-        champion: holds the title.
-        challenger: wants it.
+        champion: the champion.
+        challenger: the challenger.
         champion_predictions: clip_id, split, one column per genre, of the comparable clips.
         challenger_predictions: the same clips.
         truth: clip_id, genre, artist.
@@ -144,8 +144,8 @@ def challenge(
         The decision and all its figures.
 
     Raises:
-        NotComparable: the genres differ, or there is no clip that neither was trained on.
-        ValueError: the two tables hold different clips, or as `tables.align`.
+        NotComparable: the genres differ, or both were trained on every clip between them.
+        ValueError: the two tables hold different clips, or as `align`.
     """
     title = "the champion" if champion.version is None else f"champion version {champion.version}"
     _check_comparable(champion, challenger, champion_predictions, challenger_predictions, title)
@@ -165,8 +165,8 @@ def challenge(
     detectable = smallest_detectable(new.hits, old.hits, groups, confidence=confidence)
     promote = difference.lower_one_sided > 0
 
-    stand_in = (challenger_predictions["split"] == "validation").any()
-    basis = _count(len(groups), "validation" if stand_in else "test")
+    on_validation = (challenger_predictions["split"] == "validation").any()
+    basis = _count(len(groups), "validation" if on_validation else "test")
     reason = f"{challenger.model} {_compared(difference.mean)} {title} ({champion.model}) "
     reason += f"on {basis} ({confidence * 100:g} % one-sided lower end "
     reason += f"{_points(difference.lower_one_sided)}, McNemar p {_p(p)})"
@@ -185,7 +185,7 @@ def challenge(
         p_mcnemar=p,
         smallest_detectable=detectable,
         clips=len(groups),
-        protocol=_protocol(new.truth, groups, artists_known, grouped, bool(stand_in)),
+        protocol=_protocol(new.truth, groups, artists_known, grouped, bool(on_validation)),
     )
 
 
@@ -193,35 +193,35 @@ def _check_comparable(
     champion: Candidate, challenger: Candidate, old: pd.DataFrame, new: pd.DataFrame, title: str
 ) -> None:
     if set(champion.genres) != set(challenger.genres):
-        gone = sorted(set(champion.genres) - set(challenger.genres))
-        come = sorted(set(challenger.genres) - set(champion.genres))
-        differences = [f"only the champion knows {', '.join(gone)}"] * bool(gone)
-        differences += [f"only the challenger knows {', '.join(come)}"] * bool(come)
+        removed = sorted(set(champion.genres) - set(challenger.genres))
+        added = sorted(set(challenger.genres) - set(champion.genres))
+        differences = [f"only the champion knows {', '.join(removed)}"] * bool(removed)
+        differences += [f"only the challenger knows {', '.join(added)}"] * bool(added)
         raise NotComparable(
-            f"{challenger.model} and {title} ({champion.model}) tell different genres apart "
+            f"{challenger.model} and {title} ({champion.model}) predict different genres "
             f"({'; '.join(differences)}), so they cannot be compared and the champion stays."
         )
     if old.empty and new.empty:
         raise NotComparable(
-            f"There is no clip on which neither {challenger.model} nor {title} "
-            f"({champion.model}) was trained, so they cannot be compared and the champion stays."
+            f"There is no clip that neither {challenger.model} nor {title} ({champion.model}) was "
+            "trained on, so they cannot be compared and the champion stays."
         )
-    if odd := sorted(set(old["clip_id"].astype(str)) ^ set(new["clip_id"].astype(str))):
+    if unshared := sorted(set(old["clip_id"].astype(str)) ^ set(new["clip_id"].astype(str))):
         raise ValueError(
             f"champion and challenger were not scored on the same clips: "
-            f"{len(odd)} are in one table only, such as {odd[0]}"
+            f"{len(unshared)} are in only one table, such as {unshared[0]}"
         )
 
 
 def _protocol(
-    truth: pd.DataFrame, groups: np.ndarray, artists_known: bool, grouped: bool, stand_in: bool
+    truth: pd.DataFrame, groups: np.ndarray, artists_known: bool, grouped: bool, on_validation: bool
 ) -> str:
     units = f"bootstrap over {len(set(groups))} "
     units += "artists" if artists_known else "clips or known artists"
     if not any(str(group).startswith("artist ") for group in groups):
         units = f"bootstrap over {_count(len(groups))}"
     notes = [units, f"artists {artists_in_words(truth, grouped)}"]
-    if stand_in:
+    if on_validation:
         notes.append("chosen and scored on the same clips, optimistic")
     return "; ".join(notes)
 

@@ -1,1 +1,1 @@
-"""The report: one page about one run."""
+"""The report of a run: one HTML page."""

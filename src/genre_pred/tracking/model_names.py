@@ -1,4 +1,4 @@
-"""Which registered model is meant by a name, or by none."""
+"""Resolve a model name, or the lack of one, to a registered model."""
 
 from pathlib import Path
 
@@ -14,45 +14,45 @@ from genre_pred.tracking.store import open_store
 
 
 def registered(model: str | None) -> str:
-    """The registered model that is meant: the one named, or that of this workspace.
+    """The name of a registered model; by default that of this workspace's collection.
 
     Raises:
-        UserError: If there is none of that name, none at all, or the store cannot be read.
+        UserError: If it is not registered, no model is registered, or the store cannot be read.
     """
     open_store()
     known = registered_models()
     if not known:
-        raise UserError("nothing is registered yet: run dvc repro, or genre-pred champion sync")
+        raise UserError("no model is registered: run dvc repro, or genre-pred champion sync")
     if model and model not in known:
-        raise UserError(f"no registered model {model!r}; known are {', '.join(known)}")
+        raise UserError(f"no registered model {model!r}; registered models are {', '.join(known)}")
     return model or _of_this_workspace(known)
 
 
 def _of_this_workspace(known: list[str]) -> str:
-    """The registered model of the collection that params.yaml names; outside, the latest."""
+    """The model of the collection in params.yaml; outside a workspace, the latest model."""
     own = workspace_params()
     if own is None:
         return known[0]
     name = f"genre-{own.data.collection}"
     if name not in known:
         raise UserError(
-            f"{name}, the model of this workspace's collection, is not registered; known are "
-            f"{', '.join(known)}: name one with --model"
+            f"{name}, the model of this workspace's collection, is not registered; registered "
+            f"models are {', '.join(known)}: name one with --model"
         )
     return name
 
 
 def fetch(model: str | None) -> tuple[str, Path]:
-    """What NAME@ALIAS stands for, by default the champion.
+    """Resolve NAME@ALIAS to a classifier folder; the default alias is champion.
 
     Args:
         model: NAME@ALIAS or NAME; None for the model of this workspace.
 
     Returns:
-        Its name in full, and its classifier's folder.
+        Its full name with alias and version, and its classifier's folder.
 
     Raises:
-        UserError: If nothing is registered so, or it cannot be read.
+        UserError: If the model or alias is not registered, or cannot be read.
     """
     name, _, alias = (model or "").partition("@")
     name, alias = registered(name or None), alias or CHAMPION

@@ -1,4 +1,4 @@
-"""The registry: complete classifiers as versions of a model, the champion and its history."""
+"""MLflow's model registry: classifiers as versions of a model, the champion and its history."""
 
 import json
 import time
@@ -22,13 +22,13 @@ SERVED_WITH = (
 
 
 def log_candidate(folder: Path, name: str, genres: Sequence[str], example: str | None) -> str:
-    """Log a complete classifier to the open run: one pyfunc with its code and all it needs.
+    """Log a complete classifier to the open run: one pyfunc with its code and requirements.
 
     Args:
         folder: The classifier's folder.
-        name: Of the logged model.
-        genres: The columns of its answer between `genre` and `genre_set`, `unknown`.
-        example: A short sound as base64 text; None for a classifier that cannot hear.
+        name: The name of the logged model.
+        genres: The columns of its output between `genre` and `genre_set`, `unknown`.
+        example: A short audio file as base64 text; None for a classifier that reads no audio.
 
     Returns:
         The model's URI.
@@ -58,18 +58,20 @@ def log_candidate(folder: Path, name: str, genres: Sequence[str], example: str |
 
 
 def register(name: str, model_uri: str, run_id: str, tags: Mapping[str, str]) -> str:
-    """Make a logged model a version of a registered one.
+    """Register a logged model as a new version of a registered model.
 
     Returns:
         The version's number.
     """
     client = mlflow.MlflowClient()
     if not _registered(name):
-        client.create_registered_model(name, description="Named by genre_pred's promote stage.")
-    made = client.create_model_version(
+        client.create_registered_model(
+            name, description="Registered by genre_pred's promote stage."
+        )
+    created = client.create_model_version(
         name, model_uri, run_id=run_id, tags={k: str(v)[:5000] for k, v in tags.items()}
     )
-    return str(made.version)
+    return str(created.version)
 
 
 @user_error_if_store_broken()
@@ -83,9 +85,9 @@ def version_at(name: str, alias: str) -> ModelVersion | None:
 
 @user_error_if_store_broken()
 def versions(name: str) -> list[ModelVersion]:
-    """All versions of a registered model, oldest first; none where there is no such model."""
-    found = mlflow.MlflowClient().search_model_versions(f"name = '{name}'")
-    return sorted(found, key=lambda version: int(version.version))
+    """All versions of a registered model, oldest first; empty for an unknown model."""
+    listed = mlflow.MlflowClient().search_model_versions(f"name = '{name}'")
+    return sorted(listed, key=lambda version: int(version.version))
 
 
 def set_alias(name: str, alias: str, version: str) -> None:
@@ -94,18 +96,18 @@ def set_alias(name: str, alias: str, version: str) -> None:
 
 
 def drop_alias(name: str, alias: str) -> None:
-    """Remove an alias; one that is not there stays away."""
+    """Remove an alias if it exists."""
     if version_at(name, alias):
         mlflow.MlflowClient().delete_registered_model_alias(name, alias)
 
 
 def set_champion(name: str, version: str, why: str, how: str) -> None:
-    """Make a version champion, and keep in the model's tags when and why.
+    """Make a version the champion, and record the change in the model's tags.
 
     Args:
         name: The registered model.
         version: The new champion.
-        why: A sentence.
+        why: The reason, a sentence.
         how: first, challenge, forced or rollback.
     """
     past = history(name)
@@ -113,12 +115,12 @@ def set_champion(name: str, version: str, why: str, how: str) -> None:
     mlflow.MlflowClient().set_registered_model_tag(
         name, f"champion.{len(past) + 1:05d}", json.dumps(event)
     )
-    set_alias(name, CHAMPION, version)  # last: what reigns is in the history
+    set_alias(name, CHAMPION, version)  # last, so that every champion is in the history
 
 
 @user_error_if_store_broken()
 def history(name: str) -> list[dict[str, str]]:
-    """The champions of a model in turn: version, how, why, when."""
+    """The champion history of a model, oldest first: version, how, why, when."""
     if not _registered(name):
         return []
     tags = mlflow.MlflowClient().get_registered_model(name).tags
@@ -127,10 +129,10 @@ def history(name: str) -> list[dict[str, str]]:
 
 @user_error_if_store_broken()
 def fetch_version(version: ModelVersion) -> Path:
-    """Find a version's classifier folder; one on a server is brought onto this machine.
+    """Find a version's classifier folder, and download it if it is on a server.
 
     Returns:
-        The folder, for GenreClassifier.
+        The local folder, for GenreClassifier.
     """
     local = mlflow.artifacts.download_artifacts(f"models:/{version.name}/{version.version}")
     flavor = mlflow.models.Model.load(local).flavors["python_function"]
@@ -139,9 +141,9 @@ def fetch_version(version: ModelVersion) -> Path:
 
 @user_error_if_store_broken()
 def registered_models() -> list[str]:
-    """The names of all registered models, the latest changed first."""
-    found = mlflow.MlflowClient().search_registered_models()
-    return [m.name for m in sorted(found, key=lambda m: -(m.last_updated_timestamp or 0))]
+    """The names of all registered models, most recently changed first."""
+    models = mlflow.MlflowClient().search_registered_models()
+    return [m.name for m in sorted(models, key=lambda m: -(m.last_updated_timestamp or 0))]
 
 
 def _registered(name: str) -> bool:
@@ -149,12 +151,13 @@ def _registered(name: str) -> bool:
 
 
 def requirements() -> list[str]:
+    """The pip requirements of a served classifier, at the installed versions."""
     from importlib.metadata import PackageNotFoundError
 
     lines = []
     for name in SERVED_WITH:
         try:
             lines.append(f"{name}=={installed(name).split('+')[0]}")
-        except PackageNotFoundError:  # xgboost or xgboost-cpu: one of them is there
+        except PackageNotFoundError:  # only one of xgboost and xgboost-cpu is installed
             continue
     return lines

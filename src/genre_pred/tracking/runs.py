@@ -1,4 +1,4 @@
-"""Runs: a pipeline execution is one parent run, each stage its child."""
+"""MLflow runs: one parent run per pipeline execution, one child run per stage."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ class StageRun:
         self._metrics: list[Metric] = []
 
     def metrics(self, figures: Mapping[str, float], step: int = 0) -> None:
-        """Remember metrics; they are sent in one batch when the stage ends."""
+        """Record metrics; they are sent in one batch when the stage ends."""
         now = int(time.time() * 1000)
         self._metrics += [Metric(key, float(value), now, step) for key, value in figures.items()]
 
@@ -51,33 +51,33 @@ class StageRun:
         mlflow.MlflowClient().log_text(self.run_id, table.to_csv(index=False), name)
 
     def producers(self) -> dict[str, ProducingRun]:
-        """The runs that made what this run has read, and what those have read, by path."""
+        """The runs that made this run's inputs, and their inputs in turn, by path."""
         return producers_of(self.run_id)
 
     def ancestry(self) -> dict[str, dict[str, float]]:
-        """Their metrics, by path."""
-        return {path: dict(maker.metrics) for path, maker in self.producers().items()}
+        """The metrics of these runs, by path."""
+        return {path: dict(run.metrics) for path, run in self.producers().items()}
 
     def origin(self) -> tuple[str, dict[str, Any]]:
-        """The commit that this run stands on, and the settings that differ from its own."""
+        """The commit of this run, and the settings that differ from the commit's."""
         tags = mlflow.MlflowClient().get_run(self.run_id).data.tags
         return tags["commit"], json.loads(tags[CHANGED])
 
     def summary_metrics(self, figures: Mapping[str, Any]) -> None:
-        """Remember nested figures, also with the parent run: there experiments are compared."""
+        """Record nested figures, also in the parent run, where experiments are compared."""
         flat = _flat(figures)
         numbers = {key: value for key, value in flat.items() if isinstance(value, int | float)}
         self.metrics(numbers)
         now = int(time.time() * 1000)
-        told = [Metric(key, float(value), now, 0) for key, value in numbers.items()]
-        mlflow.MlflowClient().log_batch(self.parent, metrics=told)
+        metrics = [Metric(key, float(value), now, 0) for key, value in numbers.items()]
+        mlflow.MlflowClient().log_batch(self.parent, metrics=metrics)
 
     def scored_on(self, validation_set: str, test_set: str, identities: Sequence[str]) -> int:
-        """Remember which clips scored which models.
+        """Record which clips scored which models.
 
         Args:
             validation_set: A digest of the validation clips.
-            test_set: A digest of the test clips; empty without any.
+            test_set: A digest of the test clips; empty without test clips.
             identities: Digests of the models that were scored on test.
 
         Returns:
@@ -94,7 +94,7 @@ class StageRun:
         return count
 
     def files(self, paths: Sequence[Path], folder: str | None = None) -> None:
-        """Log files, or what folders hold."""
+        """Log files, and the content of folders."""
         client = mlflow.MlflowClient()
         for path in paths:
             log = client.log_artifacts if path.is_dir() else client.log_artifact
@@ -113,7 +113,7 @@ class StageRun:
         )
 
     def epoch(self, name: str, fold: int, figures: Mapping[str, float]) -> None:
-        """Send an epoch's figures at once, so that a training can be watched."""
+        """Send an epoch's figures immediately, so that a training can be watched."""
         curve = name if fold < 0 else f"{name}.fold{fold}"
         steps = {f"{curve}.{key}": value for key, value in figures.items() if key != "epoch"}
         mlflow.log_metrics(steps, step=int(figures["epoch"]))
@@ -123,7 +123,7 @@ class StageRun:
         mlflow.MlflowClient().log_artifacts(self.run_id, str(folder), f"networks/{name}")
 
     def tags(self, tags: Mapping[str, str]) -> None:
-        """Set tags at once."""
+        """Set tags immediately."""
         mlflow.MlflowClient().log_batch(
             self.run_id, tags=[RunTag(key, value) for key, value in tags.items()]
         )
@@ -134,11 +134,11 @@ def stage(name: str, params: Params) -> Iterator[StageRun]:
     """Record a stage of dvc.yaml: its params, inputs, outputs, metrics and duration.
 
     Args:
-        name: The stage's name in dvc.yaml, which says what it reads and writes.
+        name: The stage's name in dvc.yaml, which lists its inputs and outputs.
         params: The whole of params.yaml.
     """
-    told = read_stage(name)
-    with record(name, params, told.params, told.inputs, told.outputs) as run:
+    spec = read_stage(name)
+    with record(name, params, spec.params, spec.inputs, spec.outputs) as run:
         yield run
 
 
@@ -150,12 +150,12 @@ def record(
     inputs: Sequence[Path],
     outputs: Sequence[Path],
 ) -> Iterator[StageRun]:
-    """Record a piece of work as a run: its params, the digests of its inputs and outputs.
+    """Record a block of code as a run: its params, the digests of its inputs and outputs.
 
     Args:
-        name: Of the run.
+        name: The name of the run.
         params: The whole of params.yaml.
-        keys: The dotted keys that the work reads.
+        keys: The dotted keys of params.yaml that the block reads.
         inputs: The files and folders that it reads.
         outputs: The files and folders that it writes.
     """
@@ -185,7 +185,7 @@ def record(
 
 
 def _setting(params: Params, key: str) -> dict[str, Any]:
-    """A section or setting of params.yaml, flat: dotted keys and their values."""
+    """A section or setting of params.yaml as dotted keys and their values."""
     value: Any = params.model_dump()
     for name in key.split("."):
         value = value[name]
@@ -193,7 +193,7 @@ def _setting(params: Params, key: str) -> dict[str, Any]:
 
 
 def _status_of(parent: str, experiment: str) -> str:
-    """FAILED if the last run of any stage of an execution failed, else FINISHED."""
+    """The status of an execution: FAILED if the last run of any stage failed, else FINISHED."""
     client = mlflow.MlflowClient()
     newest = ["attributes.start_time DESC"]
     runs = client.search_runs([experiment], f"tags.`{PARENT}` = '{parent}'", order_by=newest)
@@ -206,33 +206,33 @@ def _model_name(name: str) -> str:
 
 
 def _execution(experiment: str, params: Params) -> str:
-    """The parent run of this pipeline execution, made by its first stage."""
+    """The parent run of this pipeline execution; its first stage creates it."""
     client = mlflow.MlflowClient()
     key = _execution_key(params)
     with lock("store"):
         _close_interrupted(experiment)
-        found = client.search_runs([experiment], f"tags.`{EXECUTION}` = '{key}'", max_results=1)
-        if found:
-            return str(found[0].info.run_id)
+        runs = client.search_runs([experiment], f"tags.`{EXECUTION}` = '{key}'", max_results=1)
+        if runs:
+            return str(runs[0].info.run_id)
         name = os.environ.get("DVC_EXP_NAME") or _commit()[:8]
         tags = {EXECUTION: key, **_lineage()}
         return str(client.create_run(experiment, tags=tags, run_name=name).info.run_id)
 
 
 def _execution_key(params: Params) -> str:
-    """What names an execution: the DVC experiment, or the commit; and the settings."""
+    """The key of an execution: the DVC experiment or the commit, and a hash of the settings."""
     name = os.environ.get("DVC_EXP_NAME") or _commit()
     return f"{name}:{hashlib.sha256(params.model_dump_json().encode()).hexdigest()[:16]}"
 
 
 def _this_process() -> str:
-    """Host, number and start of this process."""
+    """Host, process id and start time of this process."""
     me = psutil.Process()
     return f"{socket.gethostname()}:{me.pid}:{me.create_time():.0f}"
 
 
 def _close_interrupted(experiment: str) -> None:
-    """Close runs whose process on this machine was killed: they must not look alive."""
+    """Close runs whose process on this machine was killed; MLflow still lists them as running."""
     client = mlflow.MlflowClient()
     running = client.search_runs([experiment], "attributes.status = 'RUNNING'")
     stages = [run for run in running if PARENT in run.data.tags]
@@ -247,7 +247,7 @@ def _close_interrupted(experiment: str) -> None:
 def _alive(process: str) -> bool:
     host, _, rest = process.partition(":")
     if host != socket.gethostname():
-        return True  # another machine's: not ours to judge
+        return True  # the state of another machine's process is unknown
     pid, _, started = rest.partition(":")
     try:
         return f"{psutil.Process(int(pid)).create_time():.0f}" == started
@@ -264,17 +264,17 @@ def _lineage() -> dict[str, str]:
 
 
 def _commit() -> str:
-    told = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return told.stdout.strip() or "no commit"
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return head.stdout.strip() or "no commit"
 
 
 def _changed() -> dict[str, Any]:
-    """The settings that differ from those of the commit, as by dvc exp run -S."""
-    before = ["git", "show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml"]
-    told = subprocess.run(before, capture_output=True, text=True, check=False)
-    if told.returncode:  # no repository, or none of the commit's files at hand
+    """The settings that differ from those of the commit, for example through dvc exp run -S."""
+    show = ["git", "show", f"{os.environ.get('DVC_EXP_BASELINE_REV', 'HEAD')}:./params.yaml"]
+    committed = subprocess.run(show, capture_output=True, text=True, check=False)
+    if committed.returncode:  # no repository, or the commit has no params.yaml
         return {}
-    return changed_settings(told.stdout, Path("params.yaml").read_text())
+    return changed_settings(committed.stdout, Path("params.yaml").read_text())
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""MLflow's scoring server, and how it is told of a request that a person can put right."""
+"""MLflow's scoring server, and the exceptions that it answers with a status and a sentence."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,10 @@ from mlflow.protos.databricks_pb2 import (
 
 
 class Refused(MlflowException):
-    """A request that cannot be answered: status 400, and this sentence alone.
+    """A request that the client must correct: status 400 with this sentence alone.
 
-    The scoring server answers any other exception with its stack trace, and writes the data
-    before the message of MLflow's own.
+    For any other exception, the scoring server sends a stack trace; for MLflow's own exceptions,
+    it puts the request's data before the message.
     """
 
     code = INVALID_PARAMETER_VALUE
@@ -33,24 +33,24 @@ class Refused(MlflowException):
 
 
 class Late(Refused):
-    """A request whose answer nobody awaits any longer: status 504."""
+    """A request that timed out: status 504."""
 
     code = DEADLINE_EXCEEDED
 
 
 class Failed(Refused):
-    """A request that nothing was wrong with, and still has no answer: status 500."""
+    """A valid request that failed through an internal error: status 500."""
 
     code = INTERNAL_ERROR
 
 
 def scoring_app(model: Any, folder: Path, timeout_seconds: int) -> Any:
-    """What `mlflow models serve` serves: /invocations, /ping, /health and /version.
+    """The application of `mlflow models serve`: /invocations, /ping, /health and /version.
 
     Args:
-        model: What answers, with a `predict` of tables.
-        folder: Its data within the registered model, as `fetch` gives it.
-        timeout_seconds: After which MLflow gives a request up.
+        model: The model, with a `predict` that maps a table to a table.
+        folder: Its data within the registered model, as `fetch` returns it.
+        timeout_seconds: Time after which MLflow aborts a request.
 
     Returns:
         An ASGI application.
@@ -58,5 +58,5 @@ def scoring_app(model: Any, folder: Path, timeout_seconds: int) -> Any:
     from mlflow.pyfunc import PyFuncModel, scoring_server
 
     MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT.set(timeout_seconds)
-    logged = next(place for place in (folder, *folder.parents) if (place / "MLmodel").is_file())
+    logged = next(parent for parent in (folder, *folder.parents) if (parent / "MLmodel").is_file())
     return scoring_server.init(PyFuncModel(Model.load(str(logged)), model))

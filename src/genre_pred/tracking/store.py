@@ -1,4 +1,4 @@
-"""Where MLflow keeps what it is told: one store for all runs, also those of queued experiments."""
+"""The MLflow store: one for all runs, including those of queued experiments."""
 
 import logging
 import os
@@ -19,10 +19,10 @@ VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 def open_store() -> None:
-    """Point MLflow at the one store, to read what is there.
+    """Point MLflow at an existing store.
 
     Raises:
-        UserError: If there is none yet.
+        UserError: If there is no store yet.
     """
     _point()
     root = repository_root()
@@ -34,7 +34,7 @@ def open_store() -> None:
 
 @contextmanager
 def user_error_if_store_broken() -> Iterator[None]:
-    """Turn what MLflow raises of a store that it cannot read into a sentence; also a decorator.
+    """Turn the errors of an unreadable store into one sentence; also usable as a decorator.
 
     Raises:
         UserError: In place of MLflow's, the database's and the system's own errors.
@@ -43,21 +43,21 @@ def user_error_if_store_broken() -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise UserError(
-            f"what MLflow keeps in {mlflow.get_tracking_uri()} cannot be read "
-            f"({describe_error(error)[:300]}): bring its database and mlartifacts/ back, or set "
-            "them aside and register again with genre-pred champion sync"
+            f"the MLflow store {mlflow.get_tracking_uri()} cannot be read "
+            f"({describe_error(error)[:300]}): restore its database and mlartifacts/, or move "
+            "them away and register again with genre-pred champion sync"
         ) from error
 
 
 def _point() -> None:
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # INFO tells of its own housekeeping
-    # A classifier that cannot hear has no sound to show.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # INFO reports its internal steps
+    # A classifier that reads no audio has no input example.
     warnings.filterwarnings("ignore", "(?s).*input example was not provided", UserWarning)
-    told = os.environ.get(VARIABLE)
-    mlflow.set_tracking_uri(told or _local_store())
-    # MLflow writes what it is told into the environment too, where the next call, perhaps from
-    # another workspace, would take it for the user's own choice.
-    if told is None:
+    uri = os.environ.get(VARIABLE)
+    mlflow.set_tracking_uri(uri or _local_store())
+    # set_tracking_uri also sets the environment variable; the next call, perhaps in another
+    # workspace, would mistake it for the user's choice.
+    if uri is None:
         os.environ.pop(VARIABLE, None)
 
 
@@ -66,9 +66,9 @@ def _local_store() -> str:
 
 
 def open_experiment(experiment: str) -> str:
-    """Make sure that the store has an experiment.
+    """Create an experiment if the store does not have it.
 
-    Made under a lock: queue workers that migrate an empty database side by side all fail.
+    A lock guards this: queue workers that migrate an empty database at the same time all fail.
 
     Returns:
         The experiment's id.
@@ -77,15 +77,15 @@ def open_experiment(experiment: str) -> str:
     root = repository_root()
     with lock("store"), user_error_if_store_broken():
         client = mlflow.MlflowClient()
-        found = client.get_experiment_by_name(experiment)
-        if found:
-            return str(found.experiment_id)
-        # Absolute: an experiment first made inside a queued copy would keep that copy's folder.
+        existing = client.get_experiment_by_name(experiment)
+        if existing:
+            return str(existing.experiment_id)
+        # Absolute: a relative path would point into the copy of a queued experiment.
         local = mlflow.get_tracking_uri() == _local_store()
-        place = (root / "mlartifacts" / experiment).as_uri() if local else None
-        return client.create_experiment(experiment, artifact_location=place)
+        artifacts = (root / "mlartifacts" / experiment).as_uri() if local else None
+        return client.create_experiment(experiment, artifact_location=artifacts)
 
 
-def lock(what: str) -> FileLock:
-    """Hold this to change the `store` or the `registry` as one step on this machine."""
-    return FileLock(repository_root() / f".{what}.lock", timeout=LOCK_SECONDS)
+def lock(resource: str) -> FileLock:
+    """A file lock on the `store` or the `registry`, for changes of several steps."""
+    return FileLock(repository_root() / f".{resource}.lock", timeout=LOCK_SECONDS)

@@ -1,1 +1,1 @@
-"""Models learned from labelled clips, and the calibration of their scores."""
+"""Training of models on labelled clips, and calibration of their scores."""

@@ -1,4 +1,4 @@
-"""The command line; each command prints what one wants to read."""
+"""The command line."""
 
 import click
 
@@ -14,7 +14,7 @@ from genre_pred.apps.cli.terminal import Commands
 @click.group(cls=Commands)
 @click.version_option(package_name="genre-pred")
 def main() -> None:
-    """Find out, fairly, which way of recognising the genres of your music is best."""
+    """Compare ways to recognise the genres of your music, and use the best one."""
 
 
 COMMANDS = (predict, app, serve, evaluate, leaderboard, champion, recipe, leakage, weights)

@@ -1,1 +1,1 @@
-"""The champion over HTTP, within limits."""
+"""The HTTP server of the champion, with limits on requests."""

@@ -1,1 +1,1 @@
-"""The web page: drop a song, see its genre and why."""
+"""The web page: upload a song, see its predicted genre and the evidence."""

@@ -1,1 +1,1 @@
-"""Leaderboards of many runs, published figures, the mistakes of a model."""
+"""Leaderboards of many runs, published figures, and a model's mistakes."""

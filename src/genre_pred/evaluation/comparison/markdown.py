@@ -1,4 +1,4 @@
-"""Leaderboards as tables that people read in a README, an issue or a terminal."""
+"""Leaderboards as Markdown tables, and the cells and footnotes of all other tables of models."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pandas as pd
 Cell = Callable[[pd.Series], str]
 LEFT_ALIGNED = ("model", "protocol", "by", "run", "note")
 OPTIMISTIC = ", optimistic"
-QUOTED = "Quoted, not measured here, each with a protocol of its own"  # over published figures
+QUOTED = "Published accuracies, quoted, not measured here; each has its own protocol"
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def to_markdown(board: pd.DataFrame) -> str:
-    """Write a leaderboard as a compact Markdown table, with its protocol below.
+    """Write a leaderboard as a Markdown table, with its protocol below.
 
     Args:
         board: as `leaderboard.leaderboard` returns it.
@@ -32,46 +32,38 @@ def table_of(board: pd.DataFrame, columns: Mapping[str, Cell]) -> str:
 
     Args:
         board: as `leaderboard.leaderboard` or `standings.standings` returns it.
-        columns: header -> what stands under it of a row: OF_A_RUN, OF_ALL_RUNS, ESSENTIAL (what
-            fits a terminal) or, of published figures, PUBLISHED.
+        columns: header -> the cell of a row: OF_A_RUN, OF_ALL_RUNS, ESSENTIAL (the columns that
+            fit a terminal) or, for published figures, PUBLISHED.
 
     Returns:
         The text, without a final line break.
     """
-    rows = [[cell(row) for cell in columns.values()] for _, row in board.iterrows()]
-    lines: list[Sequence[str]] = [[*columns], *([_escaped(c) for c in cells] for cells in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
-    rule = [
-        "-" * width if name in LEFT_ALIGNED else "-" * (width - 1) + ":"
-        for name, width in zip(columns, widths, strict=True)
-    ]
-    return "\n".join(_line(cells, widths, [*columns]) for cells in [lines[0], rule, *lines[1:]])
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], header: Sequence[str]) -> str:
-    padded = [
-        cell.ljust(width) if name in LEFT_ALIGNED else cell.rjust(width)
-        for cell, width, name in zip(cells, widths, header, strict=True)
-    ]
-    return f"| {' | '.join(padded)} |"
+    rows = [[_escaped(cell(row)) for cell in columns.values()] for _, row in board.iterrows()]
+    return pd.DataFrame(rows, columns=[*columns]).to_markdown(
+        index=False,
+        disable_numparse=True,
+        colalign=["left" if name in LEFT_ALIGNED else "right" for name in columns],
+    )
 
 
 def _footnote(board: pd.DataFrame) -> str:
     first = board.iloc[0]
     counts = [int(board[name].max()) for name in ("clips", "test_clips", "test_seen")]
-    return f"Protocol: {in_words(first['protocol'], first['artists'], *counts)}."
+    return f"Protocol: {protocol_in_words(first['protocol'], first['artists'], *counts)}."
 
 
-def in_words(protocol: str, artists: str, clips: int, test_clips: int, test_seen: int) -> str:
-    """What must stand beside scores, each thing once.
+def protocol_in_words(
+    protocol: str, artists: str, clips: int, test_clips: int, test_seen: int
+) -> str:
+    """Describe the protocol of scores: split, number of clips, test uses and bootstrap unit.
 
     Args:
-        protocol: How the clips were split.
-        artists: As `leaderboard.artists_in_words` says it.
-        clips, test_clips: How many judged.
+        protocol: A description of the split.
+        artists: The output of `leaderboard.artists_in_words`.
+        clips, test_clips: Number of validation and test clips.
         test_seen: How many models have been scored on these test clips so far.
     """
-    *reasons, rest = protocol.split(OPTIMISTIC)
+    *reasons, rest = protocol.split(OPTIMISTIC)  # several reasons, but "optimistic" only once
     words = "".join(reasons) + OPTIMISTIC + rest if reasons else protocol
     words += f"; {clips} validation clips"
     if test_clips:
@@ -87,30 +79,28 @@ def numbered(notes: pd.Series) -> tuple[list[list[int]], list[str]]:
     """Turn the notes of rows into footnotes.
 
     Args:
-        notes: Of each row its remarks, with "; " between them; missing where there are none.
+        notes: The remarks of each row, separated by "; "; missing if there are none.
 
     Returns:
-        Of each row the numbers of its footnotes, from 1; and the footnotes, each once.
+        The footnote numbers of each row, from 1; and the footnotes, each once.
     """
     numbers = dict[str, int]()
-    of_rows = []
+    rows = []
     for note in notes:
-        remarks = [] if pd.isna(note) else str(note).split("; ")
-        of_rows.append(
-            sorted(numbers.setdefault(it, len(numbers) + 1) for it in filter(None, remarks))
-        )
-    return of_rows, [*numbers]
+        remarks = [] if pd.isna(note) else filter(None, str(note).split("; "))
+        rows.append(sorted(numbers.setdefault(remark, len(numbers) + 1) for remark in remarks))
+    return rows, [*numbers]
 
 
 def with_marks(board: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Turn the notes of a table into footnotes.
 
     Returns:
-        The board with a column marks, which the cell of the validation score shows; and the
+        The board with a column `marks`, which the cell of the validation score shows; and the
         footnotes, each once.
     """
-    of_rows, footnotes = numbered(board["note"])
-    marks = [",".join(map(_mark, numbers)) for numbers in of_rows]
+    rows, footnotes = numbered(board["note"])
+    marks = [",".join(map(_mark, numbers)) for numbers in rows]
     return board.assign(marks=marks), [
         f"{_mark(number)} {note}" for number, note in enumerate(footnotes, 1)
     ]
@@ -154,15 +144,15 @@ def _duration(row: pd.Series) -> str:
 
 
 def _clips_per_second(row: pd.Series) -> str:
-    seconds: Any = row.get("clip_seconds", float("nan"))  # runs of old have not told it
+    seconds: Any = row.get("clip_seconds", float("nan"))  # missing in runs of earlier versions
     if pd.isna(seconds):
         return "-"
     return f"{1 / seconds:.{1 if seconds > 0.01 else 0}f}"
 
 
 def _clips(row: pd.Series) -> str:
-    judged = f"{row['clips']:.0f}"
-    return f"{judged} + {row['test_clips']:.0f}" if row["test_clips"] else judged
+    validation = f"{row['clips']:.0f}"
+    return f"{validation} + {row['test_clips']:.0f}" if row["test_clips"] else validation
 
 
 def _escaped(text: str) -> str:
@@ -189,7 +179,7 @@ OF_ALL_RUNS: Mapping[str, Cell] = {
     "test %": _with_interval("test"),
     "macro F1 %": MACRO_F1,
     "log-loss": LOG_LOSS,
-    "clips": _clips,  # of validation + test
+    "clips": _clips,  # validation + test
     "training": _duration,
     "clips/s": _clips_per_second,
     "size MB": SIZE,

@@ -1,4 +1,4 @@
-"""The pictures of an experiment, and the tables behind DVC's plots."""
+"""The plots of an experiment, and the tables for DVC's plots."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,14 +20,14 @@ def draw_experiment(
     histories: Mapping[str, pd.DataFrame],
     folder: Path,
 ) -> None:
-    """Draw everything that reports/plots holds, and write the tables behind DVC's plots.
+    """Write the content of reports/plots: the plots, and the tables for DVC's plots.
 
     Args:
         evaluation: The scored models.
         clips: clip_id, genre, artist.
         split: clip_id, split, fold.
         histories: By network: fold, epoch, split, accuracy, loss.
-        folder: Where the files are written.
+        folder: The folder to write to.
     """
     draw_evaluation(evaluation, clips, genres_of(clips), folder)
     draw_histories(histories, folder)
@@ -35,21 +35,21 @@ def draw_experiment(
 
 
 def draw_evaluation(
-    verdict: Evaluation, truth: pd.DataFrame, genres: Sequence[str], folder: Path
+    evaluation: Evaluation, truth: pd.DataFrame, genres: Sequence[str], folder: Path
 ) -> None:
     """Draw the leaderboard, and the confusion matrix and calibration of each approach's best.
 
     Writes leaderboard.png, confusion_APPROACH.png and .csv, calibration.csv.
     """
-    pictures.draw_leaderboard(verdict.board, folder / "leaderboard.png")
+    pictures.draw_leaderboard(evaluation.board, folder / "leaderboard.png")
     curves = []
-    for model in verdict.best.values():
+    for model in evaluation.best.values():
         assert model.predictions is not None
-        judged = on_scoring_split(model.predictions)
+        scored = on_scoring_split(model.predictions)
         title = f"{model.name}, {scoring_split(model.predictions)}"
-        counts = confusion(judged, truth, genres)
+        counts = confusion(scored, truth, genres)
         pictures.draw_confusion(counts, folder / f"confusion_{model.approach}.png", title)
-        aligned = align(judged, truth, genres)
+        aligned = align(scored, truth, genres)
         named = pd.DataFrame(
             {
                 "actual": [genres[i] for i in aligned.targets],
@@ -57,7 +57,7 @@ def draw_evaluation(
             }
         )
         write_table(named, folder / f"confusion_{model.approach}.csv")
-        curves.append(reliability(judged, truth, genres).assign(model=model.name))
+        curves.append(reliability(scored, truth, genres).assign(model=model.name))
     write_table(pd.concat(curves, ignore_index=True), folder / "calibration.csv")
 
 
@@ -72,7 +72,7 @@ def draw_histories(histories: Mapping[str, pd.DataFrame], folder: Path) -> None:
 
 
 def draw_classes(clips: pd.DataFrame, split: pd.DataFrame, folder: Path) -> None:
-    """Draw how many clips each genre has on each side."""
+    """Draw the number of clips of each genre and split."""
     sides = clips.merge(split[["clip_id", "split"]], on="clip_id", suffixes=("_published", ""))
     counts = sides.groupby(["genre", "split"], as_index=False).size()
     counts = counts.rename(columns={"size": "clips"})
@@ -82,7 +82,7 @@ def draw_classes(clips: pd.DataFrame, split: pd.DataFrame, folder: Path) -> None
 def draw_spectrograms(
     clips: pd.DataFrame, store: PatchStore, frames_per_second: float, path: Path
 ) -> None:
-    """Draw the spectrogram of each genre's first clip."""
+    """Draw the log-mel spectrogram of the first clip of each genre."""
     log_mels = {}
     for genre, clip_id in clips.groupby("genre")["clip_id"].first().items():
         patches = store.patches[store.rows_of([clip_id])[0]]

@@ -1,7 +1,6 @@
-"""The pictures of a report: each takes one table and writes one PNG, the same bytes every time.
+"""The plots of a report: each function draws one table as one PNG with reproducible bytes.
 
-Nothing here touches matplotlib's global state; of the project's judges this module alone writes
-files.
+No function changes matplotlib's global state.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ MOST_GENRES_WITH_NUMBERS = 16
 
 
 def draw_confusion(confusion: pd.DataFrame, path: Path, title: str) -> None:
-    """Draw which genre is taken for which: shares of the true genre, and counts.
+    """Draw a confusion matrix with shares of the true genre, and counts.
 
     Args:
         confusion: (k, k) counts, rows true, columns predicted, as `metrics.confusion` returns it.
         path: PNG to write.
-        title: above the picture.
+        title: title of the plot.
     """
     counts = confusion.to_numpy(dtype=float)
     clips = counts.sum(axis=1, keepdims=True)
@@ -79,7 +78,7 @@ def draw_confusion(confusion: pd.DataFrame, path: Path, title: str) -> None:
 
 
 def draw_learning_curves(history: pd.DataFrame, path: Path) -> None:
-    """Draw accuracy and loss by epoch, and mark the epoch with the best validation accuracy.
+    """Draw accuracy and loss by epoch; mark the epoch with the best validation accuracy.
 
     Args:
         history: epoch, split, accuracy in [0, 1], loss in nats.
@@ -105,15 +104,15 @@ def draw_learning_curves(history: pd.DataFrame, path: Path) -> None:
             best = validation.iloc[int(validation["accuracy"].argmax())]
             for axes in (accuracy, loss):
                 axes.axvline(best["epoch"], color=GREY, linestyle="--", linewidth=1, zorder=0)
-            words = f"best validation: {best['accuracy']:.1%}, epoch {best['epoch']:g}"
-            accuracy.plot([], [], color=GREY, linestyle="--", linewidth=1, label=words)
+            label = f"best validation: {best['accuracy']:.1%}, epoch {best['epoch']:g}"
+            accuracy.plot([], [], color=GREY, linestyle="--", linewidth=1, label=label)
         legend_below(figure, *accuracy.get_legend_handles_labels())
 
     _write(path, (9.5, 4.3), draw)
 
 
 def draw_class_distribution(clips: pd.DataFrame, path: Path) -> None:
-    """Draw how many clips each genre has on each side of the split.
+    """Draw the number of clips of each genre and split.
 
     Args:
         clips: genre, split, clips (a count).
@@ -162,14 +161,14 @@ def draw_genre_spectrograms(
         hop_seconds: time between two frames.
 
     Raises:
-        ValueError: there is no spectrogram.
+        ValueError: log_mels is empty.
     """
     if not log_mels:
         raise ValueError("no spectrogram to draw")
     columns = min(len(log_mels), 5 if len(log_mels) % 4 and len(log_mels) > 8 else 4)
     rows = -(-len(log_mels) // columns)
     pixels = np.concatenate([np.asarray(mel, dtype=float).ravel() for mel in log_mels.values()])
-    # a few silent or clipped pixels must not use up the scale
+    # percentiles, so that a few silent or clipped pixels do not widen the scale
     low, high = np.percentile(pixels, [1, 99.5])
 
     def draw(figure: Figure) -> None:
@@ -204,9 +203,9 @@ def draw_genre_spectrograms(
 
 
 def draw_leaderboard(board: pd.DataFrame, path: Path) -> None:
-    """Draw every model's validation accuracy with its interval, and test scores where looked at.
+    """Draw every model's validation accuracy with its interval, and test accuracy if scored.
 
-    Models of the approach "baseline" are drawn as vertical lines that the others have to pass.
+    Baselines are drawn as vertical lines.
 
     Args:
         board: as `leaderboard.leaderboard` returns it; models without a score are left out.
@@ -233,7 +232,7 @@ def draw_leaderboard(board: pd.DataFrame, path: Path) -> None:
                 xytext=(
                     0,
                     3 + 11 * (len(baselines) - 1 - place),
-                ),  # one line each: never overlapping
+                ),  # one line each, so that labels never overlap
                 xycoords=("data", "axes fraction"),
                 textcoords="offset points",
                 ha="left",
@@ -266,9 +265,8 @@ def draw_leaderboard(board: pd.DataFrame, path: Path) -> None:
             for name, colour in colours.items()
         ]
         if models["test_accuracy"].notna().any():
-            seen = "test"
             diamond: dict[str, Any] = {"marker": "D", "mfc": "white", "mec": INK, "ms": 5}
-            handles.append(Line2D([], [], color=INK, linewidth=1, label=seen, **diamond))
+            handles.append(Line2D([], [], color=INK, linewidth=1, label="test", **diamond))
         legend_below(figure, handles, [str(handle.get_label()) for handle in handles])
 
     _write(path, (9.0, 2.0 + 0.1 * len(baselines) + 0.34 * len(models)), draw)
@@ -288,7 +286,7 @@ def _write(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
-    # a reader's own matplotlibrc must not change the bytes
+    # a user's matplotlibrc must not change the bytes
     style: dict[Any, Any] = {**matplotlib.rcParamsDefault, **STYLE}
     del style["backend"]  # rc_context would not restore it
     with matplotlib.rc_context(style):

@@ -1,4 +1,4 @@
-"""The look of all pictures: colours that colour-blind readers tell apart, quiet axes.
+"""The style of all plots, with colours that colour-blind readers can distinguish.
 
 The colours are those of Okabe and Ito (2008, "Color Universal Design").
 """
@@ -18,7 +18,7 @@ APPROACH_COLOURS = {"embedding": BLUE, "finetune": ORANGE, "descriptors": GREEN,
 SPLIT_COLOURS = {"train": BLUE, "validation": ORANGE, "test": GREEN}
 OTHER_COLOURS = (PURPLE, SKY, "#E69F00", GREY)
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.family": "DejaVu Sans",  # ships with matplotlib, so that all machines have it
     "font.size": 10,
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
@@ -39,8 +39,8 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def title_of(axes: Axes, words: str, pad: float = 8, size: float = 12) -> None:
-    axes.set_title(words, pad=pad, fontsize=size)
+def title_of(axes: Axes, title: str, pad: float = 8, size: float = 12) -> None:
+    axes.set_title(title, pad=pad, fontsize=size)
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
@@ -48,7 +48,7 @@ def legend_below(figure: Figure, handles: Sequence[Artist], labels: Sequence[str
 
 
 def colours_of(names: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
-    strangers = sorted(set(names) - set(known))
-    spare = {name: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, name in enumerate(strangers)}
-    ordered = [name for name in known if name in names] + strangers
+    unknown = sorted(set(names) - set(known))
+    spare = {name: OTHER_COLOURS[i % len(OTHER_COLOURS)] for i, name in enumerate(unknown)}
+    ordered = [name for name in known if name in names] + unknown
     return {name: known.get(name) or spare[name] for name in ordered}

@@ -1,1 +1,1 @@
-"""Metrics, intervals, tests, the leaderboard of one run."""
+"""Metrics, intervals, significance tests and the leaderboard of one run."""

@@ -1,7 +1,7 @@
-"""The predictions table beside the truth: one check and one order for everything that scores.
+"""Align predictions with the truth: one check and one order for all scores.
 
-Whatever the order of rows and columns in the tables, the arrays come out sorted by clip_id, so
-that no score, interval or decision depends on how a table happened to be written.
+The arrays are sorted by clip_id, so that no score, interval or decision depends on the order of
+rows and columns in a table.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Aligned:
 
     @property
     def hits(self) -> np.ndarray:
-        """(n,) bool: is the most probable genre (the first of equals) the true one?"""
+        """(n,) bool, whether the most probable genre (ties: the first) is the true one."""
         return self.probabilities.argmax(axis=1) == self.targets
 
 
@@ -45,20 +45,20 @@ def genre_columns(predictions: pd.DataFrame) -> list[str]:
 
 
 def align(predictions: pd.DataFrame, truth: pd.DataFrame, genres: Sequence[str]) -> Aligned:
-    """Put each prediction beside its clip's true genre.
+    """Align each prediction with the true genre of its clip.
 
     Args:
-        predictions: clip_id and one probability column per genre; split and fold may be there.
+        predictions: clip_id and one probability column per genre; split and fold are optional.
         truth: clip_id, genre and, where known, artist; it may hold more clips than predicted.
-        genres: the k genres in the order that the targets count.
+        genres: the k genres, in the order of the targets.
 
     Returns:
         The aligned arrays, n = number of predictions.
 
     Raises:
-        ValueError: nothing is predicted; a clip occurs twice or has no truth; a genre of the
-            clips or of the columns is not among the genres, or lacks a column; a row is no
-            probability distribution. The message names the culprits.
+        ValueError: there are no predictions; a clip occurs twice or has no truth; a genre of the
+            clips or of the columns is unknown, or lacks a column; a row is no probability
+            distribution. The message names the rows or genres.
     """
     if not len(predictions):
         raise ValueError("no predictions to score")
@@ -70,19 +70,19 @@ def align(predictions: pd.DataFrame, truth: pd.DataFrame, genres: Sequence[str])
     _refuse("genres without a column of predictions", [g for g in genres if g not in columns])
 
     clip_ids = predictions["clip_id"].to_numpy(dtype=object)
-    place = pd.Index(truth["clip_id"].to_numpy(dtype=object)).get_indexer(clip_ids)  # (n,)
-    _refuse("predicted clip_ids without truth", list(clip_ids[place < 0]))
+    positions = pd.Index(truth["clip_id"].to_numpy(dtype=object)).get_indexer(clip_ids)  # (n,)
+    _refuse("predicted clip_ids without truth", list(clip_ids[positions < 0]))
     order = np.argsort(clip_ids.astype(str), kind="stable")
-    rows = truth.iloc[place[order]].reset_index(drop=True)
+    rows = truth.iloc[positions[order]].reset_index(drop=True)
     names = rows["genre"].to_numpy(dtype=object)
     targets = pd.Index(list(genres)).get_indexer(names)
     _refuse("unknown genres in the truth", sorted({str(name) for name in names[targets < 0]}))
 
     probabilities = predictions[list(genres)].to_numpy(dtype=np.float64)[order]  # (n, k)
     sums = probabilities.sum(axis=1)
-    # written so that NaN counts as broken
-    sound = (probabilities >= 0).all(axis=1) & (np.abs(sums - 1) <= SUM_TOLERANCE)
-    _refuse("clip_ids whose row is no probability distribution", list(clip_ids[order][~sound]))
+    # these comparisons are False for NaN
+    valid = (probabilities >= 0).all(axis=1) & (np.abs(sums - 1) <= SUM_TOLERANCE)
+    _refuse("clip_ids whose row is no probability distribution", list(clip_ids[order][~valid]))
     return Aligned(
         clip_ids=clip_ids[order],
         probabilities=probabilities / sums[:, None],
@@ -97,6 +97,6 @@ def _duplicates(names: pd.Series) -> list[str]:
 
 def _refuse(what: str, names: Sequence[object]) -> None:
     if len(names):
-        shown = ", ".join(map(str, names[:NAMES_IN_A_MESSAGE]))
+        first = ", ".join(map(str, names[:NAMES_IN_A_MESSAGE]))
         more = f" and {len(names) - NAMES_IN_A_MESSAGE} more" * (len(names) > NAMES_IN_A_MESSAGE)
-        raise ValueError(f"{what}: {shown}{more}")
+        raise ValueError(f"{what}: {first}{more}")

@@ -1,4 +1,4 @@
-"""The verdict on an experiment: who is best of each approach, by how much, how surely."""
+"""The evaluation of an experiment: the best model of each approach, and their differences."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ FIGURES = ("accuracy", "low", "high", "macro_f1", "log_loss")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the evaluate stage writes.
+    """The results of the evaluate stage.
 
     Attributes:
         board: The leaderboard, best first.
         best: The best model of each approach, chosen on validation and scored on test.
-        models: All that were judged, with the ensemble.
-        tested: Those that were scored on the judging clips: the best, and the reproductions.
-        metrics: reports/metrics.json: what `dvc metrics diff` and `dvc exp show` compare.
+        models: All scored models, with the ensemble.
+        tested: The models that were scored on test: the best ones and the reproductions.
+        metrics: The content of reports/metrics.json, for `dvc metrics diff` and `dvc exp show`.
     """
 
     board: pd.DataFrame
@@ -50,38 +50,39 @@ def evaluate_models(
     protocol: str,
     grouped: bool,
 ) -> Evaluation:
-    """Score all models on validation, and the best of each approach and their mean on test.
+    """Score all models on validation; score the best of each approach and the ensemble on test.
 
-    Reproductions are fixed before anything is seen: they are scored on test without being chosen,
-    and compete with nobody.
+    Reproductions repeat a fixed recipe from the literature. They are scored on test, but are no
+    candidates.
 
     Args:
-        models: As `read_models` gives them.
+        models: The output of `read_models`.
         truth: clip_id, genre, artist.
         genres: In the order of the tables.
         settings: The section `evaluate`.
-        candidates: The approaches whose best are compared in pairs, the later minus the earlier.
-        protocol: How the clips were split, in words.
-        grouped: Whether no artist stands on two sides.
+        candidates: The approaches whose best models are compared in pairs, later minus earlier.
+        protocol: A description of the split.
+        grouped: Whether no artist is on two sides of the split.
     """
-    terms: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "confidence": settings.confidence,
         "n_resamples": settings.n_resamples,
         "seed": settings.seed,
         "protocol": protocol,
         "grouped": grouped,
     }
-    chosen = leaderboard(*_entries(models), truth, genres, **terms, score_test_of=(), test_seen=0)
-    repeated = [
+    chosen = leaderboard(*_entries(models), truth, genres, **shared, score_test_of=(), test_seen=0)
+    reproduced = [
         m.name for m in models if m.approach != "baseline" and is_reproduction(m.name, settings)
     ]
-    eligible = chosen[~chosen["model"].isin(repeated)]
+    eligible = chosen[~chosen["model"].isin(reproduced)]
     scored = eligible[eligible["validation_accuracy"].notna()]
-    named = {m.name: m for m in models}
+    by_name = {m.name: m for m in models}
     best = {
-        approach: named[best_of(eligible, approach)] for approach in sorted(set(scored["approach"]))
+        approach: by_name[best_of(eligible, approach)]
+        for approach in sorted(set(scored["approach"]))
     }
-    reproductions = [m for m in models if m.name in repeated and m.predictions is not None]
+    reproductions = [m for m in models if m.name in reproduced and m.predictions is not None]
     members = [best[approach] for approach in settings.ensemble if approach in best]
     if len(members) > 1:
         best[ENSEMBLE] = ensemble_of(members)
@@ -91,12 +92,12 @@ def evaluate_models(
         *_entries(models),
         truth,
         genres,
-        **terms,
+        **shared,
         score_test_of=[model.name for model in tested],
         test_seen=len(tested),
     )
     board["note"] = [
-        "; ".join(filter(None, [REPRODUCTION if model in repeated else "", note]))
+        "; ".join(filter(None, [REPRODUCTION if model in reproduced else "", note]))
         for model, note in zip(board["model"], board["note"], strict=True)
     ]
     metrics: dict[str, Any] = {
@@ -106,13 +107,14 @@ def evaluate_models(
     if ENSEMBLE in best:
         metrics[ENSEMBLE]["members"] = " + ".join(member.name for member in members)
     rivals = [best[approach] for approach in candidates if approach in best]
-    for one, other in combinations(rivals, 2):
-        metrics[f"{other.approach}_minus_{one.approach}"] = _difference(other, one, truth, settings)
+    for earlier, later in combinations(rivals, 2):
+        key = f"{later.approach}_minus_{earlier.approach}"
+        metrics[key] = _difference(later, earlier, truth, settings)
     return Evaluation(board, best, list(models), tested, metrics)
 
 
 def is_reproduction(model: str, settings: Evaluate) -> bool:
-    """Whether a model only repeats a fixed recipe from the literature."""
+    """Whether a model repeats a fixed recipe from the literature."""
     return any(fnmatchcase(model, pattern) for pattern in settings.reproductions)
 
 
@@ -124,80 +126,81 @@ def _entries(models: Sequence[Model]) -> tuple[list[Entry], dict[str, pd.DataFra
     return entries, {m.name: m.predictions for m in models if m.predictions is not None}
 
 
-def with_prices(verdict: Evaluation, made: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """The leaderboard with what each model costs, so far as it is known.
+def with_prices(
+    evaluation: Evaluation, run_metrics: Mapping[str, Mapping[str, float]]
+) -> pd.DataFrame:
+    """Add the cost of each model to the leaderboard, where it is known.
 
     Args:
-        verdict: Who was judged.
-        made: By path, the metrics of the run that made it: see `track.StageRun.ancestry`.
+        evaluation: The scored models.
+        run_metrics: By path, the metrics of the run that made it, from `StageRun.ancestry`.
 
     Returns:
-        The board with train_seconds (an average takes what all its members take) and clip_seconds:
-        of a clip from its file to its genre, on one core of those runs' machine, once loaded;
-        with all front ends, or all sets of descriptors, that were asked for. NaN where it is
-        unknown, or no sound is read.
+        The board with train_seconds (of an ensemble, the sum over its members) and clip_seconds:
+        the time from a clip's file to its genre, on one core of the machine of these runs, with a
+        loaded model and all requested front ends or descriptor sets. NaN if it is unknown or the
+        model reads no audio.
     """
-    models = {model.name: model for model in verdict.models}
-    named = [models[name] for name in verdict.board["model"]]
-    return verdict.board.assign(
-        train_seconds=[_train_seconds(model, made) for model in named],
-        clip_seconds=[_clip_seconds(model, made) for model in named],
+    models = {model.name: model for model in evaluation.models}
+    ordered = [models[name] for name in evaluation.board["model"]]
+    return evaluation.board.assign(
+        train_seconds=[_train_seconds(model, run_metrics) for model in ordered],
+        clip_seconds=[_clip_seconds(model, run_metrics) for model in ordered],
     )
 
 
-def _train_seconds(model: Model, made: Mapping[str, Mapping[str, float]]) -> float:
+def _train_seconds(model: Model, run_metrics: Mapping[str, Mapping[str, float]]) -> float:
     if model.members:
-        return sum(_train_seconds(member, made) for member in model.members)
-    own = made.get("models/classical", {}).get(f"seconds.{model.name}", float("nan"))
+        return sum(_train_seconds(member, run_metrics) for member in model.members)
+    own = run_metrics.get("models/classical", {}).get(f"seconds.{model.name}", float("nan"))
     if model.approach != "finetune":
         return own
-    below = made.get("models/finetune", {}).get(f"seconds.{_network(model)}", float("nan"))
-    return below if model.network else own + below
+    network = run_metrics.get("models/finetune", {}).get(f"seconds.{_network(model)}", float("nan"))
+    return network if model.network else own + network
 
 
-def _clip_seconds(model: Model, made: Mapping[str, Mapping[str, float]]) -> float:
+def _clip_seconds(model: Model, run_metrics: Mapping[str, Mapping[str, float]]) -> float:
     steps = {step for each in model.members or [model] for step in _steps(each)}
-    told = [made.get(path, {}).get(metric, float("nan")) for path, metric in steps]
-    return sum(told) if steps else float("nan")
+    seconds = [run_metrics.get(path, {}).get(metric, float("nan")) for path, metric in steps]
+    return sum(seconds) if steps else float("nan")
 
 
 def _steps(model: Model) -> list[tuple[str, str]]:
-    """What is done between a file and a model's answer: who made it, and the metric of its time."""
+    """The steps from a file to a prediction: the output of each, and the metric of its time."""
     if not (model.features or model.network):
         return []  # the majority class
-    heard, classified = ("data/mel", "clip_seconds"), f"clip_seconds.{model.name}"
+    mel = ("data/mel", "clip_seconds")
+    classifier = ("models/classical", f"clip_seconds.{model.name}")
     if model.approach == "finetune":
-        below = [heard, ("models/finetune", f"clip_seconds.{_network(model)}")]
-        return below if model.network else [*below, ("models/classical", classified)]
-    backbone = model.files.get("network.safetensors")  # none of embeddings that others computed
+        network = [mel, ("models/finetune", f"clip_seconds.{_network(model)}")]
+        return network if model.network else [*network, classifier]
+    backbone = model.files.get("network.safetensors")  # None for precomputed embeddings
     if model.approach == "embedding" and backbone:
-        below = [heard, ("data/embeddings", f"clip_seconds.{backbone.stem}")]
-    elif model.approach in ("descriptors", "embedding"):
-        below = [("data/descriptors", "clip_seconds")]
-    else:
-        below = [heard]
-    return [*below, ("models/classical", classified)]
+        return [mel, ("data/embeddings", f"clip_seconds.{backbone.stem}"), classifier]
+    if model.approach in ("descriptors", "embedding"):
+        return [("data/descriptors", "clip_seconds"), classifier]
+    return [mel, classifier]
 
 
 def _network(model: Model) -> str:
-    """The trained network, also of a classifier on what one has learnt."""
+    """The name of a model's fine-tuned network, also for a classifier on its features."""
     return f"finetune/{model.network or model.files['network.safetensors'].parent.name}"
 
 
 def clips_digest(clips: pd.DataFrame, split: pd.DataFrame, side: str = TEST) -> str:
-    """A digest of a split's sound, by which the use of its clips is counted; empty without any."""
-    judges = clips["clip_id"].isin(split.loc[split["split"] == side, "clip_id"])
-    contents = sorted(clips.loc[judges, "content"])
+    """A digest of the audio of a split, by which its uses are counted; empty without clips."""
+    members = clips["clip_id"].isin(split.loc[split["split"] == side, "clip_id"])
+    contents = sorted(clips.loc[members, "content"])
     return hashlib.sha256(" ".join(contents).encode()).hexdigest()[:16] if contents else ""
 
 
 def scoring_split(predictions: pd.DataFrame) -> str:
-    """The split that judges: test, or validation where there is no test."""
+    """The split for final scores: test, or validation if there is no test split."""
     return TEST if (predictions["split"] == TEST).any() else VALIDATION
 
 
 def on_scoring_split(predictions: pd.DataFrame) -> pd.DataFrame:
-    """The predictions of the clips that judge."""
+    """The predictions of the clips of the scoring split."""
     return predictions[predictions["split"] == scoring_split(predictions)]
 
 
@@ -223,16 +226,16 @@ def _row(row: pd.Series) -> dict[str, Any]:
 
 
 def _difference(
-    other: Model, one: Model, truth: pd.DataFrame, settings: Evaluate
+    later: Model, earlier: Model, truth: pd.DataFrame, settings: Evaluate
 ) -> dict[str, Any]:
-    assert other.predictions is not None
-    assert one.predictions is not None
-    new = on_scoring_split(other.predictions)
-    new_hits, old_hits = hits(new, truth), hits(on_scoring_split(one.predictions), truth)
+    assert later.predictions is not None
+    assert earlier.predictions is not None
+    new = on_scoring_split(later.predictions)
+    new_hits, old_hits = hits(new, truth), hits(on_scoring_split(earlier.predictions), truth)
     clips = truth.set_index("clip_id").loc[new_hits.index].reset_index()
     old_hits = old_hits.loc[new_hits.index]
     groups, _ = bootstrap_groups(clips)
-    found = paired_difference(
+    difference = paired_difference(
         new_hits.to_numpy(),
         old_hits.to_numpy(),
         groups,
@@ -242,8 +245,8 @@ def _difference(
     )
     return {
         "on": scoring_split(new),
-        "accuracy": round(found.mean, 6),
-        "low": round(found.low, 6),
-        "high": round(found.high, 6),
+        "accuracy": round(difference.mean, 6),
+        "low": round(difference.low, 6),
+        "high": round(difference.high, 6),
         "mcnemar_p": round(mcnemar(new_hits.to_numpy(), old_hits.to_numpy()), 6),
     }

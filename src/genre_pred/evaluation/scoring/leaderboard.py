@@ -1,4 +1,4 @@
-"""One table of all models: every score with its interval, its protocol and its price."""
+"""The leaderboard: one table of all models, with scores, intervals, protocol and cost."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A model as the leaderboard tells of it.
+    """A model's entry in the leaderboard.
 
     Attributes:
-        model: its name, say "vggish_pca/svc_rbf".
+        model: its name, such as "vggish_pca/svc_rbf".
         approach: "embedding", "finetune", "descriptors" or "baseline".
-        command: what to type to train it again.
+        command: the command that trains it again.
         train_seconds: wall time of its training.
-        megabytes: size of all it needs to predict.
-        note: what a reader must know; the reason, where it could not be trained.
+        megabytes: size of all files that it needs to predict.
+        note: a remark for the reader; the reason, if it could not be trained.
     """
 
     model: str
@@ -70,28 +70,28 @@ def leaderboard(
     """Score all models on the same validation clips, and the chosen ones on the test clips.
 
     Args:
-        entries: one per model; one without predictions becomes a row without scores, last.
+        entries: one per model; a model without predictions has a row without scores, at the end.
         predictions: model -> clip_id, split ("validation" or "test"), one column per genre.
         truth: clip_id, genre, artist.
         genres: all k genres.
         confidence: of the two-sided intervals.
-        n_resamples: bootstrap samples.
-        seed: every interval starts its own generator from it, so that no row depends on another.
-        score_test_of: the models that may look at the test clips.
-        protocol: how the clips were split, in words.
+        n_resamples: number of bootstrap samples.
+        seed: of each interval's own generator, so that no row depends on another.
+        score_test_of: the models that are scored on the test clips.
+        protocol: a description of the split.
         grouped: no artist is on two sides of the split.
         test_seen: how many candidates have been scored on these test clips so far.
 
     Returns:
         One row per model, columns COLUMNS, best validation accuracy first (then log-loss, size,
-        name); test scores are NaN where the test clips were not looked at.
+        name); test scores are NaN for models that were not scored on test.
 
     Raises:
-        ValueError: entries and predictions do not belong together, two models were not scored on
-            the same clips, or as `tables.align`.
+        ValueError: entries and predictions do not match, two models were not scored on the same
+            clips, or as `align`.
     """
     _check_names(entries, predictions, score_test_of)
-    first_clips: dict[str, tuple[str, np.ndarray]] = {}  # split -> its first model and the clips
+    first_clips: dict[str, tuple[str, np.ndarray]] = {}  # split -> its first model and clips
     artists = ""
     rows = []
     for entry in entries:
@@ -113,15 +113,15 @@ def leaderboard(
 
 
 def artists_in_words(truth: pd.DataFrame, grouped: bool) -> str:
-    """Say how far the scores of these clips can be trusted where artists repeat.
+    """Describe how artists are spread over the splits; "optimistic" marks possible leakage.
 
     Args:
         truth: clip_id, artist.
         grouped: no artist is on two sides of the split.
 
     Returns:
-        "grouped", or where lists group them that do not name them (intervals then go over clips)
-        APART_BY_LISTS; else a word and "optimistic".
+        "grouped"; APART_BY_LISTS if the publisher's lists separate artists without naming them
+        (intervals then resample clips); else a text that ends in "optimistic".
     """
     labels, all_known = bootstrap_groups(truth)
     if all_known:
@@ -139,8 +139,8 @@ def best_of(board: pd.DataFrame, approach: str) -> str:
         approach: "embedding", "finetune", "descriptors" or "baseline".
 
     Returns:
-        The model with the highest accuracy; of equals the lower log-loss, then the smaller, then
-        the first by name.
+        The model with the highest accuracy; ties go to the lower log-loss, then the smaller size,
+        then the first name.
 
     Raises:
         ValueError: no model of the approach has a score.
@@ -171,8 +171,8 @@ def _tables_to_score(
     if model not in predictions:
         return {}
     table = predictions[model]
-    if strangers := sorted(set(table["split"]) - {"validation", "test"}):
-        raise ValueError(f"{model} has predictions of {', '.join(strangers)}")
+    if unknown := sorted(set(table["split"]) - {"validation", "test"}):
+        raise ValueError(f"{model} has predictions of {', '.join(unknown)}")
     splits = {name: table[table["split"] == name] for name in ("validation", "test")}
     if splits["validation"].empty:
         raise ValueError(f"{model} has no validation predictions")
@@ -203,17 +203,17 @@ def _check_names(
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"models entered twice: {', '.join(twice)}")
-    if strangers := sorted({*predictions, *score_test_of} - set(names)):
-        raise ValueError(f"models without an entry: {', '.join(strangers)}")
-    if silent := sorted(e.model for e in entries if e.model not in predictions and not e.note):
-        raise ValueError(f"neither predictions nor a note that says why: {', '.join(silent)}")
+    if unknown := sorted({*predictions, *score_test_of} - set(names)):
+        raise ValueError(f"models without an entry: {', '.join(unknown)}")
+    if unexplained := sorted(e.model for e in entries if e.model not in predictions and not e.note):
+        raise ValueError(f"neither predictions nor a note that says why: {', '.join(unexplained)}")
 
 
 def _check_same_clips(
     first: tuple[str, np.ndarray], other: tuple[str, np.ndarray], split: str
 ) -> None:
-    if odd := sorted({str(c) for c in first[1]} ^ {str(c) for c in other[1]}):
+    if unshared := sorted({str(c) for c in first[1]} ^ {str(c) for c in other[1]}):
         raise ValueError(
             f"{first[0]} and {other[0]} were not scored on the same {split} clips: "
-            f"{len(odd)} are in one only, such as {odd[0]}"
+            f"{len(unshared)} are in only one of them, such as {unshared[0]}"
         )

@@ -1,4 +1,4 @@
-"""How good predictions are: scores of a model, of a genre, and of the confidence itself."""
+"""Metrics of predictions: of a model, of each genre, and of calibration."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def score(
 ) -> dict[str, float]:
     """Score one model's predictions.
 
-    The macro F1 goes over the genres that occur in the truth, so that all models scored on the
-    same clips have the same denominator, whatever they predict.
+    The macro F1 is the mean over the genres that occur in the truth, so that all models scored on
+    the same clips have the same denominator.
 
     Args:
         predictions: clip_id and one probability column per genre, n rows.
@@ -69,8 +69,8 @@ def per_genre(
 
     Returns:
         k rows in the order of the genres: genre, precision, recall, f1 in [0, 1], clips (true
-        ones). A genre that is never predicted has precision 0; one without clips NaN for recall
-        and f1.
+        ones). A genre that is never predicted has precision 0; a genre without clips has NaN
+        recall and f1.
 
     Raises:
         ValueError: as `tables.align`.
@@ -92,7 +92,7 @@ def per_genre(
 def confusion(
     predictions: pd.DataFrame, truth: pd.DataFrame, genres: Sequence[str]
 ) -> pd.DataFrame:
-    """Count which genre is taken for which.
+    """Compute the confusion matrix.
 
     Args:
         predictions: clip_id and one probability column per genre.
@@ -119,7 +119,7 @@ def confusion(
 def hits(
     predictions: pd.DataFrame, truth: pd.DataFrame, genres: Sequence[str] | None = None
 ) -> pd.Series:
-    """Tell for each clip whether its genre was recognised.
+    """Compute for each clip whether its predicted genre is correct.
 
     Args:
         predictions: clip_id and one probability column per genre.
@@ -137,7 +137,7 @@ def hits(
 
 
 def confidence_bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:
-    """Return the equal-width bin ((0, 1/n], (1/n, 2/n] ...) of each confidence.
+    """Assign each confidence to an equal-width bin: (0, 1/n], (1/n, 2/n] ...
 
     Args:
         confidence: (n,) in [0, 1].
@@ -150,9 +150,9 @@ def confidence_bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:
 
 
 def calibration_error(probabilities: np.ndarray, targets: np.ndarray, n_bins: int = 15) -> float:
-    """Return the expected calibration error: how far confidence and accuracy lie apart.
+    """Compute the expected calibration error.
 
-    The mean over clips of |accuracy - confidence| of the clip's bin; confidence is the
+    It is the mean over clips of |accuracy - confidence| of the clip's bin; confidence is the
     probability of the predicted genre (Guo et al. 2017, "On Calibration of Modern Neural
     Networks", equation 3; their 15 bins).
 
@@ -162,7 +162,7 @@ def calibration_error(probabilities: np.ndarray, targets: np.ndarray, n_bins: in
         n_bins: number of equal-width bins.
 
     Returns:
-        A value in [0, 1]; 0 is perfect.
+        The error in [0, 1]; 0 is perfect.
 
     Raises:
         ValueError: there are no clips.
@@ -177,7 +177,7 @@ def calibration_error(probabilities: np.ndarray, targets: np.ndarray, n_bins: in
 def reliability(
     predictions: pd.DataFrame, truth: pd.DataFrame, genres: Sequence[str], n_bins: int = 10
 ) -> pd.DataFrame:
-    """Compare confidence with accuracy, for the calibration curve.
+    """Compute the calibration curve: accuracy by confidence.
 
     Args:
         predictions: clip_id and one probability column per genre.

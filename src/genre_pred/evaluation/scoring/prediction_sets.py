@@ -1,15 +1,14 @@
-"""Sets of genres that hold the true one as often as they promise.
+"""Prediction sets: sets of genres that contain the true genre with a given coverage.
 
 Split conformal prediction (Vovk, Gammerman and Shafer 2005, "Algorithmic Learning in a Random
-World"): how improbable the true genre was on clips that the model was not trained on says how
-improbable a genre may be and still belong to the set. That holds for any model, however badly it
-is calibrated, as long as the songs to come are like those clips; a song by an artist of a kind
-that was not among them is not.
+World"): the probabilities of the true genre on covered-out clips give a threshold, and a set holds
+all genres above it. The coverage holds for any model, even a badly calibrated one, if new songs
+are exchangeable with these clips. It does not hold for music unlike the collection.
 
-Two things bend the promise here. The clips are the validation ones, which also end the training of
-networks, choose among models and fit the temperature: the sets are slightly optimistic, and the
-report counts on test what they really hold. And each clip stands for the excerpts of a track that
-training takes (windows_per_track), whereas a whole song is averaged over all of its windows.
+Two things weaken the guarantee here. The calibration clips are the validation clips, which also
+choose the epoch, the model and the temperature, so that the sets are slightly optimistic; the
+report states the coverage on test clips. And a clip is calibrated on the excerpts that training
+takes from a track (windows_per_track), while the prediction of a song averages all its windows.
 """
 
 from __future__ import annotations
@@ -25,22 +24,22 @@ from genre_pred.evaluation.scoring.alignment import align
 from genre_pred.evaluation.scoring.significance import accuracy_interval, bootstrap_groups
 
 FEWEST_CLIPS = 100  # below, one clip more or less moves the coverage by over a percent
-# Clips of one artist resemble each other. Simulated for 90 %: of 100 clips by as many artists the
-# unluckiest twentieth gives sets that cover 85 % or less. Where half of the variance of how
-# improbable the truth is lies between artists, so do 50 artists of four clips; 30: 83 %, 8: 77 %.
+# Clips of one artist are correlated. In simulations with a nominal coverage of 90 %, the 5th
+# percentile of the true coverage is 85 % for 100 clips by 100 artists. It is 85 % for 50 artists
+# with four clips each, 83 % for 30 and 77 % for 8, if half of the variance is between artists.
 FEWEST_ARTISTS = 50
 
 
 @dataclass(frozen=True)
 class GenreSets:
-    """How sets of genres are made for one model.
+    """The calibrated threshold of the prediction sets of one model.
 
     Attributes:
-        coverage: The share of songs whose true genre the set is to hold.
-        clips: How many clips it was calibrated on.
-        rarest: A genre less probable than this is left out; None where there are too few clips or
-            artists.
-        artists: How many artists these clips are by; None where some are unknown.
+        coverage: The nominal coverage: the share of songs whose set holds the true genre.
+        clips: Number of calibration clips.
+        rarest: The threshold: less probable genres are left out. None if there are too few clips
+            or artists.
+        artists: Number of artists of these clips; None if some are unknown.
     """
 
     coverage: float
@@ -50,26 +49,26 @@ class GenreSets:
 
     @property
     def why_not(self) -> str:
-        """Why nothing can be promised; empty where it can."""
+        """The reason why there is no threshold; empty if there is one."""
         if self.rarest is not None:
             return ""
         if self.artists is not None and self.artists < FEWEST_ARTISTS:
             few, fewest = f"{self.artists} artists ({self.clips} clips)", FEWEST_ARTISTS
         else:
             few, fewest = f"{self.clips} clips", FEWEST_CLIPS
-        return f"too few to promise: {few} to calibrate on, {fewest} are needed"
+        return f"too few to calibrate: {few}, {fewest} are needed"
 
     def members(self, probabilities: np.ndarray) -> np.ndarray:
-        """Which genres belong to the sets of clips.
+        """Compute the sets of clips.
 
         Args:
             probabilities: (n, k), rows sum to 1.
 
         Returns:
-            (n, k) bool, the most probable genre (the first of equals) always among them.
+            (n, k) bool; the most probable genre (ties: the first) is always in the set.
 
         Raises:
-            ValueError: If nothing can be promised.
+            ValueError: If there is no threshold.
         """
         if self.rarest is None:
             raise ValueError(self.why_not)
@@ -80,7 +79,7 @@ class GenreSets:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How often sets held the true genre: a share with its interval, and the sets' mean size."""
+    """The observed coverage of prediction sets with its interval, and the mean size of the sets."""
 
     share: float
     low: float
@@ -92,31 +91,31 @@ class Coverage:
 def calibrate_sets(
     predictions: pd.DataFrame, truth: pd.DataFrame, genres: Sequence[str], coverage: float
 ) -> GenreSets:
-    """Find out how improbable a genre may be and still belong to a set.
+    """Calibrate the threshold of prediction sets.
 
-    What counts of a clip is its true genre's probability, but 1 where that is the most probable
-    one: so the sets, which always hold that, promise no less than they keep. A model that names
-    more than `coverage` right needs no second genre, and covers more than it promises.
+    The conformity score of a clip is the probability of its true genre, or 1 if that is the most
+    probable genre, because sets always hold the most probable one. A model whose accuracy exceeds
+    `coverage` needs no second genre, and its sets cover more than the nominal coverage.
 
     Args:
         predictions: clip_id and one probability per genre, by models that were trained neither on
             the clip nor on its artist: of the validation clips, or out of fold.
         truth: clip_id, genre and, where known, artist.
         genres: In the order of targets.
-        coverage: In (0, 1).
+        coverage: The nominal coverage, in (0, 1).
 
     Returns:
-        How sets are made; without a promise below 100 clips or 50 known artists.
+        The calibrated sets; without a threshold below 100 clips or 50 known artists.
     """
     n_clips = len(predictions)
     groups, by_artist = bootstrap_groups(truth[truth["clip_id"].isin(predictions["clip_id"])])
     artists = len(set(groups)) if by_artist else None
     if n_clips < FEWEST_CLIPS or (artists is not None and artists < FEWEST_ARTISTS):
         return GenreSets(coverage, n_clips, None, artists)
-    told = align(predictions, truth, genres)
-    of_truth = told.probabilities[np.arange(n_clips), told.targets]
-    descending = -np.sort(-np.where(told.hits, 1.0, of_truth))
-    # of n + 1 clips, the new one among them, so many must be held for the promise to be kept
+    aligned = align(predictions, truth, genres)
+    true_probabilities = aligned.probabilities[np.arange(n_clips), aligned.targets]
+    descending = -np.sort(-np.where(aligned.hits, 1.0, true_probabilities))
+    # the conformal quantile counts the new clip: (n + 1) * coverage clips must be covered
     needed = math.ceil((n_clips + 1) * coverage)
     rarest = float(descending[needed - 1]) if needed <= n_clips else 0.0
     return GenreSets(coverage, n_clips, rarest, artists)
@@ -132,26 +131,28 @@ def coverage_on(
     n_resamples: int,
     rng: np.random.Generator,
 ) -> Coverage:
-    """Count how often the sets of judged clips hold the true genre.
+    """Measure the coverage of prediction sets.
 
     Args:
-        sets: How they are made; with a promise.
-        predictions: clip_id and one probability per genre, of clips that the sets were not
-            calibrated on.
+        sets: Calibrated sets with a threshold.
+        predictions: clip_id and one probability per genre, of clips other than the calibration
+            clips.
         truth: clip_id, genre and, where known, artist.
         genres: In the order of targets.
         confidence: Of the interval, in (0, 1).
         n_resamples: Of the bootstrap over artists.
-        rng: The source of chance.
+        rng: The random generator.
 
     Raises:
-        ValueError: If nothing is promised, or as `align`.
+        ValueError: If the sets have no threshold, or as `align`.
     """
-    told = align(predictions, truth, genres)
-    chosen = sets.members(told.probabilities)
-    held = chosen[np.arange(len(chosen)), told.targets]
-    groups, _ = bootstrap_groups(told.truth)
+    aligned = align(predictions, truth, genres)
+    chosen = sets.members(aligned.probabilities)
+    covered = chosen[np.arange(len(chosen)), aligned.targets]
+    groups, _ = bootstrap_groups(aligned.truth)
     low, high = accuracy_interval(
-        held, groups, confidence=confidence, n_resamples=n_resamples, rng=rng
+        covered, groups, confidence=confidence, n_resamples=n_resamples, rng=rng
     )
-    return Coverage(float(held.mean()), low, high, len(held), float(chosen.sum(axis=1).mean()))
+    return Coverage(
+        float(covered.mean()), low, high, len(covered), float(chosen.sum(axis=1).mean())
+    )

@@ -1,7 +1,7 @@
-"""How sure a score is: intervals by resampling whole artists, and tests of a difference.
+"""Uncertainty of scores: bootstrap intervals over artists, and tests of a difference.
 
-Clips of one artist resemble each other, so a collection with 96 clips of 24 artists tells less
-than 96 independent clips would: everything here takes the artist as the unit of chance.
+Clips of one artist are correlated, so that 96 clips by 24 artists carry less information than 96
+independent clips. The sampling unit is therefore the artist.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy.stats import binomtest, norm, t
 
 @dataclass(frozen=True)
 class Difference:
-    """Accuracy of a minus accuracy of b, in [-1, 1], with its two-sided and one-sided interval."""
+    """Accuracy of a minus accuracy of b in [-1, 1], with its two-sided and one-sided interval."""
 
     mean: float
     low: float
@@ -24,7 +24,7 @@ class Difference:
 
 
 def bootstrap_groups(truth: pd.DataFrame) -> tuple[np.ndarray, bool]:
-    """Name the unit that each clip is resampled with: its artist or, if unknown, itself.
+    """Label the bootstrap unit of each clip: its artist or, if unknown, the clip itself.
 
     Args:
         truth: clip_id and, where there is one, artist (missing or blank where unknown).
@@ -50,17 +50,16 @@ def accuracy_interval(
 ) -> tuple[float, float]:
     """Return the two-sided bootstrap interval of an accuracy, resampling whole groups.
 
-    The percentile interval is read at levels widened for few groups (see `_quantiles`). Where
-    every clip is hit, or none, resampling says nothing: then the exact bound of Clopper and
-    Pearson (1934) holds for as many trials as there are groups. One single group tells nothing
-    about others: (0, 1).
+    The percentile interval is taken at levels widened for few groups (see `_quantiles`). If every
+    clip is hit, or none, resampling has no spread; the exact bound of Clopper and Pearson (1934)
+    with one trial per group is returned instead. A single group gives (0, 1).
 
     Args:
         hits: (n,) bool.
         groups: (n,) labels, one per artist.
         confidence: in (0, 1), say 0.95.
         n_resamples: number of bootstrap samples.
-        rng: the source of chance.
+        rng: the random generator.
 
     Returns:
         Lower and upper end in [0, 1].
@@ -91,9 +90,9 @@ def paired_difference(
 ) -> Difference:
     """Return the accuracy of a minus that of b on the same clips, with bootstrap intervals.
 
-    As in `accuracy_interval`; where a alone is right on every clip (or b), the exact bound for
-    as many trials as there are groups takes the place of resampling. One single group tells
-    nothing: the interval is (-1, 1). Equal hits everywhere are a tie: all ends are 0.
+    As in `accuracy_interval`. If a alone is right on every clip (or b alone), the exact bound with
+    one trial per group replaces resampling. A single group gives (-1, 1). If the hits are equal
+    on every clip, all ends are 0.
 
     Args:
         hits_a: (n,) bool.
@@ -101,7 +100,7 @@ def paired_difference(
         groups: (n,) labels, one per artist.
         confidence: in (0, 1); of the two-sided interval, and of the one-sided one by itself.
         n_resamples: number of bootstrap samples.
-        rng: the source of chance.
+        rng: the random generator.
 
     Returns:
         The difference and its intervals.
@@ -125,16 +124,16 @@ def paired_difference(
 
 
 def mcnemar(hits_a: np.ndarray, hits_b: np.ndarray) -> float:
-    """Return the exact two-sided p of McNemar's test (1947) that both are equally accurate.
+    """Return the exact two-sided p-value of McNemar's test (1947) of equal accuracy.
 
-    It takes the clips as independent, which clips of one artist are not.
+    The test assumes independent clips, which clips of one artist are not.
 
     Args:
         hits_a: (n,) bool.
         hits_b: (n,) bool, the same clips in the same order.
 
     Returns:
-        p in (0, 1]; 1 where the two never disagree.
+        p in (0, 1]; 1 if the two never disagree.
     """
     difference = _differences(hits_a, hits_b)
     discordant = int(np.abs(difference).sum())
@@ -151,24 +150,24 @@ def smallest_detectable(
     confidence: float,
     power: float = 0.8,
 ) -> float:
-    """Return the smallest true accuracy difference that the one-sided rule would have seen.
+    """Return the smallest true accuracy difference that the one-sided rule would have detected.
 
     (t_confidence + t_power) standard errors of the paired difference, clustered by group
-    (Cochran 1977, "Sampling Techniques", section 6.3, ratio estimator). Two limits keep it honest
-    where the two models hardly disagree. A true difference d makes at least a share d of the
-    clips discordant, so its variance is at least d (1 - d) / n. And where the observed variance
-    is 0, as with identical models, the two are taken as an independent pair of their accuracies,
-    which disagrees more than related models do: the variances of both accuracies are added.
+    (Cochran 1977, "Sampling Techniques", section 6.3, ratio estimator). Two corrections apply if
+    the models hardly disagree. A true difference d makes at least a share d of the clips
+    discordant, so its variance is at least d (1 - d) / n. If the observed variance is 0, as with
+    identical models, the variances of both accuracies are added, as for independent models; that
+    is conservative.
 
     Args:
         hits_a: (n,) bool.
         hits_b: (n,) bool, the same clips in the same order.
         groups: (n,) labels, one per artist.
         confidence: of the one-sided interval.
-        power: share of repetitions in which the difference is to be seen.
+        power: probability of detecting the difference.
 
     Returns:
-        A difference in (0, 1]; 1 where there is one group only.
+        A difference in (0, 1]; 1 if there is only one group.
 
     Raises:
         ValueError: the arrays are empty or differ in length.
@@ -188,7 +187,7 @@ def smallest_detectable(
 def _differences(hits_a: np.ndarray, hits_b: np.ndarray) -> np.ndarray:
     a, b = np.asarray(hits_a, dtype=bool), np.asarray(hits_b, dtype=bool)
     if a.shape != b.shape:
-        raise ValueError(f"{a.shape} hits against {b.shape}: not the same clips")
+        raise ValueError(f"hits have shapes {a.shape} and {b.shape}: not the same clips")
     return a.astype(np.int64) - b.astype(np.int64)
 
 
@@ -205,8 +204,8 @@ def _resampled_means(
 ) -> np.ndarray:
     """Return the mean value per clip of each bootstrap sample of groups: (n_resamples,).
 
-    Groups with the same sum and the same count are interchangeable, so it is enough to draw how
-    often each *kind* occurs: the same distribution, at a cost that hardly grows with the clips.
+    Groups with equal sum and count are interchangeable. Drawing how often each *kind* of group
+    occurs gives the same distribution, at a cost that hardly grows with the number of clips.
     """
     kinds, times = np.unique(np.column_stack([sums, counts]), axis=0, return_counts=True)
     draws = rng.multinomial(len(sums), times / len(sums), size=n_resamples)  # (n_resamples, kinds)
@@ -214,11 +213,11 @@ def _resampled_means(
 
 
 def _quantiles(means: np.ndarray, levels: tuple[float, ...], n_groups: int) -> list[float]:
-    """Read bootstrap quantiles at levels expanded for few groups.
+    """Return bootstrap quantiles at levels expanded for few groups.
 
-    Plain percentiles are too narrow by sqrt((n - 1) / n) and by normal instead of t quantiles;
-    the expanded levels mend both (Hesterberg 2015, "What Teachers Should Know About the
-    Bootstrap", section 5.3). With 100 groups they hardly differ from the plain ones.
+    Plain percentile intervals are too narrow by a factor sqrt((n - 1) / n) and by using normal
+    instead of t quantiles; expanded levels correct both (Hesterberg 2015, "What Teachers Should
+    Know About the Bootstrap", section 5.3). With 100 groups they hardly differ from plain ones.
     """
     wider = norm.cdf(np.sqrt(n_groups / (n_groups - 1)) * t.ppf(levels, n_groups - 1))
     return [float(q) for q in np.quantile(means, wider, method="inverted_cdf")]

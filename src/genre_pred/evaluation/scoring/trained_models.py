@@ -1,4 +1,4 @@
-"""What the training stages left in models/, and the ensemble that can be made of it."""
+"""The trained models in models/, and their ensemble."""
 
 import hashlib
 import json
@@ -16,21 +16,21 @@ ENSEMBLE = "ensemble"
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model, an average of some, or one that the data could not carry.
+    """A trained model, an ensemble, or a model that could not be trained on these data.
 
     Attributes:
-        name: As on the leaderboard: FEATURES/CLASSIFIER or finetune/NETWORK.
+        name: The name on the leaderboard: FEATURES/CLASSIFIER or finetune/NETWORK.
         approach: embedding, finetune, descriptors, ensemble or baseline.
         features: Its feature set, or None.
         network: Its network, or None.
-        temperature: Of its calibration.
-        weights: What its backbone started from; empty without one.
-        files: What it needs to predict, by the name in a classifier's folder.
-        predictions: Its table, or None where it could not be trained.
-        identity: A digest of its predictions: the same training has the same.
-        note: What a reader must know.
-        command: What to type to see it in the leaderboard again.
-        members: The models that it averages; none but for an ensemble.
+        temperature: The temperature of its calibration.
+        weights: The initial weights of its backbone; empty without a backbone.
+        files: The files that it needs to predict, by their name in a classifier's folder.
+        predictions: Its predictions, or None if it could not be trained.
+        identity: A digest of its predictions; equal trainings have equal digests.
+        note: A remark for the reader.
+        command: The command that trains it again.
+        members: The models that an ensemble averages; empty for others.
     """
 
     name: str
@@ -48,13 +48,13 @@ class Model:
 
     @property
     def megabytes(self) -> float:
-        """Size of all it needs to predict."""
+        """Size of all files that it needs to predict."""
         own = sum(path.stat().st_size for path in self.files.values() if path.is_file()) / 1e6
         return own + sum(member.megabytes for member in self.members)
 
 
 def read_models(models: Path, data: Path) -> list[Model]:
-    """Read what classical_train and finetune left.
+    """Read the models of classical_train and finetune.
 
     Args:
         models: The folder models/.
@@ -70,7 +70,7 @@ def read_histories(models: Path) -> dict[str, pd.DataFrame]:
 
 
 def ensemble_of(members: Sequence[Model]) -> Model:
-    """The mean of models' calibrated probabilities.
+    """Average the calibrated probabilities of several models.
 
     Args:
         members: Two or more, with predictions of the same clips.
@@ -80,7 +80,7 @@ def ensemble_of(members: Sequence[Model]) -> Model:
     mean = tables[0].copy()
     mean[genres] = sum(table.loc[mean.index, genres] for table in tables) / len(tables)
     notes = sorted({member.note for member in members if member.note})
-    named = " + ".join(member.name for member in members)
+    names = " + ".join(member.name for member in members)
     return Model(
         name=ENSEMBLE,
         approach=ENSEMBLE,
@@ -91,14 +91,14 @@ def ensemble_of(members: Sequence[Model]) -> Model:
         files={},
         predictions=mean.reset_index(),
         identity=hashlib.md5(" ".join(member.identity for member in members).encode()).hexdigest(),
-        note="; ".join([f"mean of {named}", *notes]),
+        note="; ".join([f"mean of {names}", *notes]),
         command="dvc exp run",
         members=tuple(members),
     )
 
 
 def _classical(models: Path, data: Path) -> list[Model]:
-    found, folder = [], models / "classical"
+    listed, folder = [], models / "classical"
     for row in pd.read_csv(folder / "models.csv", keep_default_na=False).to_dict("records"):
         features, classifier = str(row["features"]), str(row["classifier"])
         path = folder / features / f"{classifier}.skops"
@@ -106,21 +106,21 @@ def _classical(models: Path, data: Path) -> list[Model]:
         if row["kind"] == "embeddings":
             backbone = data / "embeddings" / str(row["origin"])
             files["network.safetensors"] = backbone.with_suffix(".safetensors")
-            told = json.loads(backbone.with_suffix(".json").read_text())
-            weights, note = told["weights"], told["note"]
+            summary = json.loads(backbone.with_suffix(".json").read_text())
+            weights, note = summary["weights"], summary["note"]
         if row["kind"] == "finetuned":
             network = models / "finetune" / str(row["origin"])
             files["network.safetensors"] = network / "network.safetensors"
-            told = json.loads((network / "network.json").read_text())
-            weights, note = told["weights"], told["note"]
-        trained, named = not row["reason"], str(row["model"])
-        reads = named != classifier  # the majority class reads nothing of a clip
+            summary = json.loads((network / "network.json").read_text())
+            weights, note = summary["weights"], summary["note"]
+        trained, name = not row["reason"], str(row["model"])
+        has_features = name != classifier  # the majority class has none
         note = "; ".join(filter(None, [note, str(row["note"])]))
-        found.append(
+        listed.append(
             Model(
-                name=named,
+                name=name,
                 approach=str(row["approach"]),
-                features=features if reads else None,
+                features=features if has_features else None,
                 network=None,
                 temperature=float(row["temperature"]) if trained else float("nan"),
                 weights=weights,
@@ -128,32 +128,32 @@ def _classical(models: Path, data: Path) -> list[Model]:
                 predictions=read_table(path.with_suffix(".parquet")) if trained else None,
                 identity=digest(path.with_suffix(".parquet")) if trained else "",
                 note=f"n/a: {row['reason']}" if row["reason"] else note,
-                command=_command(features, classifier) if reads else "dvc exp run",
+                command=_command(features, classifier) if has_features else "dvc exp run",
             )
         )
-    return found
+    return listed
 
 
 def _finetuned(folder: Path) -> list[Model]:
-    found = []
+    listed = []
     for path in sorted(folder.glob("*/network.json")):
-        told = json.loads(path.read_text())
-        found.append(
+        summary = json.loads(path.read_text())
+        listed.append(
             Model(
-                name=f"finetune/{told['network']}",
+                name=f"finetune/{summary['network']}",
                 approach="finetune",
                 features=None,
-                network=told["network"],
-                temperature=told["temperature"],
-                weights=told["weights"],
+                network=summary["network"],
+                temperature=summary["temperature"],
+                weights=summary["weights"],
                 files={"network.safetensors": path.with_name("network.safetensors")},
                 predictions=read_table(path.with_name("predictions.parquet")),
                 identity=digest(path.with_name("predictions.parquet")),
-                note=told["note"],
-                command=f"dvc exp run -S 'finetune.networks=[{told['network']}]'",
+                note=summary["note"],
+                command=f"dvc exp run -S 'finetune.networks=[{summary['network']}]'",
             )
         )
-    return found
+    return listed
 
 
 def _command(features: str, classifier: str) -> str:

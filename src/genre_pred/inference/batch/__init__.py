@@ -1,1 +1,1 @@
-"""Many files in one run."""
+"""Prediction of many files in one run."""

@@ -1,4 +1,4 @@
-"""Answers as a CSV file that grows row by row, and knows what it holds after a kill."""
+"""A CSV file of predictions that is written row by row and resumed after an interruption."""
 
 import csv
 import io
@@ -15,25 +15,25 @@ from genre_pred.inference.classifier import GenreClassifier
 from genre_pred.inference.prediction import ANSWER, Prediction, column_of
 
 FACTS = ("file", "bytes", "modified", "model", "error")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for one begins so
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet reads text as a formula after these
 
 
 class AnswerFile:
-    """A CSV file of answers by one classifier, one row a song.
+    """A CSV file of predictions by one classifier, one row per song.
 
-    A song is known again by its path, size and time of change. Rows that tell of an error, or of
-    a file that has changed since, do not count as held: such songs are heard again.
+    A song is identified by its path, size and modification time. Songs with an error, and files
+    that have changed since, are predicted again.
 
-    Columns are file, bytes, modified (ns since 1970), model, error (why there is no answer), then
-    those of `Prediction.row`. Texts are written as `no_formula` gives them. Of two runs that use
-    the same file, one must wait: see `answers_in`.
+    Columns are file, bytes, modified (ns since 1970), model, error (empty, or the reason why there
+    is no prediction), then those of `Prediction.row`. Text is escaped by `no_formula`. Only one
+    run may use a file at a time: see `answers_in`.
 
     Args:
-        path: The file; made where there is none.
-        classifier: Who answers.
+        path: The file; created if it does not exist.
+        classifier: The classifier.
 
     Raises:
-        UserError: If the file holds something else, or another classifier's answers.
+        UserError: If the file holds something else, or another classifier's predictions.
     """
 
     def __init__(self, path: Path, classifier: GenreClassifier) -> None:
@@ -52,35 +52,35 @@ class AnswerFile:
         except (OSError, csv.Error, UnicodeDecodeError) as error:
             raise UserError(f"{self._path} cannot be read as a CSV file: {error}") from error
         if header[: len(FACTS)] != list(FACTS):
-            raise UserError(f"{self._path} holds something else than answers: name another file")
-        by = {row[FACTS.index("model")] for row in rows if len(row) > len(FACTS)}
-        others = {_identity_in(name) for name in by} - {_identity_in(self._model)}
+            raise UserError(f"{self._path} is not a CSV file of predictions: name another file")
+        models = {row[FACTS.index("model")] for row in rows if len(row) > len(FACTS)}
+        others = {_identity_in(name) for name in models} - {_identity_in(self._model)}
         if others or not set(map(column_of, self._genres)) <= set(header):
-            theirs = sorted(by)[0] if by else "a model with other genres"
+            other = sorted(models)[0] if models else "a model with other genres"
             raise UserError(
-                f"{self._path} holds answers by {theirs}, not by {self._model}: name another file"
+                f"{self._path} holds predictions by {other}, not by {self._model}: name another file"
             )
         if header != self._columns:
             raise UserError(
-                f"{self._path} has other columns than answers have in this version of genre_pred: "
+                f"{self._path} was written by another version of genre_pred, with other columns: "
                 "name another file"
             )
         if rows and not text.endswith("\n"):
-            rows.pop()  # of a run that was killed while it wrote
+            rows.pop()  # incomplete: the run was killed while writing it
         self._rows = {row[0]: row for row in rows if len(row) == len(self._columns)}
 
     def holds(self, song: Path) -> bool:
-        """Whether the file has the answer for a song as it is now."""
-        row = self._rows.get(_named(song))
+        """Whether the file has a prediction for the current content of a song."""
+        row = self._rows.get(_path_text(song))
         return row is not None and row[1:3] == _state(song) and not row[FACTS.index("error")]
 
     @contextmanager
     def adding(self, songs: Sequence[Path]) -> Iterator[None]:
-        """Open the file for songs that will be heard within the block; the rows they had go."""
-        # Now, for one that is replaced while it is heard must be heard again.
+        """Open the file to add rows for these songs; their old rows are removed."""
+        # Before prediction: a song that is replaced meanwhile must be predicted again.
         self._states = {song: _state(song) for song in songs}
-        again = {_named(song) for song in songs}
-        kept = [row for path, row in self._rows.items() if path not in again]
+        songs_again = {_path_text(song) for song in songs}
+        kept = [row for path, row in self._rows.items() if path not in songs_again]
         with user_error_if_disk_full(self._path.parent, self._path.name):
             with atomic_write(self._path) as temporary, _opened(temporary, "w") as file:
                 csv.writer(file, lineterminator="\n").writerows([self._columns, *kept])
@@ -88,25 +88,25 @@ class AnswerFile:
                 self._writer, self._file = csv.writer(file, lineterminator="\n"), file
                 yield
 
-    def add(self, song: Path, found: Prediction | str) -> None:
-        """Write the row of a song named to `adding`, for good: a kill loses nothing of it."""
-        facts = [_named(song), *self._states[song], self._model]
-        told = {"error": found} if isinstance(found, str) else found.row()
-        row = [*facts, *(told.get(name, "") for name in self._columns[len(facts) :])]
+    def add(self, song: Path, outcome: Prediction | str) -> None:
+        """Write and flush the row of a song that was passed to `adding`; an error is a str."""
+        facts = [_path_text(song), *self._states[song], self._model]
+        cells = {"error": outcome} if isinstance(outcome, str) else outcome.row()
+        row = [*facts, *(cells.get(name, "") for name in self._columns[len(facts) :])]
         self._writer.writerow([row[0], *map(no_formula, row[1:])])
         self._file.flush()
 
 
 @contextmanager
 def answers_in(path: Path, classifier: GenreClassifier) -> Iterator[AnswerFile]:
-    """Open a file of answers for this run alone.
+    """Open a file of predictions, locked against other runs.
 
     Args:
-        path: The file; made where there is none. Beside it a hidden file stays, to lock it by.
-        classifier: Who answers.
+        path: The file; created if it does not exist. A hidden lock file stays beside it.
+        classifier: The classifier.
 
     Raises:
-        UserError: If another run writes into it, it cannot be written, or as `AnswerFile`.
+        UserError: If another run has locked it, it cannot be written, or as `AnswerFile`.
     """
     lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
     try:
@@ -114,7 +114,7 @@ def answers_in(path: Path, classifier: GenreClassifier) -> Iterator[AnswerFile]:
         lock.acquire()
     except Timeout:
         raise UserError(
-            f"another run writes into {path}: wait for its end, or name another file"
+            f"another run is writing {path}: wait until it ends, or name another file"
         ) from None
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error}") from error
@@ -125,21 +125,21 @@ def answers_in(path: Path, classifier: GenreClassifier) -> Iterator[AnswerFile]:
 
 
 def no_formula(cell: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would take for a formula and run.
+    """Put an apostrophe before text that a spreadsheet would execute as a formula.
 
-    Also before one that begins with an apostrophe: so two names never become the same.
+    Text that starts with an apostrophe also gets one, so that different names stay different.
     """
     quoted = isinstance(cell, str) and cell.startswith((*FORMULA, "'"))
     return f"'{cell}" if quoted else cell
 
 
-def _named(song: Path) -> str:
-    """A song's path as the file has it: UTF-8, though a file's name need not be that."""
+def _path_text(song: Path) -> str:
+    """A song's path in the CSV file: UTF-8, with other bytes escaped."""
     return str(no_formula(str(song).encode(errors="backslashreplace").decode()))
 
 
 def _identity_in(model: str) -> str:
-    """The part of a model's name in a row that says which classifier it is, whatever its alias."""
+    """The classifier's identity in the column `model`; it does not depend on the alias."""
     return model.rpartition("[")[2]
 
 
@@ -148,9 +148,9 @@ def _opened(path: Path, mode: str) -> IO[str]:
 
 
 def _state(song: Path) -> list[str]:
-    """A file's size and time of change, by which it is known again; blank where there is none."""
+    """A file's size and modification time; blank if the file does not exist."""
     try:
-        found = song.stat()
+        status = song.stat()
     except OSError:
         return ["", ""]
-    return [str(found.st_size), str(found.st_mtime_ns)]
+    return [str(status.st_size), str(status.st_mtime_ns)]

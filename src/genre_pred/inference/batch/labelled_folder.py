@@ -1,4 +1,4 @@
-"""A classifier on songs of one's own: right or wrong where they are labelled, a table where not."""
+"""Evaluation of a classifier on a folder of songs, with labels from the names of subfolders."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ FACTS = (
 
 @dataclass(frozen=True)
 class FolderEvaluation:
-    """How a classifier did on a folder.
+    """The predictions of a classifier for a folder, and its accuracy.
 
     Attributes:
-        songs: clip_id (the path within the folder, what is not UTF-8 escaped), genre (of the
-            label, NA without), artist, predicted, probability, learnt_from (whether it had a
-            part in training), unknown (None where the classifier cannot tell), reason (why it
-            could not be heard, else empty), then one probability per genre.
-        labelled: How many of them could be scored; what it has learnt from cannot.
-        accuracy: Of these, with its interval (accuracy, low, high); None without any.
-        confusion: Counts, rows are the true genres; None without labels.
-        by_artist: Whether the interval goes over artists.
-        no_genres: The folders that hold songs, but have no genre's name.
+        songs: clip_id (the path within the folder, with bytes that are not UTF-8 escaped), genre
+            (the label, NA without one), artist, predicted, probability, learnt_from (whether the
+            file was used in training), unknown (None without a novelty detector), reason (the
+            error, or empty), then one probability per genre.
+        labelled: Number of scored songs: labelled, predicted and not used in training.
+        accuracy: Of these, with its interval (accuracy, low, high); None without scored songs.
+        confusion: Counts, rows are the true genres; None without scored songs.
+        by_artist: Whether the interval resamples artists.
+        no_genres: The folders that hold songs, but do not have the name of a genre.
     """
 
     songs: pd.DataFrame
@@ -51,18 +51,18 @@ def evaluate_folder(
     settings: Evaluate,
     compute: Compute,
 ) -> FolderEvaluation:
-    """Let a classifier name the genre of every song, and score it where a song is labelled.
+    """Predict the genre of every song, and score the predictions of labelled songs.
 
-    A song is labelled where the first folder above it, seen from root, has the name of a genre
-    that the classifier knows (see `genre_called`). Songs that it has learnt from are known by
-    their sound, and prove nothing.
+    The label of a song is its first folder below root, if the folder has the name of one of the
+    classifier's genres (see `genre_called`). Files whose decoded audio was used in training are
+    not scored.
 
     Args:
-        classifier: Who is tried.
+        classifier: The classifier to evaluate.
         root: The folder.
-        sounds: Its files, as `hearing.songs_in` gives them.
-        settings: Confidence and bootstrap.
-        compute: How many processes hear.
+        sounds: Its audio files, from `many_files.songs_in`.
+        settings: The section `evaluate`: confidence and bootstrap.
+        compute: The number of processes.
     """
     genres = classifier.spec.genres
     clip_ids = [_as_text(sound.relative_to(root)) for sound in sounds]
@@ -73,17 +73,20 @@ def evaluate_folder(
     folders = {sound.relative_to(root).parts[0] for sound in sounds if sound.parent != root}
     label_of = {folder: genre_called(folder, genres) for folder in folders}
     rows = []
-    heard = predict_files(sounds, classifier, compute)
-    for clip_id, (sound, found) in zip(clip_ids, heard, strict=True):
+    predictions = predict_files(sounds, classifier, compute)
+    for clip_id, (sound, prediction) in zip(clip_ids, predictions, strict=True):
         name = sound.relative_to(root)
         label = label_of.get(name.parts[0]) if len(name.parts) > 1 else None
         row: dict[str, object] = {"clip_id": clip_id, "genre": label, "reason": ""}
-        if isinstance(found, str):
-            row["reason"] = found
+        if isinstance(prediction, str):
+            row["reason"] = prediction
         else:
-            row |= {"predicted": found.genre, "probability": found.probabilities[found.genre]}
-            row |= {"learnt_from": found.learnt_from, "unknown": found.unknown}
-            row |= found.probabilities
+            row |= {
+                "predicted": prediction.genre,
+                "probability": prediction.probabilities[prediction.genre],
+            }
+            row |= {"learnt_from": prediction.learnt_from, "unknown": prediction.unknown}
+            row |= prediction.probabilities
         rows.append(row)
     songs = pd.DataFrame(rows).assign(artist=artists).reindex(columns=[*FACTS, *genres])
     no_genres = sorted(folder for folder, genre in label_of.items() if genre is None)
@@ -91,41 +94,41 @@ def evaluate_folder(
 
 
 def _as_text(path: Path) -> str:
-    """A path without bytes that a table cannot hold: they are escaped, as "caf\\udce9.mp3"."""
+    """A path as UTF-8 text; other bytes are escaped, as in "caf\\udce9.mp3"."""
     return path.as_posix().encode(errors="backslashreplace").decode()
 
 
 def genre_called(name: str, genres: Sequence[str]) -> str | None:
-    """The genre that a folder's name means: "hip hop" is Hip-Hop.
+    """The genre that a folder is named after, such as Hip-Hop for "hip hop".
 
     Args:
-        name: Of the folder.
-        genres: That there are.
+        name: The name of the folder.
+        genres: The known genres.
 
     Returns:
-        The genre of that very name, else the only one with the same letters and digits; None
-        without any.
+        The genre with exactly this name, else the only one with the same letters and digits, else
+        None.
     """
     if name in genres:
         return name
-    alike = [genre for genre in genres if _letters(genre) == _letters(name)]
-    return alike[0] if len(alike) == 1 and _letters(name) else None
+    matches = [genre for genre in genres if _letters(genre) == _letters(name)]
+    return matches[0] if len(matches) == 1 and _letters(name) else None
 
 
 def _letters(name: str) -> str:
-    # macOS writes an accent as a character of its own
-    whole = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(character for character in whole if character.isalnum())
+    # macOS stores an accent as a separate character
+    composed = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(character for character in composed if character.isalnum())
 
 
 def _scored(
     songs: pd.DataFrame, genres: Sequence[str], settings: Evaluate, no_genres: list[str]
 ) -> FolderEvaluation:
-    heard = songs[songs["genre"].notna() & songs["learnt_from"].eq(False)]
-    if heard.empty:
+    scored = songs[songs["genre"].notna() & songs["learnt_from"].eq(False)]
+    if scored.empty:
         return FolderEvaluation(songs, 0, None, None, False, no_genres)
-    hits = (heard["genre"] == heard["predicted"]).to_numpy(dtype=bool)
-    groups, by_artist = bootstrap_groups(heard)
+    hits = (scored["genre"] == scored["predicted"]).to_numpy(dtype=bool)
+    groups, by_artist = bootstrap_groups(scored)
     low, high = accuracy_interval(
         hits,
         groups,
@@ -133,7 +136,7 @@ def _scored(
         n_resamples=settings.n_resamples,
         rng=np.random.default_rng(settings.seed),
     )
-    counts = confusion(heard[["clip_id", *genres]], heard, genres)
+    counts = confusion(scored[["clip_id", *genres]], scored, genres)
     return FolderEvaluation(
-        songs, len(heard), (float(hits.mean()), low, high), counts, by_artist, no_genres
+        songs, len(scored), (float(hits.mean()), low, high), counts, by_artist, no_genres
     )

@@ -1,4 +1,4 @@
-"""Many songs in one run: found in files and folders, heard on every core."""
+"""Prediction of many songs, from files and folders, on all cores."""
 
 import logging
 import os
@@ -17,65 +17,65 @@ from genre_pred.datasets.sources.listing import visible_files
 from genre_pred.inference.classifier import GenreClassifier
 from genre_pred.inference.prediction import Prediction
 
-FEW = 2  # songs that are heard in this process: starting others would take longer
-SLOW = 5.0  # seconds without an answer, after which it is shown that something happens
+FEW = 2  # up to so many songs are predicted in this process, because starting workers takes longer
+SLOW = 5.0  # seconds after which a progress bar appears
 
 log = logging.getLogger(__name__)
 
-FileAnswer = tuple[Path, Prediction | str]  # with the reason where it could not be heard
+FileAnswer = tuple[Path, Prediction | str]  # a str is the reason why there is no prediction
 
 
 def songs_in(paths: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """Find the songs that are meant by files and folders.
+    """List the songs in files and folders.
 
     Args:
-        paths: A file is taken whatever its name; of a folder, everything below it that has the
-            name of a sound file.
+        paths: Files are taken whatever their name; folders are searched recursively for files
+            with the suffix of an audio file.
 
     Returns:
-        The files, each once; and folders that hold none or cannot be read, with that as the
-        reason.
+        The files, each once; and the folders without audio files or that cannot be read, each
+        with the reason.
     """
     songs: dict[Path, None] = {}  # keeps the order
     without = []
     for path in paths:
-        if not os.path.isdir(path):  # noqa: PTH112, which raises of a name that is too long
+        if not os.path.isdir(path):  # noqa: PTH112 raises for a name that is too long
             songs[path] = None
             continue
         unread: list[OSError] = []
         files = visible_files(path, unread.append)
-        found = [file for file in files if file.suffix.lower() in SOUND]
-        songs |= dict.fromkeys(found)
-        without += [(Path(it.filename), f"cannot be read ({it.strerror})") for it in unread]
-        if not found and not unread:
-            without.append((path, "holds no sound file"))
+        audio_files = [file for file in files if file.suffix.lower() in SOUND]
+        songs |= dict.fromkeys(audio_files)
+        without += [(Path(e.filename), f"cannot be read ({e.strerror})") for e in unread]
+        if not audio_files and not unread:
+            without.append((path, "holds no audio file"))
     return list(songs), without
 
 
 def predict_files(
     songs: Sequence[Path], classifier: GenreClassifier, settings: Compute
 ) -> Iterator[FileAnswer]:
-    """Let a classifier answer every song, in their order, to the same digits however many.
+    """Predict songs in order; the results do not depend on the number of processes.
 
     Args:
-        songs: Files.
-        classifier: Who answers; every process loads it once.
-        settings: How many processes.
+        songs: Audio files.
+        classifier: The classifier; every process loads it once.
+        settings: The number of processes.
 
     Yields:
-        Each song with its answer, or the reason why there is none.
+        Each song with its prediction, or the reason why there is none.
 
     Raises:
-        UserError: If the classifier cannot answer at all.
+        UserError: If the classifier cannot predict at all.
     """
     answer = partial(_answer_or_reason, folder=classifier.folder)
     if len(songs) > FEW:
-        each = clip_map(settings, "hearing", "song", lost=lambda _: CRASHED_WORKER)
-        yield from zip(songs, each(answer, songs), strict=True)
+        parallel_map = clip_map(settings, "predicting", "song", lost=lambda _: CRASHED_WORKER)
+        yield from zip(songs, parallel_map(answer, songs), strict=True)
         return
-    # Of one that lasts hours.
-    with bar(doing="hearing", unit="part", delay=SLOW, leave=False) as shown:
-        answers = run_block(partial(answer, check=shown.update), songs)
+    # A progress bar for songs that last hours.
+    with bar(doing="predicting", unit="part", delay=SLOW, leave=False) as progress:
+        answers = run_block(partial(answer, check=progress.update), songs)
     yield from zip(songs, answers, strict=True)
 
 
@@ -88,10 +88,10 @@ def _answer_or_reason(
     except AudioError as error:
         return error.reason
     except UserError:
-        raise  # of the classifier: no song can be answered
-    except Exception as error:  # a stranger's file: libraries raise of it what they like
-        log.debug("%s could not be heard", song, exc_info=True)
-        return f"could not be heard: {describe_error(error)}"
+        raise  # the classifier itself is unusable
+    except Exception as error:  # libraries raise arbitrary errors on malformed files
+        log.debug("prediction of %s failed", song, exc_info=True)
+        return f"prediction failed: {describe_error(error)}"
 
 
 @lru_cache(maxsize=1)

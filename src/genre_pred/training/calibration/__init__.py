@@ -1,1 +1,1 @@
-"""Scores into calibrated probabilities."""
+"""Calibration: from scores to probabilities."""

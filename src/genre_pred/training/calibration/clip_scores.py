@@ -1,4 +1,4 @@
-"""From the scores of windows to the scores of clips, and to calibrated probabilities."""
+"""From scores of windows to scores of clips, and to calibrated probabilities."""
 
 import numpy as np
 import pandas as pd
@@ -32,12 +32,12 @@ def windows_to_clips(scores: np.ndarray, clip_ids: np.ndarray) -> tuple[np.ndarr
 def calibrate(
     scores: np.ndarray, targets: np.ndarray, predicted: pd.DataFrame
 ) -> tuple[np.ndarray, float]:
-    """Turn the scores of clips into probabilities; no clip calibrates itself.
+    """Turn the scores of clips into probabilities; no clip has a part in its own temperature.
 
-    With folds, each fold's temperature is chosen on the others. Without, that of the test clips
-    is chosen on validation, and that of the validation clips on other artists' validation clips.
-    Where temperatures so chosen do not lower the log-loss of the clips that had no part in the
-    choice, there is none: it stays 1.
+    With folds, each fold's temperature is fitted on the other folds. Without folds, the
+    temperature of the test clips is fitted on all validation clips, and that of a validation clip
+    on the validation clips of other artists. If these temperatures do not lower the log-loss of
+    the validation (or out-of-fold) clips, the temperature is 1.
 
     Args:
         scores: (n_clips, n_genres).
@@ -45,7 +45,7 @@ def calibrate(
         predicted: (n_clips,) rows of clip_id, artist (or NA), split, fold.
 
     Returns:
-        (n_clips, n_genres) probabilities, and the temperature for clips still to come.
+        (n_clips, n_genres) probabilities, and the temperature for new clips.
     """
     folds = predicted["fold"].to_numpy()
     if (folds >= 0).all():
@@ -64,9 +64,9 @@ def calibrate(
 def _cross_fitted_where_it_helps(
     scores: np.ndarray, targets: np.ndarray, parts: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """As `cross_fitted_probabilities`, or as they are where that is no worse."""
+    """`cross_fitted_probabilities`, or temperature 1 if its log-loss is no higher."""
     plain = softmax(scores)
-    if len(np.unique(parts)) < 2:  # nothing shows that a temperature would help others
+    if len(np.unique(parts)) < 2:  # cross-fitting is impossible
         return plain, 1.0
     probabilities, temperature = cross_fitted_probabilities(scores, targets, parts)
     if _log_loss(probabilities, targets) < _log_loss(plain, targets):

@@ -1,7 +1,7 @@
-"""Making confidence mean something: one temperature per model, chosen on clips it is not used on.
+"""Temperature scaling: one temperature per model, fitted on held-out clips.
 
-Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks") divides scores
-by one number before the softmax: it changes how sure a model is, never which genre it names.
+It divides the scores by one number before the softmax, which changes a model's confidence but
+never its predicted genre (Guo et al. 2017, "On Calibration of Modern Neural Networks").
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from scipy.special import softmax as scipy_softmax
 
-TEMPERATURES = (0.01, 100.0)  # from a hundred times as sure to practically uniform
+TEMPERATURES = (0.01, 100.0)  # from scores times 100 to a practically uniform distribution
 SMALLEST_PROBABILITY = 1e-12
 
 
@@ -32,7 +32,7 @@ def softmax(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 
     Args:
         scores: (n, k), any real numbers.
-        temperature: above 0; above 1 makes less sure.
+        temperature: above 0; above 1 lowers the confidence.
 
     Returns:
         (n, k), rows sum to 1.
@@ -43,9 +43,9 @@ def softmax(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
     """Return the temperature with the smallest log-loss.
 
-    One imagined clip that might be of any genre is added to the n: it hardly moves the optimum
-    of hundreds of clips, and keeps ten clips that are all recognised from proving certainty
-    (a model that is right on all of n clips is trusted to about 1 - 1/n).
+    A pseudo-clip with equal weight on all genres is added to the n clips. It hardly moves the
+    optimum of hundreds of clips, and keeps a model that is right on all of few clips from full
+    confidence (on n clips, its confidence is about 1 - 1/n).
 
     Args:
         scores: (n, k), finite.
@@ -66,14 +66,14 @@ def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
 
     def loss(log_temperature: float) -> float:
         log_probabilities = log_softmax(scores / np.exp(log_temperature), axis=1)
-        of_any_genre = log_probabilities.mean()
-        total = log_probabilities[rows, targets].sum() + of_any_genre
+        pseudo_clip = log_probabilities.mean()
+        total = log_probabilities[rows, targets].sum() + pseudo_clip
         return float(-total / (len(scores) + 1))
 
-    # convex in 1/T, so there is one minimum to find
+    # convex in 1/T, so there is a single minimum
     low, high = np.log(TEMPERATURES)
-    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
-    return float(np.clip(np.exp(found.x), *TEMPERATURES))
+    optimum = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+    return float(np.clip(np.exp(optimum.x), *TEMPERATURES))
 
 
 def cross_fitted_probabilities(
@@ -87,8 +87,8 @@ def cross_fitted_probabilities(
         folds: (n,) labels, at least two different ones.
 
     Returns:
-        (n, k) probabilities in which no clip has calibrated itself, and the temperature of all
-        clips together, for a model that is used on others.
+        (n, k) probabilities, each with a temperature that its own fold had no part in, and the
+        temperature of all clips together, for use on new clips.
 
     Raises:
         ValueError: there is one fold only, or as `fit_temperature`.

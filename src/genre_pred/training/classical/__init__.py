@@ -1,1 +1,1 @@
-"""Classical classifiers on tables of features."""
+"""Classical classifiers on feature tables."""

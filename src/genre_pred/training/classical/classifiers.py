@@ -1,8 +1,8 @@
-"""The classifiers of tables, by name: scikit-learn's and XGBoost's, each from its own settings.
+"""The classifiers of feature tables by name, from scikit-learn and XGBoost.
 
-Fourteen are those that earlier work on this question compared on VGGish embeddings and on FMA's
-features; extra_trees was the best on GTZAN's table. Their settings there, where ours differ:
-logistic_regression C = 1, random_forest 100 trees, xgboost 10 rounds; and without a seed.
+Earlier work compared fourteen of them on VGGish embeddings and on FMA's features, with other
+settings: logistic_regression C = 1, random_forest 100 trees, xgboost 10 rounds, no seed.
+extra_trees was the best on GTZAN's table.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def _logistic_regression(settings: Classical) -> ClassifierMixin:
 
 
 def _knn(settings: Classical) -> ClassifierMixin:
-    # Brute force: in so many dimensions a search tree is slower, and one more type to trust.
+    # Brute force: in this many dimensions a search tree is slower, and is one more trusted type.
     return KNeighborsClassifier(**settings.knn.model_dump(), algorithm="brute")
 
 
@@ -64,7 +64,7 @@ def _adaboost(settings: Classical) -> ClassifierMixin:
 
 
 def _xgboost(settings: Classical) -> ClassifierMixin:
-    from xgboost import XGBClassifier  # slow to import, and the others do without
+    from xgboost import XGBClassifier  # slow to import, and no other classifier needs it
 
     return XGBClassifier(
         **settings.xgboost.model_dump(), random_state=settings.seed, tree_method="hist", n_jobs=1

@@ -1,6 +1,6 @@
-"""Feature sets: what a classifier reads of a clip, one entry each.
+"""Feature sets: the input of a classifier, one entry each.
 
-Summaries work on any number of rows, so that training and prediction walk the same functions.
+Summaries work on any number of rows, so that training and prediction use the same functions.
 """
 
 import re
@@ -23,19 +23,19 @@ CHROMA_CENTROID = (*MFCC_CONTRAST, "chroma_cens", "spectral_centroid")
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """What a classifier reads of a clip.
+    """The input of a classifier: a source, a summary of it and the preprocessing.
 
     Attributes:
-        kind: Where it comes from: embeddings, finetuned, descriptors or mel.
-        origin: The backbone, network, set or front end there.
-        summarise: (n_rows, ...) of that into (n_rows, n_features).
-        approach: On whose side it stands in the comparison; a baseline only shows what the rest
-            must beat.
-        families: Of a set of descriptors whose columns are FAMILY_STATISTIC_NUMBER, those that
-            are read; empty for all columns.
-        drop_constant: Whether columns that do not vary over the training clips are left out.
+        kind: The folder of the source: embeddings, finetuned, descriptors or mel.
+        origin: The backbone, network, descriptor set or front end in it.
+        summarise: Maps (n_rows, ...) of the source to (n_rows, n_features).
+        approach: The approach that it belongs to in the comparison; a baseline is the score that
+            the others must beat.
+        families: The families to read of descriptors whose columns are FAMILY_STATISTIC_NUMBER;
+            empty for all columns.
+        drop_constant: Whether columns that are constant over the training clips are dropped.
         scale: Whether a StandardScaler follows.
-        pca: Whether a PCA follows it.
+        pca: Whether a PCA follows the scaler.
     """
 
     kind: Literal["embeddings", "finetuned", "descriptors", "mel"]
@@ -49,19 +49,19 @@ class FeatureSet:
 
 
 def flatten(values: np.ndarray) -> np.ndarray:
-    """(n_rows, ...) into (n_rows, everything else in a row)."""
+    """Reshape (n_rows, ...) into (n_rows, n_features), float32."""
     return values.reshape(len(values), -1).astype(np.float32, copy=False)
 
 
 def patch_statistics(embeddings: np.ndarray) -> np.ndarray:
-    """(n_rows, n_patches, size) into mean and standard deviation over patches, (n_rows, 2 size)."""
+    """(n_rows, n_patches, size) into mean and deviation over patches, (n_rows, 2 size)."""
     return np.concatenate([embeddings.mean(axis=1), embeddings.std(axis=1)], axis=1)
 
 
 def log_mel_statistics(patches: np.ndarray) -> np.ndarray:
     """(n_rows, n_patches, frames, n_mels) into mean and deviation over frames, (n_rows, 2 n_mels).
 
-    Row by row, because all patches of a collection need not fit into memory.
+    Row by row, because the patches of a collection may not fit into memory.
     """
     rows = (row.reshape(-1, row.shape[-1]).astype(np.float32) for row in patches)
     return np.stack([np.concatenate([row.mean(axis=0), row.std(axis=0)]) for row in rows])
@@ -72,7 +72,7 @@ def _of_fma(*families: str) -> FeatureSet:
 
 
 def _pooled(backbone: str) -> FeatureSet:
-    # A channel that no clip of a collection stirs is the same throughout, and tells nothing.
+    # Channels that no clip of a collection activates are constant and carry no information.
     return FeatureSet("embeddings", backbone, patch_statistics, "embedding", drop_constant=True)
 
 
@@ -108,7 +108,7 @@ FEATURE_SETS: dict[str, FeatureSet] = {
     "spectrograms": FeatureSet("mel", "spectrograms", flatten, "descriptors", pca=True),
     "spectrogram_stats": FeatureSet("mel", "spectrograms", log_mel_statistics, "descriptors"),
     "log_mel_stats": FeatureSet("mel", "vggish", log_mel_statistics, "baseline"),
-    # No scaler: all of it is in one unit, and a scaled copy of every patch costs memory.
+    # No scaler: all features share one unit, and a scaled copy of every patch costs memory.
     "log_mel_pca": FeatureSet("mel", "vggish", flatten, "baseline", scale=False, pca=True),
 }
 
@@ -117,25 +117,28 @@ OWN = frozenset(spec.origin for spec in FEATURE_SETS.values() if spec.kind == "d
 
 
 def named_features(name: str) -> FeatureSet | None:
-    """What a name stands for on any data; X_finetuned(_pca) is what a trained network makes."""
-    trained = re.fullmatch(r"(.+)_finetuned(_pca)?", name)
-    if trained:
-        return FeatureSet("finetuned", trained[1], flatten, "finetune", pca=bool(trained[2]))
+    """The built-in feature set of a name, or None.
+
+    NETWORK_finetuned and NETWORK_finetuned_pca are the features that a fine-tuned network computes.
+    """
+    match = re.fullmatch(r"(.+)_finetuned(_pca)?", name)
+    if match:
+        return FeatureSet("finetuned", match[1], flatten, "finetune", pca=bool(match[2]))
     return FEATURE_SETS.get(name)
 
 
 def feature_set(name: str, data: Path) -> FeatureSet:
-    """What a name stands for: one of FEATURE_SETS, or a table that others computed.
+    """The feature set of a name: one of FEATURE_SETS, or a table of a precomputed collection.
 
-    A table of descriptors under the very name goes before an embedding that is called the same: it
-    is there only where a precomputed collection brought it. NAME_pca is that table under a PCA.
+    A precomputed table takes precedence over an embedding of the same name, but not over the
+    descriptors that this package computes. NAME_pca is the table NAME followed by a PCA.
 
     Args:
-        name: Of the feature set; that of our own descriptors is always theirs.
+        name: The name of the feature set.
         data: The folder that holds descriptors/.
 
     Raises:
-        UserError: If nothing is called so.
+        UserError: If the name is unknown.
     """
     known = named_features(name)
     for origin in (name, name.removesuffix("_pca")):
@@ -144,10 +147,9 @@ def feature_set(name: str, data: Path) -> FeatureSet:
             approach: Approach = "embedding" if embedding else "descriptors"
             return FeatureSet("descriptors", origin, flatten, approach, pca=origin != name)
     if known is None:
-        brought = [path.stem for path in (data / "descriptors").glob("*.parquet")]
-        names = unknown_name(
-            name, {*FEATURE_SETS, *brought, *(f"{it}_pca" for it in {*brought} - OWN)}
-        )
+        stored = [path.stem for path in (data / "descriptors").glob("*.parquet")]
+        with_pca = {f"{origin}_pca" for origin in {*stored} - OWN}
+        names = unknown_name(name, {*FEATURE_SETS, *stored, *with_pca})
         raise UserError(
             f"classical.features names {names}, NETWORK_finetuned, NETWORK_finetuned_pca"
         )
@@ -155,35 +157,35 @@ def feature_set(name: str, data: Path) -> FeatureSet:
 
 
 def stored_files(name: str, data: Path) -> list[Path]:
-    """The files, one or two, that a feature set is read from.
+    """The one or two files that a feature set is read from.
 
     Args:
-        name: Of the feature set.
+        name: The name of the feature set.
         data: The folder that holds mel/, descriptors/, embeddings/ and finetuned/.
 
     Raises:
-        UserError: If nothing is called so, or the stages before were not asked for what it reads.
+        UserError: If the name is unknown, or its files were not computed.
     """
     spec = feature_set(name, data)
     folder = data / spec.kind
     files = [folder / f"{spec.origin}{suffix}" for suffix in (".npy", ".parquet")]
-    found = [file for file in files if file.is_file()]
-    if not found:
+    present = [file for file in files if file.is_file()]
+    if not present:
         how = "set finetune.embed" if spec.kind == "finetuned" else "add it to the stage before"
         raise UserError(f"features {name} need {spec.origin} in {folder}: {how}")
-    return found
+    return present
 
 
 def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
-    """Read what the stages before stored, as a feature set.
+    """Read a feature set from the files of the earlier stages.
 
     Args:
-        name: Of the feature set.
+        name: The name of the feature set.
         data: The folder that holds mel/, descriptors/, embeddings/ and finetuned/.
 
     Returns:
-        (n_rows, n_features) float32, memory-mapped where it lies in a file just so; and the index
-        of its rows (clip_id, window).
+        (n_rows, n_features) float32, memory-mapped if the file has this layout; and the index of
+        its rows (clip_id, window).
 
     Raises:
         UserError: As `stored_files`.
@@ -199,15 +201,15 @@ def read_features(name: str, data: Path) -> tuple[np.ndarray, pd.DataFrame]:
         case "descriptors":
             table = read_table(folder / f"{spec.origin}.parquet")
             index = table[["clip_id", "window"]]
-            described = table.drop(columns=["clip_id", "window"])
+            descriptors = table.drop(columns=["clip_id", "window"])
             if spec.families:
-                columns = [c for c in described if str(c).rsplit("_", 2)[0] in spec.families]
+                columns = [c for c in descriptors if str(c).rsplit("_", 2)[0] in spec.families]
                 if not columns:
                     raise UserError(
                         f"{spec.origin} has no column that belongs to the features {name}"
                     )
-                described = described[columns]
-            values = described.to_numpy(np.float32)
+                descriptors = descriptors[columns]
+            values = descriptors.to_numpy(np.float32)
         case "mel":
             store = open_patches(folder / spec.origin)
             values, index = store.patches, store.index

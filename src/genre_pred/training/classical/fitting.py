@@ -1,6 +1,6 @@
-"""Fitting one classifier: what comes before it, what the data cannot carry, what may be tuned.
+"""Fit one classifier with its preprocessing; check that the settings fit the data; tune it.
 
-Tuning is a cross-validation within the training clips: nothing that is predicted later is seen.
+Tuning is a cross-validation within the training clips; held-out clips are never used.
 """
 
 import warnings
@@ -22,11 +22,11 @@ from genre_pred.training.classical.classifiers import CLASSIFIERS
 from genre_pred.training.classical.features import FeatureSet
 from genre_pred.training.classical.kernel_svc import MOST_ROWS, KernelSVC, best_settings
 
-Parts = list[tuple[np.ndarray, np.ndarray]]  # rows to learn from, rows to score
+Parts = list[tuple[np.ndarray, np.ndarray]]  # training rows, rows to score
 
 
 class NotApplicable(ValueError):
-    """The data cannot carry a setting, as more components than clips; the text says why."""
+    """A setting does not fit the data, such as more components than clips; str() is the reason."""
 
 
 def fit_pipeline(
@@ -38,39 +38,39 @@ def fit_pipeline(
     clips: pd.DataFrame,
     settings: Classical,
 ) -> Pipeline:
-    """Fit a classifier and what comes before it; tune it where `search` names it.
+    """Fit a classifier with its preprocessing; tune it if `search` names it.
 
     Args:
         classifier: A name in CLASSIFIERS.
-        spec: What comes before it.
+        spec: The feature set, with the preprocessing.
         values: (n_rows, n_features) float32.
         targets: (n_rows,) int.
         row_clips: (n_rows,), the clip of each row.
-        clips: clip_id, genre, artist of these clips (and maybe others).
+        clips: clip_id, genre, artist of these clips; rows of other clips are ignored.
         settings: The section `classical`.
 
     Returns:
-        The pipeline, with the settings of the best accuracy over the rows of held-out clips where
-        it was tuned, fitted on all rows.
+        The pipeline, fitted on all rows. A tuned one has the settings with the best
+        cross-validated accuracy.
 
     Raises:
-        NotApplicable: If the data cannot carry the setting.
+        NotApplicable: If a setting does not fit the data.
     """
     grid = settings.search.get(classifier, {})
     parts: Parts = []
     if grid:
         parts = _search_parts(classifier, targets, row_clips, clips, settings)
     fewest = min([len(rows) for rows, _ in parts], default=len(values))
-    _check_carried(classifier, spec, fewest, values.shape[1], settings)
-    every = [values, *(values[rows] for rows, _ in parts)]
-    if spec.drop_constant and any((part == part[0]).all() for part in every):
+    _check_fits_data(classifier, spec, fewest, values.shape[1], settings)
+    samples = [values, *(values[rows] for rows, _ in parts)]
+    if spec.drop_constant and any((part == part[0]).all() for part in samples):
         raise NotApplicable("every feature is the same for all training clips")
     pipeline = _unfitted(classifier, spec, settings)
     try:
-        learnt_from = [targets, *(targets[rows] for rows, _ in parts)]
-        fewest_of_genre = min(np.bincount(part)[np.unique(part)].min() for part in learnt_from)
+        target_samples = [targets, *(targets[rows] for rows, _ in parts)]
+        fewest_of_genre = min(np.bincount(part)[np.unique(part)].min() for part in target_samples)
         if classifier == "qda" and fewest_of_genre < 2:
-            raise np.linalg.LinAlgError  # as scikit-learn says of 2 clips, but not of 1
+            raise np.linalg.LinAlgError  # scikit-learn raises it for 2 clips, but not for 1
         if grid:
             pipeline.set_params(**_best_settings(pipeline, grid, values, targets, parts))
         return pipeline.fit(values, targets)
@@ -85,30 +85,30 @@ def fit_pipeline(
 
 
 def chosen_settings(pipeline: Pipeline, classifier: str, settings: Classical) -> str:
-    """What the search chose, as "C=10, gamma=scale"; empty where nothing was tuned."""
+    """The settings that the search chose, such as "C=10, gamma=scale"; empty without a search."""
     used = pipeline["classify"].get_params()
     return ", ".join(f"{name}={used[name]}" for name in settings.search.get(classifier, {}))
 
 
 def fitting_notes(pipeline: Pipeline) -> list[str]:
-    """What a reader must know of how a pipeline was fitted: a sentence, mostly none."""
+    """Remarks on how a pipeline was fitted; mostly none."""
     fitted = pipeline["classify"]
     return [fitted.note] if isinstance(fitted, KernelSVC) and fitted.note else []
 
 
 @contextmanager
 def convergence_noted(classifier: str) -> Iterator[list[str]]:
-    """Keep scikit-learn's ConvergenceWarnings from the terminal; give a note in their place.
+    """Collect scikit-learn's ConvergenceWarnings as a note instead of printing them.
 
     Yields:
         A list that holds one sentence after the block if a fit did not converge. Other warnings
-        are shown as ever.
+        are passed on.
     """
     notes: list[str] = []
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         yield notes
-    for warning in told:
+    for warning in caught:
         if issubclass(warning.category, ConvergenceWarning):
             notes[:] = [f"did not converge: raise classical.{classifier}.max_iter"]
         else:
@@ -139,7 +139,7 @@ def _best_settings(
     tried = {f"classify__{setting}": list(several) for setting, several in grid.items()}
     if isinstance(pipeline["classify"], KernelSVC) and len(values) <= MOST_ROWS:
         return best_settings(pipeline, tried, values, targets, parts)
-    # Ties go to the first value. One process: jobs run side by side already.
+    # Ties go to the first value. One process, because jobs already run in parallel.
     search = GridSearchCV(
         pipeline,
         tried,
@@ -152,10 +152,10 @@ def _best_settings(
     return search.fit(values, targets).best_params_
 
 
-def _check_carried(
+def _check_fits_data(
     classifier: str, spec: FeatureSet, n_rows: int, n_features: int, settings: Classical
 ) -> None:
-    """Compare the settings with the fewest rows that they will be fitted on."""
+    """Check the settings against the smallest number of rows that they are fitted on."""
     if spec.pca and settings.pca_components > min(n_rows, n_features):
         raise NotApplicable(
             f"classical.pca_components = {settings.pca_components} is more than "
@@ -177,7 +177,7 @@ def _search_parts(
     clips: pd.DataFrame,
     settings: Classical,
 ) -> Parts:
-    """Stratified folds of the training clips, by artist where artists are known."""
+    """Stratified folds of the training clips, grouped by artist if artists are known."""
     clips = clips[clips["clip_id"].isin(row_clips)]
     try:
         numbers = fold_numbers(clips, settings.search_folds, settings.seed)

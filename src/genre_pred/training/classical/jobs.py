@@ -33,13 +33,13 @@ from genre_pred.training.classical.fitting import (
     fitting_notes,
 )
 
-NOTHING = "nothing"  # what the majority class reads of a clip
+NOTHING = "nothing"  # the features of the majority class
 BASELINE: Approach = "baseline"
 TIMED_CLIPS = 64
 
 
 class Table(NamedTuple):
-    """What classifiers read of a collection.
+    """The features of a collection's clips.
 
     Attributes:
         values: (n_rows, n_features) float32.
@@ -56,10 +56,10 @@ class Job:
 
     Attributes:
         features: The feature set's name.
-        spec: What comes before the classifier.
+        spec: The feature set, with the steps before the classifier.
         classifier: A name in CLASSIFIERS.
-        table: Gives the feature set's table, again and again; a job that goes out to a worker
-            takes along how to read it.
+        table: Returns the feature set's table on every call. A job sent to a worker carries this
+            function instead of the table.
     """
 
     features: str
@@ -69,7 +69,7 @@ class Job:
 
 
 def stored_table(features: str, data: Path) -> Callable[[], Table]:
-    """How a process reads a feature set's table: once for the jobs that follow each other.
+    """A function that reads a feature set's table; consecutive jobs share one read.
 
     Args:
         features: Its name.
@@ -78,7 +78,7 @@ def stored_table(features: str, data: Path) -> Callable[[], Table]:
     Raises:
         UserError: If the feature set is unknown, or was not computed.
     """
-    # A worker of a cluster outlives a run: it must not take another run's table for this one.
+    # A cluster worker outlives a run: the file times keep it from reusing another run's table.
     written = tuple(file.stat().st_mtime_ns for file in stored_files(features, data))
     return partial(_read_table, features, data.absolute(), written)
 
@@ -95,14 +95,14 @@ def _nothing(clip_ids: Sequence[str]) -> Table:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a job became: a pipeline with its temperature and predictions, or a reason.
+    """The result of a job: a pipeline with its temperature and predictions, or a reason for none.
 
     Attributes:
-        seconds: Of all its fitting and predicting, wall time.
-        clip_seconds: Of predicting a clip from its features, among a few others.
-        chosen: The settings that a search chose; empty without one.
-        note: What a reader must know, as that it did not converge; mostly empty.
-        reason: Why the data cannot carry it; empty where they do.
+        seconds: Wall time of fitting and predicting.
+        clip_seconds: Time to predict a clip from its features, in a batch of TIMED_CLIPS.
+        chosen: The settings that the search chose; empty without a search.
+        note: A remark for the reader, such as "did not converge"; mostly empty.
+        reason: Why the classifier does not apply to these data; empty if it was fitted.
     """
 
     features: str
@@ -123,7 +123,7 @@ class Trained:
         return self.classifier if self.features == NOTHING else f"{self.features}/{self.classifier}"
 
     def summary(self) -> dict[str, object]:
-        """Its row in models.csv; no timing, because the same settings give the same file."""
+        """Its row in models.csv; without timings, so that equal settings give equal files."""
         return {
             "model": self.model,
             "features": self.features,
@@ -139,7 +139,7 @@ class Trained:
 
 
 def jobs(settings: Classical, data: Path, clip_ids: Sequence[str]) -> list[Job]:
-    """Every classifier on every feature set asked for, and the majority class as a baseline.
+    """Every requested classifier on every requested feature set, and the majority class.
 
     Args:
         settings: The section `classical`.
@@ -149,12 +149,12 @@ def jobs(settings: Classical, data: Path, clip_ids: Sequence[str]) -> list[Job]:
     Raises:
         UserError: If a feature set is unknown, or was not computed.
     """
-    made = []
+    listed = []
     for name in settings.features:
         spec, table = feature_set(name, data), stored_table(name, data)
-        made += [Job(name, spec, classifier, table) for classifier in settings.classifiers]
+        listed += [Job(name, spec, classifier, table) for classifier in settings.classifiers]
     nothing = FeatureSet("mel", NOTHING, flatten, BASELINE, scale=False)
-    return [*made, Job(NOTHING, nothing, "majority", partial(_nothing, clip_ids))]
+    return [*listed, Job(NOTHING, nothing, "majority", partial(_nothing, clip_ids))]
 
 
 def train(
@@ -165,23 +165,23 @@ def train(
     rounds: Sequence[Round],
     genres: Sequence[str],
 ) -> Trained:
-    """Fit a classifier, choose its temperature, predict what it has not seen.
+    """Fit a classifier, fit its temperature, predict the held-out clips.
 
-    With folds, each clip is predicted by the pipeline of the round that held it out, and the
-    pipeline that is kept is fitted on all clips.
+    With folds, each clip is predicted by the pipeline of the round that held it out; the returned
+    pipeline is fitted on all clips.
 
     Args:
         job: The classifier and its table.
         settings: The section `classical`.
         clips: clip_id, genre, artist.
         split: clip_id, split, fold.
-        rounds: As `split.rounds` gives them.
+        rounds: The output of `splits.rounds`.
         genres: In the order of targets.
 
     Returns:
-        The fitted pipeline and its predictions, or the reason why the data cannot carry it.
+        The fitted pipeline and its predictions, or the reason why it does not apply.
     """
-    job.table()  # so that who comes first is not timed for reading it
+    job.table()  # before the clock starts: only the first job of a feature set reads the table
     started = time.perf_counter()
     targets = clips.set_index("clip_id")["genre"].map({genre: i for i, genre in enumerate(genres)})
     train_in = _train_once if rounds[0].fold < 0 else _train_on_folds
@@ -195,8 +195,8 @@ def train(
     where = facts.loc[predicted].reset_index()
     probabilities, temperature = calibrate(scores, targets.loc[predicted].to_numpy(), where)
     table = predictions_table(predicted, probabilities, genres, where["split"], where["fold"])
-    seconds, few = time.perf_counter() - started, predicted[:TIMED_CLIPS]
-    clip_scores(pipeline, job, few)
+    seconds, sample = time.perf_counter() - started, predicted[:TIMED_CLIPS]
+    clip_scores(pipeline, job, sample)
     return Trained(
         job.features,
         job.spec,
@@ -205,13 +205,13 @@ def train(
         pipeline,
         temperature,
         table,
-        (time.perf_counter() - started - seconds) / len(few),
+        (time.perf_counter() - started - seconds) / len(sample),
         chosen_settings(pipeline, job.classifier, settings),
         " ".join([*notes, *fitting_notes(pipeline)]),
     )
 
 
-Fitted = tuple[Pipeline, np.ndarray, list[str]]  # with the scores of clips, and these clips
+Fitted = tuple[Pipeline, np.ndarray, list[str]]  # pipeline, scores of clips, their clip_ids
 
 
 def _train_once(
@@ -226,11 +226,11 @@ def _train_on_folds(
     job: Job, settings: Classical, targets: pd.Series, clips: pd.DataFrame, rounds: Sequence[Round]
 ) -> Fitted:
     scores, predicted = [], []
-    for each in rounds:
-        pipeline = fit(job, settings, targets, [*each.train, *each.validation], clips)
-        of_round, ids = clip_scores(pipeline, job, each.holdout)
-        scores.append(of_round)
-        predicted += ids
+    for current in rounds:
+        pipeline = fit(job, settings, targets, [*current.train, *current.validation], clips)
+        round_scores, round_clips = clip_scores(pipeline, job, current.holdout)
+        scores.append(round_scores)
+        predicted += round_clips
     return fit(job, settings, targets, predicted, clips), np.concatenate(scores), predicted
 
 
@@ -247,21 +247,21 @@ def fit(
         job: The classifier and its table.
         settings: The section `classical`.
         targets: By clip_id.
-        clip_ids: Who is learnt from.
-        clips: clip_id, genre, artist; nothing but the given clips is looked at.
+        clip_ids: The training clips.
+        clips: clip_id, genre, artist; rows of other clips are ignored.
 
     Raises:
-        NotApplicable: If the data cannot carry the setting.
+        NotApplicable: If a setting does not fit the data.
     """
-    values, of_rows = job.table()
-    rows = np.flatnonzero(np.isin(of_rows, list(clip_ids)))
-    learnt = of_rows[rows]
+    values, row_clips = job.table()
+    rows = np.flatnonzero(np.isin(row_clips, list(clip_ids)))
+    train_clips = row_clips[rows]
     return fit_pipeline(
         job.classifier,
         job.spec,
         values[rows],
-        targets.loc[learnt].to_numpy(),
-        learnt,
+        targets.loc[train_clips].to_numpy(),
+        train_clips,
         clips,
         settings,
     )
@@ -270,14 +270,14 @@ def fit(
 def clip_scores(
     pipeline: Pipeline, job: Job, clip_ids: Sequence[str]
 ) -> tuple[np.ndarray, list[str]]:
-    """Score clips: (n_clips, n_genres) log-probabilities before calibration, and the clips."""
-    values, of_rows = job.table()
-    rows = np.flatnonzero(np.isin(of_rows, list(clip_ids)))
-    return windows_to_clips(window_scores(pipeline, values[rows]), of_rows[rows])
+    """Score clips: (n_clips, n_genres) log-probabilities before calibration, and their clip_ids."""
+    values, row_clips = job.table()
+    rows = np.flatnonzero(np.isin(row_clips, list(clip_ids)))
+    return windows_to_clips(window_scores(pipeline, values[rows]), row_clips[rows])
 
 
 def window_scores(pipeline: Pipeline, values: np.ndarray) -> np.ndarray:
-    """The scores behind a pipeline's prediction, whose largest is the genre it names.
+    """The scores of a pipeline; the largest one decides the predicted genre.
 
     Args:
         values: (n_rows, n_features).
@@ -286,8 +286,8 @@ def window_scores(pipeline: Pipeline, values: np.ndarray) -> np.ndarray:
         (n_rows, n_genres): the decision function, or the logarithms of probabilities.
     """
     if isinstance(pipeline[-1], GaussianNB):
-        # It takes features for independent, so that many make it sure beyond rounding (0 and 1),
-        # and beyond any temperature: the mean over features keeps the order, within reach.
+        # Naive Bayes assumes independent features: with many, its probabilities round to 0 and 1,
+        # which no temperature can soften. The mean over features keeps their order.
         return pipeline.predict_log_proba(values) / pipeline[-1].n_features_in_
     if not hasattr(pipeline, "decision_function"):
         return scores_of(pipeline.predict_proba(values))

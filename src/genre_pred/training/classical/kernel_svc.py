@@ -1,9 +1,9 @@
-"""scikit-learn's SVC by matrix products: the same machine, sooner.
+"""scikit-learn's SVC on precomputed kernels: the same model, fitted faster.
 
-libsvm takes products of rows one pair at a time; here all of them are one matrix product, which
-libsvm is then given: a fit of 400 rows was 5 times as quick, one of 6,400 rows 28 times. The
-products hold whatever C, gamma and degree are, so that a search needs them once per fold. In
-float64 throughout, as libsvm: decisions are SVC's but for rounding.
+libsvm computes the kernel one pair of rows at a time. Here one matrix product computes it, and
+libsvm gets the result: 5 times faster on 400 rows, 28 times on 6,400. The products of rows do not
+depend on C, gamma or degree, so that a search computes them once per fold. All arithmetic is in
+float64, as in libsvm; decisions equal SVC's up to rounding.
 """
 
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ from sklearn.svm import SVC
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-# Their products take 0.8 GB, a search twice that whatever its folds, and as many jobs as there are
-# workers may want so much. Not a share of the memory: a busy machine would give other digits.
+# The products of 10,000 rows take 0.8 GB, in a search twice that, in each worker. The limit is not
+# a share of the free memory, because results would then depend on the machine's load.
 MOST_ROWS = 10_000
-ROWS_AT_ONCE = 1000  # in prediction, so that memory does not grow with what is predicted
+ROWS_AT_ONCE = 1000  # in prediction, so that memory does not grow with the number of rows
 
 
 class Products(NamedTuple):
-    """What kernels need to know of the rows of two tables.
+    """The inner products of the rows of two tables, from which every kernel is computed.
 
     Attributes:
-        inner: (n_rows, n_others), each row times each other.
-        squares: (n_rows,), each row times itself.
-        other_squares: (n_others,).
+        inner: (n_rows, n_others), the inner product of each row and each other row.
+        squares: (n_rows,), the squared norm of each row.
+        other_squares: (n_others,), the squared norm of each other row.
     """
 
     inner: np.ndarray
@@ -39,35 +39,36 @@ class Products(NamedTuple):
 
 
 def products_among(rows: np.ndarray) -> Products:
-    """Multiply (n_rows, n_features) with itself: half the work of any two tables."""
+    """The products of (n_rows, n_features) with itself, at half the cost of two tables."""
     rows = rows.astype(np.float64)
     inner = rows @ rows.T
-    squares = inner.diagonal().copy()  # so that a row is at distance 0 of itself, to the last digit
+    squares = inner.diagonal().copy()  # makes the distance of a row to itself exactly 0
     return Products(inner, squares, squares)
 
 
 def products_between(rows: np.ndarray, others: np.ndarray) -> Products:
-    """Multiply (n_rows, n_features) with (n_others, n_features)."""
+    """The products of (n_rows, n_features) with (n_others, n_features)."""
     rows, others = rows.astype(np.float64), others.astype(np.float64)
     return Products(rows @ others.T, np.vecdot(rows, rows), np.vecdot(others, others))
 
 
 class KernelSVC(ClassifierMixin, BaseEstimator):
-    """SVC(kernel, C, gamma, degree, break_ties=True), fitted on products of rows.
+    """SVC(kernel, C, gamma, degree, break_ties=True), fitted on a precomputed kernel.
 
-    Ties in the votes go to the largest score, so that the scores tell the prediction. On more than
-    MOST_ROWS rows, whose products would take too much memory, it is SVC itself.
+    Ties in the votes go to the largest score, so that the prediction is the argmax of the scores.
+    Above MOST_ROWS rows, whose kernel would take too much memory, a plain SVC is fitted.
 
     Args:
-        kernel: As SVC knows it, with coef0 = 0.
+        kernel: As in SVC, with coef0 = 0.
         C: Above 0; larger fits the training rows more closely.
-        gamma: Of rbf and poly: 1 / (n_features x variance), 1 / n_features, or a number.
-        degree: Of poly.
+        gamma: For rbf and poly: scale is 1 / (n_features x variance), auto is 1 / n_features;
+            or a number.
+        degree: For poly.
 
     Attributes:
-        machine_: The SVC within.
-        support_vectors_: (n_support, n_features), in the dtype that was given.
-        gamma_: As a number.
+        machine_: The fitted SVC.
+        support_vectors_: (n_support, n_features), in the dtype of the training rows.
+        gamma_: gamma as a number.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):
         self.degree = degree
 
     def fit(self, values: np.ndarray, targets: np.ndarray) -> Self:
-        """Learn from (n_rows, n_features) and (n_rows,)."""
+        """Fit on (n_rows, n_features) and (n_rows,)."""
         if len(values) > MOST_ROWS:
             settings = self.get_params()
             self.machine_ = SVC(**settings, break_ties=True).fit(values, targets)
@@ -99,13 +100,13 @@ class KernelSVC(ClassifierMixin, BaseEstimator):
         targets: np.ndarray,
         out: np.ndarray | None = None,
     ) -> Self:
-        """Learn from rows whose products are known.
+        """Fit on rows whose products are known.
 
         Args:
-            products: `products_among` these rows.
+            products: `products_among` of these rows.
             values: (n_rows, n_features).
             targets: (n_rows,).
-            out: Where the kernel is written; None for a new array.
+            out: The array that the kernel is written to; None for a new one.
         """
         self.gamma_ = self._gamma_of(values)
         kernel = self._kernel_of(products, out)
@@ -115,18 +116,18 @@ class KernelSVC(ClassifierMixin, BaseEstimator):
 
     @property
     def note(self) -> str:
-        """What a reader must know of how it was fitted; mostly empty."""
+        """A remark on how it was fitted; mostly empty."""
         if self.machine_.kernel == "precomputed":
             return ""
         return f"fitted the slow way, on more than {MOST_ROWS} rows"
 
     @property
     def classes_(self) -> np.ndarray:
-        """What it tells apart, (n_classes,)."""
+        """The classes, (n_classes,)."""
         return self.machine_.classes_
 
     def decision_function(self, values: np.ndarray) -> np.ndarray:
-        """Scores as SVC's: (n_rows, n_classes), or (n_rows,) of the second of two classes."""
+        """Scores as in SVC: (n_rows, n_classes), or (n_rows,) of the second of two classes."""
         check_is_fitted(self)
         if self.machine_.kernel != "precomputed":
             return self.machine_.decision_function(values)
@@ -135,7 +136,7 @@ class KernelSVC(ClassifierMixin, BaseEstimator):
         return np.concatenate([self._decide(values[batch]) for batch in batches])
 
     def _decide(self, values: np.ndarray) -> np.ndarray:
-        # The machine looks only at the columns of support vectors in the rows that it learnt from.
+        # libsvm expects a column per training row, but reads only those of the support vectors.
         kernel = np.zeros((len(values), self.machine_.shape_fit_[0]))
         products = products_between(values, self.support_vectors_)
         kernel[:, self.machine_.support_] = self._kernel_of(products, products.inner)
@@ -143,13 +144,13 @@ class KernelSVC(ClassifierMixin, BaseEstimator):
 
     def predict(self, values: np.ndarray) -> np.ndarray:
         """The class of the largest score, (n_rows,)."""
-        return self._named(self.decision_function(values))
+        return self._class_of(self.decision_function(values))
 
     def predict_products(self, products: Products) -> np.ndarray:
-        """The same of rows whose products with all rows learnt from are known."""
-        return self._named(self.machine_.decision_function(self._kernel_of(products)))
+        """As `predict`, for rows whose products with all training rows are known."""
+        return self._class_of(self.machine_.decision_function(self._kernel_of(products)))
 
-    def _named(self, scores: np.ndarray) -> np.ndarray:
+    def _class_of(self, scores: np.ndarray) -> np.ndarray:
         largest = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
         return self.classes_[largest]
 
@@ -182,29 +183,29 @@ def best_settings(
     targets: np.ndarray,
     parts: Sequence[tuple[np.ndarray, np.ndarray]],
 ) -> dict[str, object]:
-    """Choose as GridSearchCV does by accuracy, with one matrix of products per fold.
+    """Choose settings by accuracy as GridSearchCV does, with one matrix of products per fold.
 
     Args:
-        pipeline: Unfitted, its last step `classify` a KernelSVC.
-        grid: The values to try, by setting as `classify__C`.
+        pipeline: Unfitted; its last step `classify` is a KernelSVC.
+        grid: The values to try, by setting such as `classify__C`.
         values: (n_rows, n_features).
         targets: (n_rows,).
-        parts: Rows to learn from and rows to score, per fold. What comes before the classifier
-            is fitted on the former.
+        parts: Training rows and rows to score, per fold. The steps before the classifier are
+            fitted on the training rows.
 
     Returns:
-        The settings of the best mean over the folds, ties to the first.
+        The settings with the best mean accuracy over the folds; ties go to the first.
     """
     tried = list(ParameterGrid(grid))
     scores = np.empty((len(tried), len(parts)))
-    for fold, (learnt, held_out) in enumerate(parts):
+    for fold, (training, held_out) in enumerate(parts):
         before = clone(pipeline).set_params(classify="passthrough")
-        rows = before.fit_transform(values[learnt], targets[learnt])
+        rows = before.fit_transform(values[training], targets[training])
         others = before.transform(values[held_out])
         among, between = products_among(rows), products_between(others, rows)
         for number, settings in enumerate(tried):
             machine = clone(pipeline).set_params(**settings)["classify"]
-            machine.fit_products(among, rows, targets[learnt])
-            named = machine.predict_products(between)
-            scores[number, fold] = accuracy_score(targets[held_out], named)
+            machine.fit_products(among, rows, targets[training])
+            predicted = machine.predict_products(between)
+            scores[number, fold] = accuracy_score(targets[held_out], predicted)
     return tried[int(scores.mean(axis=1).argmax())]

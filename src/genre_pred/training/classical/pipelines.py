@@ -1,4 +1,4 @@
-"""Fitted scikit-learn pipelines on disk: no pickle, and the same pipeline gives the same bytes."""
+"""Fitted scikit-learn pipelines on disk, without pickle and with reproducible bytes."""
 
 import itertools
 import re
@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from genre_pred.core.files import atomic_write
 
-# Beyond what skops trusts by itself; each keeps its state in arrays and numbers, not in code.
+# Types beyond skops' own list; each keeps its state in arrays and numbers, not in code.
 TRUSTED = [
     "genre_pred.training.classical.kernel_svc.KernelSVC",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
@@ -25,8 +25,8 @@ IDENTITY = re.compile(r'("is_json": true,\s+)?"__id__": (\d+)|"file": "([^"]+)"'
 def save_pipeline(pipeline: Pipeline, path: Path) -> None:
     """Write a fitted pipeline.
 
-    skops numbers objects by their place in memory, and a zip carries dates: here both are
-    replaced, so that DVC sees a change only where there is one.
+    skops numbers objects by their memory address, and a zip file stores dates. Both are replaced,
+    so that equal pipelines give equal bytes and DVC sees no false change.
     """
     with atomic_write(path) as temporary:
         skops.io.dump(pipeline, temporary)
@@ -43,22 +43,22 @@ def save_pipeline(pipeline: Pipeline, path: Path) -> None:
 
 
 def load_pipeline(path: Path) -> Pipeline:
-    """Read a fitted pipeline; what is in the file is checked against a list of trusted types."""
+    """Read a fitted pipeline; skops refuses types that are not in TRUSTED."""
     return skops.io.load(path, trusted=TRUSTED)
 
 
 def _numbered(schema: str) -> tuple[str, dict[str, str]]:
-    """The schema with objects and files numbered as they come; the files' new names by the old."""
+    """Number objects and files in order of appearance: the schema, and old -> new file names."""
     identities: dict[str, int] = {}
     names: dict[str, str] = {}
     count = itertools.count()
 
-    def new(found: re.Match) -> str:
-        scalar, identity, name = found.groups()
+    def new(match: re.Match) -> str:
+        scalar, identity, name = match.groups()
         if name:
             names.setdefault(name, f"{len(names):04d}{Path(name).suffix}")
             return f'"file": "{names[name]}"'
-        # Whether two scalars are one object depends on whether they came from another process.
+        # Scalars share an object or not depending on the process they were made in.
         if scalar:
             return f'{scalar}"__id__": {next(count)}'
         if identity not in identities:

@@ -1,1 +1,1 @@
-"""Networks trained on the sound itself."""
+"""Fine-tuning of networks on log-mel patches."""

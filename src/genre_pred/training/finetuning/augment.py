@@ -1,4 +1,4 @@
-"""What is done to a batch of clips so that a network does not learn them by heart."""
+"""Data augmentation of training batches: SpecAugment, time shift and mixup."""
 
 import torch
 from torch import nn
@@ -10,10 +10,10 @@ N_MASKS = 2
 
 
 class SpecAugment(nn.Module):
-    """Masks frames and bands of each patch by its mean (Park et al. 2019).
+    """Replaces random frames and bands of each patch by its mean (SpecAugment, Park et al. 2019).
 
     Args:
-        share: The widest mask, as a share of the patch's frames and of its bands.
+        share: The largest mask, as a share of the patch's frames and of its bands.
     """
 
     def __init__(self, share: float) -> None:
@@ -34,10 +34,10 @@ class SpecAugment(nn.Module):
 
 
 class TimeShift(nn.Module):
-    """Turns the frames of each clip's patches round, so that the end comes before the beginning.
+    """Rolls the frames of each clip's patches; frames shifted past one end return at the other.
 
     Args:
-        share: The longest shift, as a share of a patch, either way.
+        share: The largest shift in either direction, as a share of a patch.
     """
 
     def __init__(self, share: float) -> None:
@@ -53,7 +53,7 @@ class TimeShift(nn.Module):
 
 
 def augmentation(settings: Finetune) -> nn.Module:
-    """What the settings do to the patches of a training batch."""
+    """The augmentation that the settings apply to the patches of a training batch."""
     steps: list[nn.Module] = []
     if settings.time_shift:
         steps.append(TimeShift(settings.time_shift))
@@ -63,17 +63,17 @@ def augmentation(settings: Finetune) -> nn.Module:
 
 
 def mixing(n: int, alpha: float) -> tuple[torch.Tensor, float]:
-    """Draw whom each clip of a batch is laid over, and how much (mixup, Zhang et al. 2018).
+    """Draw the partner of each clip of a batch and their weights (mixup, Zhang et al. 2018).
 
     Args:
-        n: Of clips.
-        alpha: Of the Beta distribution that draws the share; 0 leaves every clip alone.
+        n: Number of clips.
+        alpha: Parameter of the Beta distribution of the weight; 0 turns mixup off.
 
     Returns:
-        (n,) the other clip of each, and the share that the clip itself keeps.
+        (n,) the index of each clip's partner, and the weight of the clip itself.
     """
     if alpha == 0:
         return torch.arange(n), 1.0
-    # From torch's own generator, whose state a checkpoint keeps.
-    one, other = torch._standard_gamma(torch.tensor([alpha, alpha], dtype=torch.float64)).tolist()
-    return torch.randperm(n), one / (one + other) if one + other > 0 else 1.0
+    # Beta as a ratio of Gammas from torch's global generator, whose state a checkpoint keeps.
+    own, partner = torch._standard_gamma(torch.tensor([alpha, alpha], dtype=torch.float64)).tolist()
+    return torch.randperm(n), own / (own + partner) if own + partner > 0 else 1.0

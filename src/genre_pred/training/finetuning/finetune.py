@@ -1,4 +1,4 @@
-"""Networks trained on the sound itself, and what a training leaves behind."""
+"""Fine-tuning: build a network, train it in every round, predict the held-out clips."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ from genre_pred.training.finetuning.rows import represent, run_frozen_part
 
 
 def front_end_of(name: str, settings: Finetune) -> str:
-    """The front end of a network: its own or, on pictures, the one that the settings name."""
+    """The front end of a network; a network that reads pictures takes finetune.pictures."""
     front_end = NETWORKS[name].front_end
     return settings.pictures if front_end == PICTURES else front_end
 
@@ -44,14 +44,14 @@ def open_network_patches(name: str, settings: Finetune, folder: Path) -> PatchSt
         folder: The folder data/mel.
 
     Raises:
-        UserError: If the collection has none of its front end.
+        UserError: If the collection has no patches of its front end.
     """
     front_end = front_end_of(name, settings)
     if not stored_patches(folder, [front_end]):
         stored = ", ".join(path.stem for path in sorted(folder.glob("*.npy")))
         raise UserError(
             f"finetune.networks names {name}, which needs {front_end}; this collection has "
-            f"{stored or 'none'}: set finetune.pictures, or take it out "
+            f"{stored or 'none'}: set finetune.pictures, or remove {name} from the list "
             "(finetune.networks=[] trains none)"
         )
     return open_patches(folder / front_end)
@@ -60,17 +60,17 @@ def open_network_patches(name: str, settings: Finetune, folder: Path) -> PatchSt
 def build_network(
     name: str, shape: PatchShape, n_genres: int, settings: Finetune, start: Weights
 ) -> tuple[GenreNet, str]:
-    """Build a network: its backbone with pretrained (or random) weights, the rest drawn by seed.
+    """Build a network: its backbone with pretrained (or random) weights, the rest from the seed.
 
     Args:
-        name: In NETWORKS.
-        shape: Of a clip's patches.
+        name: A name in NETWORKS.
+        shape: The shape of a clip's patches.
         n_genres: Number of outputs.
         settings: The section `finetune`.
-        start: What its backbone starts from, where it has one.
+        start: The initial weights of its backbone, if it has one.
 
     Returns:
-        The network, and a line that says which weights its backbone has.
+        The network, and a description of the weights that its backbone starts from.
     """
     backbone = NETWORKS[name].backbone
     with torch.random.fork_rng():
@@ -102,22 +102,22 @@ def finetune(
     work: Path,
     on_epoch: Callable[[int, dict[str, float]], None],
 ) -> Finetuned:
-    """Train a network in every round, and predict in each what it has not seen.
+    """Train a network in every round, and predict the clips that the round holds out.
 
     Args:
-        name: In NETWORKS.
+        name: A name in NETWORKS.
         store: The patches of its front end.
         clips: clip_id, genre, artist.
         split: clip_id, split, fold.
         rounds: The trainings; the network of the last one is kept.
         settings: The section `finetune`.
-        start: What its backbone starts from.
+        start: The initial weights of its backbone.
         work: A folder that survives a killed run.
-        on_epoch: Is given the fold (-1 without) and each epoch's figures.
+        on_epoch: Called with the fold (-1 without folds) and the figures of each epoch.
 
     Returns:
-        The network, its temperature (chosen on validation; with folds, cross-fitted) and its
-        predictions.
+        The network, its temperature (fitted on validation clips; with folds, cross-fitted) and
+        its predictions.
     """
     clock = _Clock(work / "seconds.txt")
     genres = genres_of(clips)
@@ -137,22 +137,22 @@ def finetune(
         clock.keep()
         on_epoch(fold, figures)
 
-    for number, each in enumerate(rounds, start=1):
+    for number, current in enumerate(rounds, start=1):
         net, _ = build()
-        trainings[each.fold] = train_network(
+        trainings[current.fold] = train_network(
             net,
             examples,
-            each.train,
-            each.validation,
+            current.train,
+            current.validation,
             settings,
-            checkpoint=work / f"round{each.fold}.pt",
-            on_epoch=partial(epoch_done, each.fold),
-            named=f"round {number} of {len(rounds)}, " if len(rounds) > 1 else "",
+            checkpoint=work / f"round{current.fold}.pt",
+            on_epoch=partial(epoch_done, current.fold),
+            prefix=f"round {number} of {len(rounds)}, " if len(rounds) > 1 else "",
         )
-        if each.holdout:
-            of_round, ids = clip_logits(net, examples, each.holdout, settings)
-            scores.append(of_round)
-            predicted += ids
+        if current.holdout:
+            round_scores, round_clips = clip_logits(net, examples, current.holdout, settings)
+            scores.append(round_scores)
+            predicted += round_clips
     facts = clips[["clip_id", "artist"]].merge(split, on="clip_id").set_index("clip_id")
     where = facts.loc[predicted].reset_index()
     probabilities, temperature = calibrate(
@@ -176,7 +176,7 @@ def finetune(
 
 
 class _Clock:
-    """Counts the seconds of a training over the runs that it takes, in a file between them."""
+    """Sums the seconds of a training over several runs; a file keeps the sum between them."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._started = path, time.perf_counter()
@@ -186,6 +186,6 @@ class _Clock:
         return self._before + time.perf_counter() - self._started
 
     def keep(self) -> None:
-        """What comes after this, a killed run has not finished: it is done and counted again."""
+        """Store the seconds so far. A killed run repeats, and counts again, what follows."""
         with atomic_write(self._path) as temporary:
             temporary.write_text(f"{self.seconds()}\n")

@@ -1,7 +1,7 @@
-"""The training loop: batches, epochs, the best one kept.
+"""The training loop over epochs and batches; it keeps the weights of the best epoch.
 
-A checkpoint is written after every epoch; a training that was killed goes on from there and ends
-with the same weights as one that was not (on a CPU).
+A checkpoint is written after every epoch. A killed training resumes from it and ends with the
+same weights as an uninterrupted one (on a CPU).
 """
 
 import math
@@ -34,8 +34,8 @@ class Examples:
     """Windows of clips with their genres.
 
     Attributes:
-        patches: (n_rows, n_patches, frames, n_mels), perhaps memory-mapped; once the frozen part
-            of a network has run, what it gave.
+        patches: (n_rows, n_patches, frames, n_mels), possibly memory-mapped; or (n_rows, ...),
+            the output of a network's frozen part.
         clip_ids: (n_rows,).
         targets: (n_rows,) int.
     """
@@ -51,7 +51,7 @@ class Examples:
 
 @dataclass
 class Training:
-    """How far a training is: what a checkpoint holds."""
+    """The state of a training, as a checkpoint stores it."""
 
     epoch: int = 0
     best_epoch: int = 0
@@ -61,11 +61,9 @@ class Training:
 
 
 def device_for(settings: Finetune) -> torch.device:
-    """The device that the settings ask for; auto takes CUDA where there is one."""
+    """The device that finetune.device names; auto takes CUDA if it is available."""
     if settings.device == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            "finetune.device is cuda, but this torch sees no CUDA device: set it to auto"
-        )
+        raise UserError("finetune.device is cuda, but torch finds no CUDA device: set it to auto")
     if settings.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(settings.device)
@@ -80,32 +78,32 @@ def train_network(
     *,
     checkpoint: Path,
     on_epoch: OnEpoch,
-    named: str = "",
+    prefix: str = "",
 ) -> Training:
-    """Train a network; it ends with the weights of its best epoch.
+    """Train a network and give it the weights of its best epoch.
 
-    The best epoch has the highest validation accuracy, of equals the lowest loss. Without
-    validation clips, or where the learning rate goes through one cycle that is made for its end,
-    every epoch is trained and the last one kept.
+    The best epoch has the highest validation accuracy; ties go to the lowest loss. Without
+    validation clips, or with the one-cycle schedule, which is designed for its last epoch, all
+    epochs are trained and the last one is kept.
 
     Args:
         net: Trained in place.
-        examples: As the network's frozen part left them.
-        train: The clips to learn from.
-        validation: The clips to watch.
+        examples: The output of the network's frozen part.
+        train: The training clips.
+        validation: The validation clips; may be empty.
         settings: The section `finetune`.
-        checkpoint: Where the state is kept between epochs; removed by the caller.
-        on_epoch: Is given each epoch's figures.
-        named: What the progress bar says before the epoch, as "round 2 of 6, ".
+        checkpoint: The file that keeps the state between epochs; removed by the caller.
+        on_epoch: Called with the figures of each epoch.
+        prefix: Text before the epoch in the progress bar, such as "round 2 of 6, ".
 
     Returns:
         The history and the best epoch.
 
     Raises:
-        UserError: If the loss is not finite any more.
+        UserError: If the loss becomes NaN or infinite.
     """
     device = device_for(settings)
-    choosing = bool(len(validation)) and settings.schedule == "constant"
+    selects_epoch = bool(len(validation)) and settings.schedule == "constant"
     net = net.to(device)
     parameters = net.trained_part(settings.trainable)
     optimizer = optimizer_for(parameters, settings)
@@ -115,21 +113,21 @@ def train_network(
         state = _resume(checkpoint, net, optimizer, shuffle)
         rows = examples.rows_of(train)
         while state.epoch < settings.epochs:
-            if state.epoch - state.best_epoch >= settings.patience and choosing:
+            if state.epoch - state.best_epoch >= settings.patience and selects_epoch:
                 break
             figures = train_epoch(
-                net, optimizer, examples, rows, settings, shuffle, state.epoch, named
+                net, optimizer, examples, rows, settings, shuffle, state.epoch, prefix
             )
             if len(validation):
                 figures |= _validate(net, examples, validation, settings)
-            if choosing:
+            if selects_epoch:
                 score = (figures["validation_accuracy"], -figures["validation_loss"])
             else:
                 score = (float(state.epoch), 0.0)
             if not all(math.isfinite(figure) for figure in figures.values()):
                 raise UserError(
-                    f"training left the finite numbers in epoch {state.epoch + 1}: "
-                    f"lower finetune.learning_rate = {settings.learning_rate:g}"
+                    f"the loss became NaN or infinite in epoch {state.epoch + 1}: "
+                    f"lower finetune.learning_rate ({settings.learning_rate:g})"
                 )
             state.epoch += 1
             state.history.append({"epoch": float(state.epoch), **figures})
@@ -146,7 +144,7 @@ def train_network(
 def clip_logits(
     net: GenreNet, examples: Examples, clip_ids: Sequence[str], settings: Finetune
 ) -> tuple[np.ndarray, list[str]]:
-    """Score clips: (n_clips, n_genres) log-probabilities before calibration, and the clips."""
+    """Score clips: (n_clips, n_genres) log-probabilities before calibration, and their clip_ids."""
     net.eval()
     rows = examples.rows_of(clip_ids)
     device = next(net.parameters()).device
@@ -164,38 +162,39 @@ def train_epoch(
     settings: Finetune,
     shuffle: torch.Generator,
     epoch: int,
-    named: str = "",
+    prefix: str = "",
 ) -> dict[str, float]:
-    """Show a network every row once: its mean loss and accuracy meanwhile."""
+    """Train a network on every row once; return the mean loss and accuracy over the epoch."""
     net.train()
     order = rows[torch.randperm(len(rows), generator=shuffle).numpy()]
     augment = augmentation(settings)
     smoothed = partial(F.cross_entropy, label_smoothing=settings.label_smoothing)
     device = next(net.parameters()).device
-    loss_sum, n_right = 0.0, 0
+    loss_sum, n_correct = 0.0, 0
     batches = np.array_split(order, math.ceil(len(order) / settings.batch_size))
     for number, part in enumerate(
-        bar(batches, doing=f"{named}epoch {epoch + 1}", unit="batch", leave=False)
+        bar(batches, doing=f"{prefix}epoch {epoch + 1}", unit="batch", leave=False)
     ):
         done = (epoch + number / len(batches)) / settings.epochs
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, done)
         targets = torch.from_numpy(examples.targets[part]).to(device)
         batch = augment(_batch(examples.patches, part, device))
-        other, kept = mixing(len(part), settings.mixup)
-        if kept < 1:
-            batch = kept * batch + (1 - kept) * batch[other]
+        partner, weight = mixing(len(part), settings.mixup)
+        if weight < 1:
+            batch = weight * batch + (1 - weight) * batch[partner]
         lower = settings.precision != "float32"
         with torch.autocast(device.type, dtype=DTYPES[settings.precision], enabled=lower):
             logits = net.classify(batch, settings.trainable)
         logits = logits.float()  # a loss in bfloat16 would be rounded to 8 bits
-        loss = kept * smoothed(logits, targets) + (1 - kept) * smoothed(logits, targets[other])
+        own_loss, partner_loss = smoothed(logits, targets), smoothed(logits, targets[partner])
+        loss = weight * own_loss + (1 - weight) * partner_loss
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         loss_sum += loss.item() * len(part)
-        n_right += int((logits.argmax(1) == targets).sum().item())
-    return {"train_loss": loss_sum / len(order), "train_accuracy": n_right / len(order)}
+        n_correct += int((logits.argmax(1) == targets).sum().item())
+    return {"train_loss": loss_sum / len(order), "train_accuracy": n_correct / len(order)}
 
 
 def _validate(
@@ -211,20 +210,20 @@ def _validate(
 
 
 def learning_rate(settings: Finetune, done: float) -> float:
-    """The rate of a step.
+    """The learning rate of a step.
 
     Args:
         settings: The section `finetune`.
-        done: The share of all steps that lies behind, 0 to 1.
+        done: The share of all steps that is finished, 0 to 1.
     """
     if settings.schedule == "constant":
         return settings.learning_rate
-    # Smith and Topin 2018: from a 25th up, then down to nothing, along cosines.
+    # One cycle (Smith and Topin 2018): a cosine from 1/25 of the peak up to it, then down to 0.
     if done < _WARM_UP:
-        low, way = 1 / 25, done / _WARM_UP
+        low, phase = 1 / 25, done / _WARM_UP
     else:
-        low, way = 0.0, (1 - done) / (1 - _WARM_UP)
-    return settings.learning_rate * (low + (1 - low) * (1 - math.cos(math.pi * way)) / 2)
+        low, phase = 0.0, (1 - done) / (1 - _WARM_UP)
+    return settings.learning_rate * (low + (1 - low) * (1 - math.cos(math.pi * phase)) / 2)
 
 
 def _batch(patches: np.ndarray, rows: np.ndarray, device: torch.device) -> torch.Tensor:
@@ -233,7 +232,7 @@ def _batch(patches: np.ndarray, rows: np.ndarray, device: torch.device) -> torch
 
 
 def optimizer_for(parameters: list[nn.Parameter], settings: Finetune) -> torch.optim.Optimizer:
-    """The optimiser that the settings ask for, all its arithmetic in one pass (fused)."""
+    """The optimiser that finetune.optimizer names, in its fused implementation."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
@@ -249,17 +248,17 @@ def _save(
     optimizer: torch.optim.Optimizer,
     shuffle: torch.Generator,
 ) -> None:
-    if state.best_epoch == state.epoch:  # before the rest, which counts on it
+    if state.best_epoch == state.epoch:  # first: the checkpoint refers to this file
         _write(state.best_weights, _best_of(path))
-    told = {name: value for name, value in vars(state).items() if name != "best_weights"}
+    fields = {name: value for name, value in vars(state).items() if name != "best_weights"}
     generators = {"shuffle": shuffle.get_state(), "global": torch.get_rng_state()}
     state_dicts = {"net": net.state_dict(), "optimizer": optimizer.state_dict()}
-    _write({"training": told, "generators": generators, **state_dicts}, path)
+    _write({"training": fields, "generators": generators, **state_dicts}, path)
 
 
 def _write(content: object, path: Path) -> None:
     with atomic_write(path) as temporary:
-        torch.serialization.set_crc32_options(False)  # half the time of a gigabyte's writing
+        torch.serialization.set_crc32_options(False)  # halves the time to write a gigabyte
         torch.save(content, temporary)
         torch.serialization.set_crc32_options(True)
 

@@ -1,4 +1,4 @@
-"""What a training leaves behind: the network, its predictions and its learning curves."""
+"""The result of fine-tuning: the network, its predictions and its learning curves."""
 
 import json
 from collections.abc import Mapping
@@ -17,11 +17,12 @@ from genre_pred.training.finetuning.loop import Training
 
 @dataclass(frozen=True)
 class Finetuned:
-    """What training left: a network with its temperature, predictions and learning curves.
+    """A fine-tuned network with its temperature, predictions and learning curves.
 
     Attributes:
-        seconds: That it took, with what an earlier run had finished before it was killed.
-        represented: (n_rows, size) what its head reads of every row of the store, if asked for.
+        seconds: Training time, including the finished epochs of earlier, killed runs.
+        represented: (n_rows, size) the head's input for every row of the store, if
+            `finetune.embed` is set.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Finetuned:
     represented: np.ndarray | None = None
 
     def summary(self) -> dict[str, object]:
-        """What is told of it beside its weights."""
+        """The content of network.json."""
         return {
             "network": self.name,
             "weights": self.weights,
@@ -51,9 +52,9 @@ def write_finetuned(trained: Finetuned, folder: Path, index: pd.DataFrame, featu
 
     Args:
         trained: The network.
-        folder: Where these files are written.
-        index: clip_id, window of the rows of its patch store.
-        features: Where NAME.npy and NAME.parquet are written, if its features were asked for.
+        folder: The folder of these files.
+        index: clip_id and window of each row of its patch store.
+        features: The folder for NAME.npy and NAME.parquet, if `finetune.embed` is set.
     """
     with atomic_write(folder / "network.safetensors") as temporary:
         save_file(trained.net.state_dict(), temporary)

@@ -1,4 +1,4 @@
-"""All rows of a patch store through a network, one at a time, or through a part of it."""
+"""Run a network, or a part of it, over all rows of a patch store, one row at a time."""
 
 import time
 from collections.abc import Callable
@@ -22,36 +22,37 @@ TIMED_ROWS = 8
 
 @torch.inference_mode()
 def represent(net: GenreNet, frozen: np.ndarray, settings: Finetune, path: Path) -> np.ndarray:
-    """Run all but the head over every row, one by one as in prediction.
+    """Compute the input of the head for every row, one row at a time as in prediction.
 
     Args:
-        net: Trained.
-        frozen: As run_frozen_part gives it.
-        settings: What was trained.
-        path: Where the result is kept (.npy).
+        net: The trained network.
+        frozen: The output of `run_frozen_part`.
+        settings: The section `finetune`.
+        path: The file to write (.npy).
 
     Returns:
         (n_rows, size) float32, memory-mapped.
     """
     net = net.to(device_for(settings)).eval()
 
-    def read_by_the_head(batch: torch.Tensor) -> torch.Tensor:
+    def head_input(batch: torch.Tensor) -> torch.Tensor:
         return net.represent(batch, settings.trainable).flatten(1)
 
-    return _of_each_row(read_by_the_head, frozen, settings, path, "what it makes of each clip")
+    return _map_rows(head_input, frozen, settings, path, "finetuned features")
 
 
 @torch.inference_mode()
 def run_frozen_part(
     net: GenreNet, patches: np.ndarray, settings: Finetune, path: Path
 ) -> np.ndarray:
-    """Run what is not trained once over all rows, and keep it in a file.
+    """Run the frozen part of a network once over all rows, and store the output in a file.
 
     Args:
-        net: The network, untrained.
+        net: The untrained network.
         patches: (n_rows, n_patches, frames, n_mels).
-        settings: What is trained; with `all`, nothing is frozen and the patches come back.
-        path: Where the result is kept (.npy); what is there already is used.
+        settings: The section `finetune`; if `trainable` is `all`, nothing is frozen and the
+            patches are returned.
+        path: The file to write (.npy); an existing file is used as it is.
 
     Returns:
         (n_rows, ...) float32, memory-mapped.
@@ -62,10 +63,10 @@ def run_frozen_part(
         return np.load(path, mmap_mode="r")
     net = net.to(device_for(settings)).eval()
     freeze = partial(net.freeze, trainable=settings.trainable)
-    return _of_each_row(freeze, patches, settings, path, "frozen part")
+    return _map_rows(freeze, patches, settings, path, "frozen part")
 
 
-def _of_each_row(
+def _map_rows(
     run: Callable[[torch.Tensor], torch.Tensor],
     array: np.ndarray,
     settings: Finetune,
@@ -75,7 +76,7 @@ def _of_each_row(
     n_rows, device = len(array), device_for(settings)
     with atomic_write(path) as temporary, RowsFile(temporary, n_rows, "float32") as file:
         for row in bar(range(n_rows), doing=doing, unit="clip"):
-            # One at a time, as in prediction: the last digits depend on the size of a batch.
+            # One row at a time, as in prediction: the last digits depend on the batch size.
             batch = torch.from_numpy(rows_of(array, [row]).astype(np.float32)).to(device)
             file.write(row, run(batch).cpu().numpy())
     return np.load(path, mmap_mode="r")
@@ -84,12 +85,12 @@ def _of_each_row(
 @one_thread()
 @torch.inference_mode()
 def seconds_per_clip(net: GenreNet, store: PatchStore) -> float:
-    """How long a network takes from a clip's patches to its genres, on its device, with one thread.
+    """Seconds that a network needs to predict a clip from its patches, with one thread.
 
-    Measured on a few rows, one at a time, after one that warms it up.
+    Measured on a few rows, one at a time, after one warm-up row.
 
     Args:
-        net: Trained, ready to predict.
+        net: The trained network, in evaluation mode, on its device.
         store: The patches that it reads.
     """
     device = next(net.parameters()).device
