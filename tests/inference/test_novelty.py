@@ -32,7 +32,7 @@ def collection(folds, n=200, seed=0, features=30):
 @pytest.mark.parametrize(("folds", "features"), [(False, 30), (True, 30), (True, 100)])
 def test_it_accepts_the_share_that_was_asked_for_and_names_neighbours(folds, features):
     values, index, clips, split = collection(folds, features=features)
-    known = NoveltyDetector.learn(values, index, clips, split, 0.9)
+    known = NoveltyDetector.fit(values, index, clips, split, 0.9)
     fresh, *_ = collection(folds, seed=1, features=features)
     told = [known.compare([row]) for row in fresh]
     accepted = np.mean([novelty <= known.threshold for novelty, _ in told])
@@ -47,7 +47,7 @@ def test_it_accepts_the_share_that_was_asked_for_and_names_neighbours(folds, fea
 
 
 def test_what_is_elsewhere_is_novel_in_any_direction():
-    known = NoveltyDetector.learn(*collection(False), 0.95)
+    known = NoveltyDetector.fit(*collection(False), 0.95)
     for place in np.vstack([12 * np.eye(30), np.full((1, 30), -9), np.full((1, 30), 3)]):
         assert known.compare([place])[0] > known.threshold
 
@@ -55,7 +55,7 @@ def test_what_is_elsewhere_is_novel_in_any_direction():
 def test_a_feature_that_no_training_clip_stirs_shows_what_does():
     values, *rest = collection(False)
     values[:, 7] = 1.0
-    known = NoveltyDetector.learn(values, *rest, 0.95)
+    known = NoveltyDetector.fit(values, *rest, 0.95)
     strange = values[0].copy()
     strange[7] = 50.0
     assert known.compare([strange])[0] > known.threshold >= 0
@@ -63,7 +63,7 @@ def test_a_feature_that_no_training_clip_stirs_shows_what_does():
 
 def test_a_training_clip_is_its_own_nearest_and_windows_are_averaged():
     values, index, clips, split = collection(False)
-    known = NoveltyDetector.learn(values, index, clips, split, 0.95)
+    known = NoveltyDetector.fit(values, index, clips, split, 0.95)
     _, nearest = known.compare([values[0]])
     assert nearest[0].clip_id == "c0"
     assert (nearest[0].path, nearest[0].content) == ("music/c0.mp3", "digest of c0")
@@ -74,9 +74,9 @@ def test_a_training_clip_is_its_own_nearest_and_windows_are_averaged():
 
 
 def test_it_is_written_without_pickles_and_twice_the_same(tmp_path, monkeypatch):
-    known = NoveltyDetector.learn(*collection(False), 0.95)
+    known = NoveltyDetector.fit(*collection(False), 0.95)
     known.save(tmp_path / "one.npz")
-    NoveltyDetector.learn(*collection(False), 0.95).save(tmp_path / "two.npz")
+    NoveltyDetector.fit(*collection(False), 0.95).save(tmp_path / "two.npz")
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     monkeypatch.setattr(pickle, "load", lambda *_, **__: pytest.fail("unpickled"))
     read = NoveltyDetector.load(tmp_path / "one.npz")
@@ -85,7 +85,7 @@ def test_it_is_written_without_pickles_and_twice_the_same(tmp_path, monkeypatch)
 
 
 def test_what_was_saved_before_contents_were_kept_can_be_read(tmp_path):
-    known = NoveltyDetector.learn(*collection(False), 0.95)
+    known = NoveltyDetector.fit(*collection(False), 0.95)
     of_old = {name: value for name, value in vars(known).items() if name != "content"}
     np.savez(tmp_path / "old.npz", **of_old)
     read = NoveltyDetector.load(tmp_path / "old.npz")
@@ -95,6 +95,6 @@ def test_what_was_saved_before_contents_were_kept_can_be_read(tmp_path):
 
 def test_very_few_clips_will_do():
     values, index, clips, split = collection(False, n=4)
-    known = NoveltyDetector.learn(values, index, clips, split, 0.95)
+    known = NoveltyDetector.fit(values, index, clips, split, 0.95)
     assert np.isfinite(known.compare([values[0]])[0])
     assert len(known.compare([values[0]])[1]) == 3

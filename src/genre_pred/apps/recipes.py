@@ -1,7 +1,7 @@
-"""Recipes: the systems of the field as settings of this pipeline, one file each in recipes/.
+"""Recipes: published systems as settings of this pipeline, one file each in recipes/.
 
-A recipe holds the settings that differ from params.yaml, and says in its first comment whose system
-it is. It is run as a DVC experiment, so that its runs stand beside all others.
+A recipe holds the settings that differ from params.yaml; its first comment names the system. It
+runs as a DVC experiment, so that its results are comparable with all others.
 """
 
 import json
@@ -21,8 +21,8 @@ from genre_pred.core.errors import UserError, unknown_name
 RECIPES = Path("recipes")
 EXP_RUN = ("dvc", "exp", "run")
 PLACE = "data.path:"
-SEARCH = "classical.search"  # a mapping by itself, where keys may be added
-FINETUNE_LISTS = ("networks", "pictures", "embed")  # what is trained, and on what
+SEARCH = "classical.search"  # a mapping as a value; keys may be added to it
+FINETUNE_LISTS = ("networks", "pictures", "embed")  # settings that all approaches read
 
 
 def recipe_names(folder: Path = RECIPES) -> list[str]:
@@ -31,7 +31,7 @@ def recipe_names(folder: Path = RECIPES) -> list[str]:
 
 
 def describe(name: str, folder: Path = RECIPES) -> str:
-    """The first comment of a recipe, in one line, without what its data.path must hold.
+    """The first comment of a recipe, in one line, without its lines on data.path.
 
     Raises:
         UserError: If there is no such recipe.
@@ -39,36 +39,36 @@ def describe(name: str, folder: Path = RECIPES) -> str:
     return " ".join(line for line in _comment(name, folder) if not line.startswith(PLACE))
 
 
-def what_is_missing(name: str, place: Path, folder: Path = RECIPES) -> str | None:
-    """What must lie at data.path for a recipe, where nothing lies there.
+def missing_data(name: str, path: Path, folder: Path = RECIPES) -> str | None:
+    """Describe the data that a recipe needs, if data.path is missing or empty.
 
     Args:
-        name: Of the recipe, whose first comment says what it needs.
-        place: That data.path names.
-        folder: Where recipes lie.
+        name: The recipe, whose first comment describes its data.
+        path: The value of data.path.
+        folder: The folder of recipes.
 
     Returns:
-        A sentence; None where something is there, or what is missing can be fetched.
+        A sentence; None if there are data, or they can be downloaded.
     """
-    told = [line for line in _comment(name, folder) if line.startswith(PLACE)]
-    if place.is_file() or (place.is_dir() and not told):
+    needs = [line for line in _comment(name, folder) if line.startswith(PLACE)]
+    if path.is_file() or (path.is_dir() and not needs):
         return None
-    files = place.iterdir() if place.is_dir() else ()
-    if any(it.name != "README.md" and not it.name.startswith(".") for it in files):
+    files = path.iterdir() if path.is_dir() else ()
+    if any(file.name != "README.md" and not file.name.startswith(".") for file in files):
         return None
-    state = "is empty" if place.exists() else "is not there"
-    if not told:
-        return f"data.path is {place}, which {state}: without data.path it is downloaded"
-    needed = told[0].removeprefix(PLACE).strip()
-    return f"recipe {name} needs -S data.path=PATH: {needed} ({place} {state})"
+    state = "is empty" if path.exists() else "does not exist"
+    if not needs:
+        return f"data.path is {path}, which {state}: leave data.path out to download the data"
+    needed = needs[0].removeprefix(PLACE).strip()
+    return f"recipe {name} needs -S data.path=PATH: {needed} ({path} {state})"
 
 
 def read_recipe(name: str, folder: Path = RECIPES) -> dict[str, Any]:
     """Read a recipe's settings.
 
     Args:
-        name: Without suffix.
-        folder: Where recipes lie.
+        name: The name, without suffix.
+        folder: The folder of recipes.
 
     Returns:
         Dotted keys of params.yaml and their values.
@@ -90,12 +90,12 @@ def experiment(name: str, settings: Mapping[str, Any], changes: Sequence[str] = 
     """The command that runs settings as an experiment.
 
     Args:
-        name: Of the recipe.
+        name: The name of the recipe.
         settings: Dotted keys of params.yaml and their values.
-        changes: Further KEY=VALUE, which take the place of the settings of the same key.
+        changes: Further KEY=VALUE, which override settings with the same key.
 
     Returns:
-        Its words: dvc exp run -S KEY=VALUE ...
+        The words of dvc exp run -S KEY=VALUE ...
     """
     changed = {_key(change) for change in changes}
     kept = {key: value for key, value in settings.items() if key not in changed}
@@ -106,15 +106,15 @@ def experiment(name: str, settings: Mapping[str, Any], changes: Sequence[str] = 
 def params_with(
     settings: Mapping[str, Any], changes: Sequence[str] = (), path: Path = Path("params.yaml")
 ) -> Params:
-    """The params of an experiment that has not begun; params.yaml stays as it is.
+    """The params of an experiment before it runs; params.yaml is not changed.
 
     Args:
         settings: Dotted keys of params.yaml and their values.
-        changes: Further KEY=VALUE, as behind -S.
-        path: Of params.yaml.
+        changes: Further KEY=VALUE, as after -S.
+        path: The path of params.yaml.
 
     Returns:
-        What its stages would read.
+        The params that its stages will read.
 
     Raises:
         UserError: If a change cannot be read, or names no setting.
@@ -127,7 +127,7 @@ def params_with(
     yaml = YAML(typ="safe")
     with TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
-        # Without its comments, which DVC keeps, and misplaces if it changes a file again and again.
+        # Without comments: DVC keeps them, but misplaces them after several changes.
         yaml.dump(yaml.load(path), copy)
         apply_overrides(copy, _overrides(settings)[1::2])
         for change in changes:
@@ -136,22 +136,22 @@ def params_with(
                 apply_overrides(copy, [change])
             except InvalidArgumentError as error:
                 raise UserError(
-                    f"-S {change}: what adds keys begins with ++, as ++{change}"
+                    f"-S {change}: to add a key, start with ++, as in ++{change}"
                 ) from error
         return read_params(copy, called=f"{path} with these settings")
 
 
-def of_matter(model: str, approach: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the settings that a model does not read, though its run had them.
+def relevant_settings(model: str, approach: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Select the settings of a run that can affect a model.
 
     Args:
-        model: As on the leaderboard: FEATURES/CLASSIFIER or finetune/NETWORK.
+        model: The name on the leaderboard: FEATURES/CLASSIFIER or finetune/NETWORK.
         approach: Its approach.
         settings: Dotted keys of params.yaml and their values.
 
     Returns:
-        Those that can matter, and those without which the pipeline would not run through (what is
-        to be trained and computed).
+        The settings that the model reads, and those that the pipeline needs to run (what to
+        train and compute).
     """
     classifier = model.rpartition("/")[2]
 
@@ -171,22 +171,22 @@ def of_matter(model: str, approach: str, settings: Mapping[str, Any]) -> dict[st
 
 
 def with_changes(command: str, settings: Mapping[str, Any]) -> str:
-    """A command `dvc exp run -S ...` with further settings, where it does not say them itself.
+    """Add settings to a command `dvc exp run -S ...`; its own settings take precedence.
 
     Args:
-        command: As the leaderboard has it.
+        command: The command on the leaderboard.
         settings: Dotted keys of params.yaml and their values.
     """
-    said = shlex.split(command)[len(EXP_RUN) :]
-    keys = {_key(word) for word in said}
+    own = shlex.split(command)[len(EXP_RUN) :]
+    keys = {_key(word) for word in own}
     further = {key: value for key, value in settings.items() if key not in keys}
-    return shlex.join([*EXP_RUN, *_overrides(further), *said])
+    return shlex.join([*EXP_RUN, *_overrides(further), *own])
 
 
 def _overrides(settings: Mapping[str, Any]) -> list[str]:
     words = []
     for key, value in settings.items():
-        # Hydra sets only keys that there are, those within a mapping too; ++ adds what is missing.
+        # Hydra sets existing keys only, also within a mapping; ++ adds missing ones.
         force = "++" if isinstance(value, Mapping) else ""
         words += ["-S", f"{force}{key}={_in_hydra(value)}"]
     return words
@@ -197,7 +197,7 @@ def _key(change: str) -> str:
 
 
 def _check_key(change: str, written: Mapping[str, Any]) -> None:
-    """Say what Hydra would say of a change in words of its own."""
+    """Check a change before Hydra does, to give messages that name the key."""
     from dvc.utils.hydra import to_hydra_overrides
     from hydra.core.override_parser.types import OverrideType
     from hydra.errors import OverrideParseException
@@ -206,23 +206,23 @@ def _check_key(change: str, written: Mapping[str, Any]) -> None:
         [override] = to_hydra_overrides([change])
     except OverrideParseException as error:
         raise UserError(
-            f"-S {change} is not KEY=VALUE; a value with quotes, commas or brackets of its own "
-            f"""stands in quotes within those of the shell: -S "data.path='/my music, all'\""""
+            f"-S {change} is not KEY=VALUE; put a value that contains quotes, commas or brackets "
+            f"""in quotes within the shell's quotes: -S "data.path='/my music, all'\""""
         ) from error
     if override.is_sweep_override():
-        raise UserError(f"-S {change} gives several values: a list stands in brackets, as [a,b]")
+        raise UserError(f"-S {change} gives several values: put a list in brackets, such as [a,b]")
     adds = override.type in (OverrideType.ADD, OverrideType.FORCE_ADD)
     where, section = "params.yaml", written
     for name in override.key_or_group.split("."):
         known = section if isinstance(section, Mapping) else {}
         if name not in known and adds:
-            return  # whether it may be there, params say
+            return  # read_params checks whether the key is allowed
         if name not in known:
-            plus = f": to search there, begin with +, as +{change}" if where == SEARCH else ""
-            raise UserError(f"-S {change}: {where} has no {unknown_name(name, known)}{plus}")
+            hint = f": to add it to the search, use +{change}" if where == SEARCH else ""
+            raise UserError(f"-S {change}: {where} has no {unknown_name(name, known)}{hint}")
         where, section = f"{where}.{name}".removeprefix("params.yaml."), known[name]
     if override.type is OverrideType.ADD:
-        raise UserError(f"-S {change} adds what is there already: leave out the +")
+        raise UserError(f"-S {change} adds a key that exists: leave out the +")
 
 
 def _comment(name: str, folder: Path) -> list[str]:
@@ -235,23 +235,23 @@ def _comment(name: str, folder: Path) -> list[str]:
 def _path(name: str, folder: Path) -> Path:
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(recipe_names(folder)) or f"none: there is no folder {folder} here"
-        raise UserError(f"there is no recipe {name!r}; known are {known}")
+        known = ", ".join(recipe_names(folder)) or f"none, because there is no folder {folder} here"
+        raise UserError(f"there is no recipe {name!r}; known recipes: {known}")
     return path
 
 
 def _dotted(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in settings.items():
-        if isinstance(value, Mapping) and f"{above}{key}" != SEARCH:  # else a section
+        if isinstance(value, Mapping) and f"{above}{key}" != SEARCH:  # a section of params.yaml
             yield from _dotted(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
 
 
 def _in_hydra(value: Any) -> str:
-    """A value in the grammar of Hydra's overrides, which `dvc exp run -S` reads."""
+    """Write a value in Hydra's override syntax, which `dvc exp run -S` reads."""
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_in_hydra(it)}" for key, it in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{_in_hydra(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_in_hydra, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

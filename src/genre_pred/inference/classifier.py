@@ -267,7 +267,7 @@ class GenreClassifier:
 
     @cached_property
     def held_out(self) -> pd.DataFrame:
-        """Predictions of clips that the model, or with folds the fold's model, was not trained on."""
+        """Predictions of held-out clips; with folds, by the models of the folds."""
         with self._reading():
             return pd.read_parquet(self.folder / HELD_OUT)
 

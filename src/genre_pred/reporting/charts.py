@@ -1,7 +1,7 @@
-"""The report's charts: small SVGs that lie within the page and take on its colours.
+"""The report's charts: small inline SVGs in the colours of the page.
 
-Text stays text, and ink, grey and the series' colours are the page's own CSS variables, so that
-one chart serves a light page, a dark one and paper.
+Text stays text, and all colours are CSS variables of the page, so that one chart works in light
+mode, in dark mode and on paper.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ PAGE_COLOURS = {
     GREEN: "var(--green)",
     PURPLE: "var(--purple)",
 }
-INCHES = (4.4, 3.3)  # narrow enough that its text can be read on a phone
+INCHES = (4.4, 3.3)  # narrow enough to be readable on a phone
 
 
 def calibration_chart(curve: pd.DataFrame, model: str) -> Markup:
-    """Draw accuracy against confidence; on the diagonal a model is as sure as it may be.
+    """Draw the calibration curve: accuracy against confidence.
 
     Args:
-        curve: confidence, accuracy in [0, 1], clips, as `metrics.reliability` returns it.
-        model: Whose it is, for those who cannot see it.
+        curve: confidence, accuracy in [0, 1], clips, from `metrics.reliability`.
+        model: The model's name, for the text alternative.
     """
 
     def draw(axes: Axes) -> None:
@@ -63,8 +63,8 @@ def calibration_chart(curve: pd.DataFrame, model: str) -> Markup:
         axes.grid()
 
     points = [
-        f"{sure:.0%} sure, {right:.0%} right"
-        for sure, right in zip(curve["confidence"], curve["accuracy"], strict=True)
+        f"confidence {confidence:.0%}, accuracy {accuracy:.0%}"
+        for confidence, accuracy in zip(curve["confidence"], curve["accuracy"], strict=True)
     ]
     words = f"Calibration of {model}: {'; '.join(points)}."
     return _svg(draw, f"calibration of {model}", words)
@@ -76,7 +76,7 @@ def learning_chart(history: pd.DataFrame, figure: str, network: str) -> Markup:
     Args:
         history: epoch, split, accuracy in [0, 1], loss in nats; one row per epoch and split.
         figure: "accuracy" or "loss".
-        network: Whose it is.
+        network: The network's name.
     """
     curves = {
         split: history[history["split"] == split].sort_values("epoch")
@@ -97,15 +97,15 @@ def learning_chart(history: pd.DataFrame, figure: str, network: str) -> Markup:
         axes.legend()
 
     name = f"{figure} of {network}"
-    told = [
+    values = [
         f"{split}: {', '.join(f'{value:.3g}' for value in curve[figure])}"
         for split, curve in curves.items()
     ]
-    return _svg(draw, name, f"{name.capitalize()} by epoch. {'; '.join(told)}.")
+    return _svg(draw, name, f"{name.capitalize()} by epoch. {'; '.join(values)}.")
 
 
 def _svg(draw: Callable[[Axes], None], name: str, words: str) -> Markup:
-    # A reader's own matplotlibrc must not change the bytes; the salt keeps the charts' ids apart.
+    # A user's matplotlibrc must not change the bytes; the salt makes ids differ between charts.
     style: dict[Any, Any] = {**matplotlib.rcParamsDefault, **STYLE}
     style |= {"svg.fonttype": "none", "svg.hashsalt": name}
     del style["backend"]  # rc_context would not restore it
@@ -114,16 +114,18 @@ def _svg(draw: Callable[[Axes], None], name: str, words: str) -> Markup:
         figure = Figure(figsize=INCHES, layout="constrained")
         FigureCanvasSVG(figure)
         draw(figure.add_subplot())
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(text, format="svg", transparent=True, metadata=nothing)
-    return Markup(_of_the_page(text.getvalue(), words))
+        no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(text, format="svg", transparent=True, metadata=no_metadata)
+    return Markup(_inline(text.getvalue(), words))
 
 
-def _of_the_page(svg: str, words: str) -> str:
-    """The <svg> element alone, in the page's colours, with words for those who cannot see it."""
+def _inline(svg: str, words: str) -> str:
+    """The <svg> element with the page's colours and a text alternative."""
     svg = svg[svg.index("<svg") :]
-    for colour, ours in PAGE_COLOURS.items():
-        svg = re.sub(colour, ours, svg, flags=re.IGNORECASE)
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # the same in every chart, and nothing points there
+    for colour, variable in PAGE_COLOURS.items():
+        svg = re.sub(colour, variable, svg, flags=re.IGNORECASE)
+    svg = re.sub(
+        r'<g id="[^"]*"', "<g", svg
+    )  # these ids repeat in every chart and are never referenced
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(words)}" ', 1)

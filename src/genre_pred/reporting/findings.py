@@ -1,4 +1,4 @@
-"""What a report tells of: tables and figures that lie ready, none computed by the report."""
+"""The content of a report: tables and figures of the earlier stages."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from genre_pred.evaluation.scoring.prediction_sets import Coverage
 
 @dataclass(frozen=True)
 class Collection:
-    """What was asked.
+    """The collection of the run.
 
     Attributes:
-        name: As `data.name` gives it.
-        source: As `data.source` gives it.
-        accepts_audio: Whether there is sound, or only what others computed of it.
-        hours: Of sound.
-        artists: How many; None where some are unknown.
-        clips: genre, one count for each side of the split (train, validation, test), all.
-        left_out: Clips that the publisher's split does not take.
-        rejected: path, reason of each file that was thrown out.
+        name: The collection's name (`data.name`).
+        source: Its source (`data.source`).
+        accepts_audio: Whether it holds audio; false for precomputed features.
+        hours: Hours of audio.
+        artists: Number of artists; None if some are unknown.
+        clips: genre, the number of clips in each split (train, validation, test), all.
+        left_out: Number of clips in no part of the publisher's split.
+        rejected: path, reason of each rejected file.
     """
 
     name: str
@@ -37,17 +37,17 @@ class Collection:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A closer look at the best model of an approach, on the clips that judge.
+class ModelSection:
+    """The details of the best model of an approach.
 
     Attributes:
         model: Its name.
-        approach: Which it is the best of.
-        split: Who judges: test, or validation where there is no test.
-        confusion: As `metrics.confusion` returns it.
-        calibration: As `metrics.reliability` returns it.
-        hardest: As `mistakes.hardest_clips` returns it.
-        confused: As `mistakes.most_confused` returns it.
+        approach: Its approach.
+        split: The scoring split: test, or validation if there is no test split.
+        confusion: From `metrics.confusion`.
+        calibration: From `metrics.reliability`.
+        hardest: From `mistakes.hardest_clips`.
+        confused: From `mistakes.most_confused`.
         genres: genre, precision, recall, f1, clips, always on validation: reports/genres.csv.
     """
 
@@ -62,32 +62,32 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Promise:
-    """The set of genres that a model may give beside its answer, and whether it holds the true one.
+class CoverageSection:
+    """The nominal and observed coverage of a model's prediction sets.
 
     Attributes:
-        model: Whose sets.
-        coverage: The share of sets that should hold it, in (0, 1).
-        tried: How many did; None where that was not tried.
-        note: Why not, or what a reader must know; mostly empty.
+        model: The model's name.
+        coverage: The nominal coverage, in (0, 1).
+        observed: The coverage on test clips; None if it was not measured.
+        note: The reason why it was not measured, or another remark; mostly empty.
     """
 
     model: str
     coverage: float
-    tried: Coverage | None = None
+    observed: Coverage | None = None
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Lineage:
-    """Where all this comes from.
+    """The code, settings, data and runs behind the report.
 
     Attributes:
-        commit: What was checked out.
+        commit: The commit that was checked out.
         changed: The settings that differ from the commit's.
         data: Digest of data/clips.parquet.
-        outputs: path, stage, run, url, execution, commit, started, seconds of the MLflow runs that
-            made what the report has read; no row where MLflow knows of none.
+        outputs: path, stage, digest, run_id, url, execution, commit, started, seconds of the
+            MLflow runs that made the inputs of the report; possibly no row.
     """
 
     commit: str
@@ -98,22 +98,22 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report tells.
+    """The content of a report.
 
     Attributes:
-        collection: What was asked.
+        collection: The collection of the run.
         confidence: Of the two-sided intervals.
-        board: As `leaderboard.leaderboard` returns it, with role ("champion", "candidate",
-            "reproduction" or empty), published and by: see `standings.Standing`.
-        others: The published figures that stand beside no model of ours.
+        board: The leaderboard, with role ("champion", "candidate", "reproduction" or empty),
+            published and by: see `standings.Standing`.
+        others: The published figures of systems that are not on the leaderboard.
         metrics: reports/metrics.json.
-        promotion: reports/promotion.json; None where there is none yet.
-        looks: The best of each approach; the one that matters most first.
-        promise: Of the champion's prediction sets; None where no model could be judged.
+        promotion: reports/promotion.json; None if it does not exist.
+        models: The best model of each approach; the champion first, then candidates.
+        coverage: The prediction sets of the champion; None if no model was scored.
         histories: Network -> epoch, split, accuracy, loss.
-        costs: model, train_seconds, megabytes, clip_seconds; NaN where it is unknown.
-        lineage: Where all this comes from.
-        licences: As `licences.licences_of` returns it.
+        costs: model, train_seconds, megabytes, clip_seconds; NaN if unknown.
+        lineage: Code, settings, data and runs.
+        licences: From `licences.licences_of`.
     """
 
     collection: Collection
@@ -122,8 +122,8 @@ class Findings:
     others: pd.DataFrame
     metrics: Mapping[str, Any]
     promotion: Mapping[str, Any] | None
-    looks: Sequence[Look]
-    promise: Promise | None
+    models: Sequence[ModelSection]
+    coverage: CoverageSection | None
     histories: Mapping[str, pd.DataFrame]
     costs: pd.DataFrame
     lineage: Lineage
@@ -131,11 +131,11 @@ class Findings:
 
     @property
     def champion(self) -> Mapping[str, str] | None:
-        """Who holds the title, as promotion.json says it."""
+        """The champion's version and tags, from promotion.json."""
         return self.promotion["champion"] if self.promotion else None
 
     @property
-    def reigning(self) -> pd.Series | None:
-        """The champion's row on this board; None where it was trained elsewhere, or is nobody."""
+    def champion_row(self) -> pd.Series | None:
+        """The champion's row of the leaderboard; None if this run did not train the champion."""
         rows = self.board[self.board["role"] == "champion"]
         return None if rows.empty else rows.iloc[0]

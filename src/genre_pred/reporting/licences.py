@@ -1,4 +1,4 @@
-"""Under which licences the music and the pretrained weights stand, as their publishers say."""
+"""The licences of the music and of the pretrained weights, as their publishers state them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,15 +7,15 @@ import pandas as pd
 
 TABLE = Path(__file__).with_name("licences.csv")
 PUBLISHED = ("audioset", "imagenet")
-SCRATCH = "scratch"  # what a network starts from that has no weights to fetch
+SCRATCH = "scratch"  # the initial weights of a network without pretrained ones
 
 
 def licences_of(source: str, weights: Mapping[str, str]) -> pd.DataFrame:
-    """The licences of a collection and of the networks that it was tried with.
+    """The licences of a collection and of the initial weights of networks.
 
     Args:
-        source: As `data.source` gives it.
-        weights: Network -> what it starts from, as the section `weights` gives it, or SCRATCH.
+        source: The collection's source (`data.source`).
+        weights: Network -> initial weights as in the section `weights`, or SCRATCH.
 
     Returns:
         name (source or network), what, licence, source (an address, or empty); the data first.

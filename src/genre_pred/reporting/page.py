@@ -1,4 +1,4 @@
-"""The report: one page that carries all it needs, readable on a phone, on paper and in the dark."""
+"""Render the report: one self-contained HTML page for phone, paper, light and dark mode."""
 
 from __future__ import annotations
 
@@ -12,21 +12,28 @@ import pandas as pd
 from genre_pred.evaluation.comparison.markdown import OF_ALL_RUNS, PUBLISHED, Cell, numbered
 from genre_pred.reporting.charts import calibration_chart, learning_chart
 from genre_pred.reporting.findings import Findings
-from genre_pred.reporting.words import asked, judged, limits, percent, points, verdict
+from genre_pred.reporting.words import (
+    data_summary,
+    limits,
+    percent,
+    points,
+    scoring_summary,
+    verdict,
+)
 
 TEMPLATE = "report.html"
 SECTIONS: Mapping[str, str] = {
-    "asked": "What was asked",
+    "data": "Data",
     "leaderboard": "Leaderboard",
-    "promotion": "Champion against challenger",
-    "confusion": "Which genre is taken for which",
-    "genres": "Genre by genre",
-    "calibration": "Is it as sure as it may be?",
+    "promotion": "Champion and challenger",
+    "confusion": "Confusion matrix",
+    "genres": "Scores by genre",
+    "calibration": "Calibration",
     "coverage": "Prediction sets",
     "learning": "Learning curves",
-    "mistakes": "Where it goes wrong",
-    "cost": "What it costs",
-    "lineage": "Where this comes from",
+    "mistakes": "Most frequent mistakes",
+    "cost": "Cost",
+    "lineage": "Lineage",
     "card": "Model card",
 }
 MOST_GENRES_IN_A_MATRIX = 24
@@ -45,27 +52,27 @@ GENRES: Mapping[str, Cell] = {
 HARDEST: Mapping[str, Cell] = {
     "file": lambda row: str(row["path"]) if pd.notna(row["path"]) else str(row["clip_id"]),
     "true genre": lambda row: str(row["genre"]),
-    "p of it": lambda row: percent(row["probability"]),
-    "named": lambda row: str(row["predicted"]),
-    "p of that": lambda row: percent(row["confidence"]),
+    "its probability": lambda row: percent(row["probability"]),
+    "predicted": lambda row: str(row["predicted"]),
+    "confidence": lambda row: percent(row["confidence"]),
 }
 CONFUSED: Mapping[str, Cell] = {
     "true genre": lambda row: str(row["genre"]),
-    "named": lambda row: str(row["predicted"]),
+    "predicted": lambda row: str(row["predicted"]),
     "clips": lambda row: str(row["clips"]),
-    "of its clips": lambda row: percent(row["share"]),
+    "share of its clips": lambda row: percent(row["share"]),
 }
 COSTS = {header: OF_ALL_RUNS[header] for header in ("model", "training", "size MB", "clips/s")}
 
 
 def render(findings: Findings) -> str:
-    """Write the page.
+    """Render the page.
 
     Args:
-        findings: What it tells of.
+        findings: The content of the report.
 
     Returns:
-        HTML that loads nothing; whatever comes from the collection is escaped.
+        HTML that loads no resources; all text is escaped.
     """
     pages = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -77,11 +84,11 @@ def render(findings: Findings) -> str:
     pages.filters |= {"percent": percent, "points": points, "rows": _rows, "css": _css}
     board_marks, board_notes = numbered(findings.board["note"])
     return pages.get_template(TEMPLATE).render(
-        found=findings,
+        findings=findings,
         sections=SECTIONS,
         verdict=verdict(findings),
-        asked=asked(findings.collection),
-        judged=judged(findings),
+        data_summary=data_summary(findings.collection),
+        scoring_summary=scoring_summary(findings),
         limits=list(limits(findings)),
         board_columns=_columns(findings.board),
         board_marks=board_marks,
@@ -104,7 +111,7 @@ def render(findings: Findings) -> str:
 
 
 def _rows(table: pd.DataFrame, columns: Mapping[str, Cell] | None = None) -> list[list[object]]:
-    """The cells of a table, row by row; with columns, as those write them."""
+    """The cells of a table, row by row; `columns` maps headers to the cell of a row."""
     if columns is None:
         return [list(row) for row in table.itertuples(index=False)]
     return [[cell(row) for cell in columns.values()] for _, row in table.iterrows()]
@@ -115,29 +122,29 @@ def _css(share: float) -> str:
 
 
 def _candidates(findings: Findings) -> list[list[str]]:
-    stood = findings.promotion["candidates"] if findings.promotion else []
-    return [[it["model"], it["version"]] for it in stood]
+    candidates = findings.promotion["candidates"] if findings.promotion else []
+    return [[candidate["model"], candidate["version"]] for candidate in candidates]
 
 
 def _pairs(findings: Findings) -> list[list[str]]:
     pairs = []
     for key, row in findings.metrics.items():
         if "mcnemar_p" in row:
-            one, other = (findings.metrics[name]["model"] for name in key.split("_minus_"))
+            later, earlier = (findings.metrics[name]["model"] for name in key.split("_minus_"))
             ends = f"[{points(row['low'])}, {points(row['high'])}]"
             p = f"{row['mcnemar_p']:.2g}"
-            pairs.append([f"{one} minus {other}", row["on"], points(row["accuracy"]), ends, p])
+            pairs.append([f"{later} minus {earlier}", row["on"], points(row["accuracy"]), ends, p])
     return pairs
 
 
 def _notes(findings: Findings) -> list[str]:
-    """What must stand beside the verdict."""
-    said = [(findings.champion or {}).get("note", "")]
-    said.append((findings.promotion or {}).get("overtaken_by", ""))
-    return [note for note in said if note]
+    """Remarks to show with the verdict."""
+    notes = [(findings.champion or {}).get("note", "")]
+    notes.append((findings.promotion or {}).get("overtaken_by", ""))
+    return [note for note in notes if note]
 
 
 def _columns(board: pd.DataFrame) -> dict[str, Cell]:
-    """Without the published figures where nobody has published any."""
-    silent = board["published"].isna().all()
-    return {name: cell for name, cell in BOARD.items() if not (silent and name == "published %")}
+    """The columns of the leaderboard; without published figures if there are none."""
+    omitted = {"published %"} if board["published"].isna().all() else set()
+    return {name: cell for name, cell in BOARD.items() if name not in omitted}

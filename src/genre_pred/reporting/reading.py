@@ -1,4 +1,4 @@
-"""What the report tells of, read from this workspace; nothing is scored anew that a table holds."""
+"""Read the content of the report from the workspace and from MLflow."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,13 @@ from genre_pred.evaluation.scoring.evaluate import REPRODUCTION, on_scoring_spli
 from genre_pred.evaluation.scoring.metrics import confusion, reliability
 from genre_pred.evaluation.scoring.prediction_sets import calibrate_sets, coverage_on
 from genre_pred.evaluation.scoring.trained_models import ENSEMBLE, Model, ensemble_of, read_models
-from genre_pred.reporting.findings import Collection, Findings, Lineage, Look, Promise
+from genre_pred.reporting.findings import (
+    Collection,
+    CoverageSection,
+    Findings,
+    Lineage,
+    ModelSection,
+)
 from genre_pred.reporting.licences import SCRATCH, licences_of
 
 HARDEST, CONFUSED = 12, 10
@@ -37,20 +43,20 @@ BOARD = "reports/leaderboard.csv"
 def read_findings(
     params: Params, data: Path, models: Path, reports: Path, run: tracking.StageRun
 ) -> Findings:
-    """Gather what the stages left and what MLflow remembers of them.
+    """Collect the outputs of the stages and their MLflow runs.
 
     Args:
         params: The settings of this workspace.
         data: The folder data/.
         models: The folder models/.
         reports: The folder reports/; promotion.json may be missing.
-        run: The open MLflow run, with the digests of what it has read.
+        run: The open MLflow run, with the digests of its inputs.
     """
     clips = read_table(data / "clips.parquet", CLIP_COLUMNS)
     split = read_table(data / "split.parquet")
     metrics = json.loads((reports / "metrics.json").read_text())
-    told = reports / "promotion.json"
-    promotion = json.loads(told.read_text()) if told.is_file() else None
+    promotion_file = reports / "promotion.json"
+    promotion = json.loads(promotion_file.read_text()) if promotion_file.is_file() else None
     producers = run.producers()
     published = published_on(params.data.collection)
     board, others = _board(_read(reports / "leaderboard.csv"), promotion, published, params)
@@ -63,8 +69,8 @@ def read_findings(
         others=others,
         metrics=metrics,
         promotion=promotion,
-        looks=_looks(best, board, clips, reports / "genres.csv"),
-        promise=_promise(best, board, clips, params),
+        models=_model_sections(best, board, clips, reports / "genres.csv"),
+        coverage=_coverage_section(best, board, clips, params),
         histories={
             path.parent.name: _history(path)
             for path in sorted((models / "finetune").glob("*/history.csv"))
@@ -101,13 +107,13 @@ def _board(
     published: pd.DataFrame,
     params: Params,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The leaderboard with each row's role and published figure, and the figures left over."""
+    """The leaderboard with roles and published figures, and the other published figures."""
     name = params.data.collection
     board = board.assign(artists=board["artists"].fillna("not scored"))
-    alone = board.assign(collection=name, validation_set="", test_set="", run="", started=0)
-    alone["test_seen"] = (promotion or {}).get("test_seen", 0)
-    # A standing is of one protocol on one set of clips: here there is only one.
-    (standing,) = standings(alone, {name: published})
+    rows = board.assign(collection=name, validation_set="", test_set="", run="", started=0)
+    rows["test_seen"] = (promotion or {}).get("test_seen", 0)
+    # One run has one protocol and one set of clips, hence one standing.
+    (standing,) = standings(rows, {name: published})
     rows = standing.board
     rows = rows.assign(role=[_role(row, promotion) for _, row in rows.iterrows()])
     return rows.reset_index(drop=True), published_elsewhere([standing], published)
@@ -117,64 +123,65 @@ def _role(row: pd.Series, promotion: Mapping[str, Any] | None) -> str:
     if str(row["note"]).startswith(REPRODUCTION):
         return "reproduction"
     champion = (promotion or {}).get("champion") or {}
-    stood = {it["model"]: it["version"] for it in (promotion or {}).get("candidates", [])}
-    if row["model"] not in stood:
+    candidates = (promotion or {}).get("candidates", [])
+    versions = {candidate["model"]: candidate["version"] for candidate in candidates}
+    if row["model"] not in versions:
         return ""
-    return "champion" if stood[row["model"]] == champion.get("version") else "candidate"
+    return "champion" if versions[row["model"]] == champion.get("version") else "candidate"
 
 
 def _best(metrics: Mapping[str, Any], trained: Sequence[Model]) -> dict[str, Model]:
-    """The best of each approach, as evaluate chose them; none where only baselines were trained."""
+    """The best model of each approach, from metrics.json; empty if only baselines were trained."""
     if not metrics.keys() - {"baseline"}:
         return {}
-    named = {model.name: model for model in trained}
+    by_name = {model.name: model for model in trained}
     best = {}
     for approach, row in metrics.items():
         if approach == ENSEMBLE:
-            best[approach] = ensemble_of([named[name] for name in row["members"].split(" + ")])
+            best[approach] = ensemble_of([by_name[name] for name in row["members"].split(" + ")])
         elif "model" in row:
-            best[approach] = named[row["model"]]
+            best[approach] = by_name[row["model"]]
     return best
 
 
 def _first(board: pd.DataFrame, trained: Sequence[Model]) -> dict[str, Model]:
-    """The best row above the baseline, which was no candidate: what repeats a recipe never is."""
-    named = {model.name: model for model in trained}
+    """The best model that is no baseline, if only reproductions were trained."""
+    by_name = {model.name: model for model in trained}
     rows = board[(board["approach"] != "baseline") & board["validation_accuracy"].notna()]
-    return {row["approach"]: named[row["model"]] for _, row in rows.head(1).iterrows()}
+    return {row["approach"]: by_name[row["model"]] for _, row in rows.head(1).iterrows()}
 
 
-def _looks(
+def _model_sections(
     best: Mapping[str, Model], board: pd.DataFrame, clips: pd.DataFrame, genre_table: Path
-) -> list[Look]:
+) -> list[ModelSection]:
     genres, table = genres_of(clips), _read(genre_table)
-    place = {"champion": 0, "candidate": 1}
-    ranks = {row["model"]: (place.get(row["role"], 2), n) for n, row in board.iterrows()}
-    looks = []
+    order = {"champion": 0, "candidate": 1}
+    ranks = {row["model"]: (order.get(row["role"], 2), n) for n, row in board.iterrows()}
+    sections = []
     for approach, model in sorted(best.items(), key=lambda item: ranks[item[1].name]):
         assert model.predictions is not None
-        judged = on_scoring_split(model.predictions)
-        counts = confusion(judged, clips, genres)
+        scored = on_scoring_split(model.predictions)
+        counts = confusion(scored, clips, genres)
         own = table[(table["approach"] == approach) & (table["model"] == model.name)]
-        looks.append(
-            Look(
+        sections.append(
+            ModelSection(
                 model=model.name,
                 approach=approach,
                 split=scoring_split(model.predictions),
                 confusion=counts,
-                calibration=reliability(judged, clips, genres),
-                hardest=hardest_clips(judged, clips, genres, HARDEST),
+                calibration=reliability(scored, clips, genres),
+                hardest=hardest_clips(scored, clips, genres, HARDEST),
                 confused=most_confused(counts, CONFUSED),
                 genres=own.drop(columns=["approach", "model"]),
             )
         )
-    return looks
+    return sections
 
 
-def _promise(
+def _coverage_section(
     best: Mapping[str, Model], board: pd.DataFrame, clips: pd.DataFrame, params: Params
-) -> Promise | None:
-    """How often sets hold the true genre: the champion's, else those of the best on validation."""
+) -> CoverageSection | None:
+    """The coverage of the champion's prediction sets, else of the best model on validation."""
     if not best:
         return None
     models, genres = {model.name: model for model in best.values()}, genres_of(clips)
@@ -186,35 +193,35 @@ def _promise(
     sets = calibrate_sets(
         table[table["split"] == VALIDATION], clips, genres, params.predict.coverage
     )
-    judged = table[table["split"] == TEST]
+    scored = table[table["split"] == TEST]
     if sets.why_not:
-        note = f"Here it gives none: {sets.why_not}."
-        return Promise(model.name, sets.coverage, note=note)
-    if judged.empty:
-        note = "It was not tried: no clips are left that the sets were not made on."
-        return Promise(model.name, sets.coverage, note=note)
-    tried = coverage_on(
+        note = f"It has no prediction sets here: {sets.why_not}."
+        return CoverageSection(model.name, sets.coverage, note=note)
+    if scored.empty:
+        note = "The coverage was not measured: there are no test clips."
+        return CoverageSection(model.name, sets.coverage, note=note)
+    observed = coverage_on(
         sets,
-        judged,
+        scored,
         clips,
         genres,
         confidence=params.evaluate.confidence,
         n_resamples=params.evaluate.n_resamples,
         rng=np.random.default_rng(params.evaluate.seed),
     )
-    return Promise(model.name, sets.coverage, tried)
+    return CoverageSection(model.name, sets.coverage, observed)
 
 
 def _costs(
     board: pd.DataFrame, names: Sequence[str], producers: Mapping[str, tracking.ProducingRun]
 ) -> pd.DataFrame:
-    """What the best of each approach cost, as the run that scored them has logged it."""
+    """The cost of the best model of each approach, from the run that scored them."""
     own = board.loc[board["model"].isin(names), ["model", "megabytes"]]
-    priced = tracking.leaderboard_of(producers[BOARD].run_id) if BOARD in producers else None
+    logged = tracking.leaderboard_of(producers[BOARD].run_id) if BOARD in producers else None
     columns = ["model", "train_seconds", "clip_seconds"]
-    if priced is None:
-        priced = pd.DataFrame(columns=columns)
-    return own.merge(priced.reindex(columns=columns), on="model", how="left")
+    if logged is None:
+        logged = pd.DataFrame(columns=columns)
+    return own.merge(logged.reindex(columns=columns), on="model", how="left")
 
 
 def _lineage(
@@ -222,8 +229,8 @@ def _lineage(
 ) -> Lineage:
     commit, changed = run.origin()
     rows = [
-        {**vars(maker), "path": path, "seconds": maker.metrics.get("seconds", float("nan"))}
-        for path, maker in sorted(producers.items(), key=lambda item: item[1].started)
+        {**vars(producer), "path": path, "seconds": producer.metrics.get("seconds", float("nan"))}
+        for path, producer in sorted(producers.items(), key=lambda item: item[1].started)
     ]
     columns = ["path", "stage", "digest", "run_id", "url", "execution", "commit", "started"]
     outputs = pd.DataFrame(rows, columns=[*columns, "seconds"])
@@ -231,7 +238,7 @@ def _lineage(
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """A CSV table in which a genre or a file may be called NA or 1970."""
+    """Read a CSV table; a genre or a file may be called NA or 1970."""
     texts = dict.fromkeys(("path", "genre", "model", "note", "protocol", "artists"), str)
     return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
 
@@ -243,7 +250,7 @@ def _history(path: Path) -> pd.DataFrame:
 
 
 def _networks(params: Params) -> dict[str, str]:
-    """What each network that was asked for starts from."""
+    """The initial weights of each requested network."""
     known = type(params.weights).model_fields
     names = dict.fromkeys([*params.embed.backbones, *params.finetune.networks])
     return {name: params.weights.of(name) if name in known else SCRATCH for name in names}

@@ -1,4 +1,4 @@
-"""Commands about the registry: who is served, and who wants the place."""
+"""The command champion: the champion, its challenger and their history."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from genre_pred.core.errors import UserError
 
 @click.group()
 def champion() -> None:
-    """The classifier that is served, and who wants its place."""
+    """Show, promote or roll back the champion, the registered model that is served."""
 
 
-_model_option = click.option("--model", help="The registered model; else that of data.name.")
+_model_option = click.option("--model", help="Registered model.  [default: that of data.name]")
 
 
 @champion.command()
@@ -34,8 +34,8 @@ def show(model: str | None) -> None:
     notes: dict[str, list[str]] = {}
     for version in tracking.versions(name):
         number = str(version.version)
-        told = [version.tags.get(key, "") for key in ("model", "protocol")]
-        rows.add_row(*map(Text, (number, aliases.get(number, ""), *told)))
+        facts = [version.tags.get(key, "") for key in ("model", "protocol")]
+        rows.add_row(*map(Text, (number, aliases.get(number, ""), *facts)))
         notes.setdefault(version.tags.get("note", ""), []).append(number)
     click.echo(name)
     show_table(rows)
@@ -46,11 +46,11 @@ def show(model: str | None) -> None:
 
 @champion.command()
 @_model_option
-@click.option("--force", is_flag=True, help="Without a contest; needs --reason.")
-@click.option("--reason", help="Why, for the history.")
-@click.option("--version", help="With --force: this version instead of the challenger.")
+@click.option("--force", is_flag=True, help="Promote without a comparison; needs --reason.")
+@click.option("--reason", help="The reason, recorded in the history.")
+@click.option("--version", help="With --force: the version to promote.  [default: the challenger]")
 def promote(model: str | None, force: bool, reason: str | None, version: str | None) -> None:
-    """Let the challenger try for the champion's place."""
+    """Compare the challenger with the champion, and promote it if it is better."""
     import pandas as pd
 
     from genre_pred.config.params import read_params
@@ -60,24 +60,24 @@ def promote(model: str | None, force: bool, reason: str | None, version: str | N
     name = registered(model)
     if force:
         if not reason:
-            raise UserError("--force needs --reason: the history keeps it")
+            raise UserError("--force needs --reason, which the history records")
         number = registry.force(name, version, reason)
-        click.echo(f"{name} version {number} is champion, by force: {reason}")
+        click.echo(f"{name} version {number} is now champion (forced): {reason}")
         return
     if version:
-        raise UserError("--version goes with --force; a contest is between champion and challenger")
+        raise UserError("--version needs --force: without it, the challenger is compared")
     path = Path("data/clips.parquet")
     clips = pd.read_parquet(path) if path.is_file() else None
     try:
         click.echo(registry.challenge_champion(name, clips, read_params()).reason)
-    except NotComparable as stop:
-        raise UserError(stop.reason) from stop
+    except NotComparable as error:
+        raise UserError(error.reason) from error
 
 
 @champion.command()
 @_model_option
 def rollback(model: str | None) -> None:
-    """Give the title back to the champion before."""
+    """Make the previous champion the champion again."""
     from genre_pred.registry import champion as registry
 
     name = registered(model)
@@ -87,7 +87,7 @@ def rollback(model: str | None) -> None:
 @champion.command()
 @_model_option
 def history(model: str | None) -> None:
-    """Show the champions in turn, and why each became one."""
+    """Show the champion history: every champion, with the reason."""
     from genre_pred import tracking
 
     name = registered(model)
@@ -98,9 +98,9 @@ def history(model: str | None) -> None:
 
 @champion.command()
 def sync() -> None:
-    """Register again what models/ and reports/ hold, as after a loss of the MLflow store.
+    """Register the models of models/ and reports/ again, for example in a new MLflow store.
 
-    Where there is a champion already, it stays.
+    An existing champion stays champion.
     """
     from genre_pred import tracking
     from genre_pred.config.params import read_params
@@ -113,7 +113,7 @@ def sync() -> None:
         if not path.exists():
             raise UserError(f"{path} is missing: run dvc repro first")
     with tracking.record("sync", params, ["promote", "evaluate"], [models], []) as run:
-        told = promote_workspace(
+        promotion = promote_workspace(
             params, data, models, reports, run_id=run.run_id, may_promote=False
         )
-    click.echo(told["reason"])
+    click.echo(promotion["reason"])

@@ -1,4 +1,4 @@
-"""The command leaderboard: the models of all runs, laid out for terminal, Markdown or CSV."""
+"""The command leaderboard: the models of all runs, for the terminal, as Markdown or CSV."""
 
 import json
 import re
@@ -14,7 +14,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from genre_pred.apps.cli.terminal import csv_option, fits, show, table, tell
+from genre_pred.apps.cli.terminal import csv_option, fits, print_wrapped, show, table
 from genre_pred.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,22 +22,24 @@ if TYPE_CHECKING:
     from genre_pred.evaluation.comparison.standings import Standing
 
 CLIPS_PER_SECOND = (
-    "clips/s: from the file to the genre on one core of that run's machine, once all is loaded; "
-    "- where it has not told"
+    "clips/s: clips per second from file to genre on one core of that run's machine, without "
+    "loading time; - if unknown"
 )
-FROM_COMMITTED = "# each starts from the committed settings: git checkout params.yaml"
-RUN_WIDTH = 10  # of DVC's own names, as ortho-leas: then all fits into 80 columns
+FROM_COMMITTED = "# each command assumes the committed settings: git checkout params.yaml"
+RUN_WIDTH = 10  # the length of DVC's names, such as ortho-leas; the table then fits 80 columns
 LONG_TEXTS = ("model", "protocol", "by", "note")
 
 
 @click.command()
-@click.option("--collection", help="Only this one, as fma-small; else all.")
-@click.option("--approach", help="Only this one: embedding, finetune, descriptors, ...")
-@click.option("--top", type=click.IntRange(min=1), help="Only so many rows of each table.")
-@click.option("--wide", is_flag=True, help="All columns, however wide the terminal.")
-@click.option("--commands", is_flag=True, help="Also what to type to see each row again.")
-@click.option("--markdown", is_flag=True, help="As Markdown, all columns, with the commands.")
-@csv_option("Also write the rows in full.", begins="collection,model,approach,")
+@click.option("--collection", help="Only this collection, such as fma-small.")
+@click.option("--approach", help="Only this approach: embedding, finetune, descriptors, ...")
+@click.option("--top", type=click.IntRange(min=1), help="Number of rows of each table.")
+@click.option("--wide", is_flag=True, help="All columns, at full width.")
+@click.option("--commands", is_flag=True, help="Also print the command that reproduces each row.")
+@click.option("--markdown", is_flag=True, help="Print Markdown with all columns and commands.")
+@csv_option(
+    "Also write all rows and columns to this CSV file.", begins="collection,model,approach,"
+)
 def leaderboard(
     collection: str | None,
     approach: str | None,
@@ -47,10 +49,10 @@ def leaderboard(
     markdown: bool,
     csv: Path | None,
 ) -> None:
-    """Show the models of all runs, beside what others have published.
+    """Show the models of all runs, with published results.
 
-    One table for each collection, protocol and set of clips that judged: scores are never ranked
-    across them. reports/leaderboard.csv has those of this workspace alone.
+    There is one table for each collection, protocol and set of scoring clips, because scores are
+    comparable only within them. reports/leaderboard.csv has the models of this workspace only.
     """
     from genre_pred import tracking
     from genre_pred.evaluation.comparison.published import published_on
@@ -64,7 +66,7 @@ def leaderboard(
     tracking.open_store()
     rows = tracking.leaderboards()
     if rows.empty:
-        raise UserError("MLflow holds no leaderboard yet: run dvc repro first")
+        raise UserError("the MLflow store has no leaderboard yet: run dvc repro first")
     known = sorted(set(rows["collection"]))
     if collection and collection not in known:
         raise UserError(f"no run on {collection!r}; there are runs on {', '.join(known)}")
@@ -74,35 +76,37 @@ def leaderboard(
     approaches = set(rows["approach"]).union(*(quoted["approach"] for quoted in published.values()))
     if approach and approach not in approaches:
         raise UserError(f"no approach {approach!r}; there are {', '.join(sorted(approaches))}")
-    found = standings(rows.assign(command=_commands(rows)), published)
-    kept = [replace(standing, board=narrowed(standing.board, approach, top)) for standing in found]
-    kept = [standing for standing in kept if len(standing.board)]
-    lay_out = partial(_tell, wide=wide, commands=commands)
+    merged = standings(rows.assign(command=_commands(rows)), published)
+    narrowed_boards = [
+        replace(standing, board=narrowed(standing.board, approach, top)) for standing in merged
+    ]
+    narrowed_boards = [standing for standing in narrowed_boards if len(standing.board)]
+    print_boards = partial(_print_boards, wide=wide, commands=commands)
     for name in shown:
         quoted = published[name]
-        if wide or markdown:  # the others stand beside their models
-            quoted = published_elsewhere([s for s in found if s.collection == name], quoted)
-        own = [standing for standing in kept if standing.collection == name]
-        (_tell_in_markdown if markdown else lay_out)(name, own, narrowed(quoted, approach, top))
+        if wide or markdown:  # the tables show the other figures beside their models
+            quoted = published_elsewhere([s for s in merged if s.collection == name], quoted)
+        own = [standing for standing in narrowed_boards if standing.collection == name]
+        (_print_markdown if markdown else print_boards)(name, own, narrowed(quoted, approach, top))
     if csv:
         from genre_pred.core.tables import write_table
 
-        boards = [standing.board.reindex(columns=EVERY_COLUMN) for standing in kept]
+        boards = [standing.board.reindex(columns=EVERY_COLUMN) for standing in narrowed_boards]
         write_table(pd.concat(boards, ignore_index=True), csv)
 
 
 def _commands(rows: pd.DataFrame) -> list[str]:
-    from genre_pred.apps.recipes import of_matter, with_changes
+    from genre_pred.apps.recipes import relevant_settings, with_changes
 
     columns = (rows[name] for name in ("command", "model", "approach", "changed"))
     return [
-        with_changes(command, of_matter(model, approach, json.loads(changed)))
+        with_changes(command, relevant_settings(model, approach, json.loads(changed)))
         for command, model, approach, changed in zip(*columns, strict=True)
     ]
 
 
-def _tell(
-    name: str, found: list["Standing"], quoted: pd.DataFrame, wide: bool, commands: bool
+def _print_boards(
+    name: str, merged: list["Standing"], quoted: pd.DataFrame, wide: bool, commands: bool
 ) -> None:
     from genre_pred.evaluation.comparison.markdown import (
         ESSENTIAL,
@@ -112,8 +116,8 @@ def _tell(
         with_marks,
     )
 
-    for standing in found:
-        tell(f"{name}: {standing.words}\n")
+    for standing in merged:
+        print_wrapped(f"{name}: {standing.words}\n")
         board, footnotes = with_marks(standing.board)
         if wide:
             show(_rows(standing.board, OF_ALL_RUNS, folded=False), whole=True)
@@ -123,21 +127,21 @@ def _tell(
             show(rows if fits(rows) else _rows(board, ESSENTIAL, folded=True))
             click.echo()
             for footnote in footnotes:
-                tell(footnote)
-        tell(f"{CLIPS_PER_SECOND}\n")
+                print_wrapped(footnote)
+        print_wrapped(f"{CLIPS_PER_SECOND}\n")
         if commands:
             click.echo(FROM_COMMITTED)
             for command in standing.commands:
-                click.echo(command)  # not broken: to be copied
+                click.echo(command)  # not wrapped, so that it can be copied
             click.echo()
     if len(quoted):
-        tell(f"{name}: {QUOTED}:\n")
+        print_wrapped(f"{name}: {QUOTED}:\n")
         show(_rows(quoted, PUBLISHED, folded=False))
         click.echo()
 
 
 def _rows(board: pd.DataFrame, columns: Mapping[str, "Cell"], *, folded: bool) -> Table:
-    """A table close together; folded, its cells have two lines rather than ending in mid-word."""
+    """A compact table; folded, long cells are split into two lines at sensible places."""
     headers = [name.replace(" ", "\n", 1) if folded else name for name in columns]
     rows = table(*headers, wrapped=LONG_TEXTS)
     rows.padding, rows.show_edge = (0, 1, 0, 0), False
@@ -149,24 +153,24 @@ def _rows(board: pd.DataFrame, columns: Mapping[str, "Cell"], *, folded: bool) -
     return rows
 
 
-def _below(score: str) -> str:
-    """84.4 [65.6, 98.4] as 84.4 over 65.6–98.4, which is narrower."""
+def _two_lines(score: str) -> str:
+    """84.4 [65.6, 98.4] as two lines, 84.4 and 65.6–98.4."""
     return re.sub(r" \[(.*), (.*)\]", "\n\\1–\\2", score)
 
 
 FOLDS: Mapping[str, Callable[[str], str]] = {
     "model": lambda name: name.replace("/", "/\n"),
-    "validation %": _below,
-    "test %": _below,
+    "validation %": _two_lines,
+    "test %": _two_lines,
     "run": lambda name: "\n".join(wrap(name, RUN_WIDTH)),
 }
 
 
-def _tell_in_markdown(name: str, found: list["Standing"], quoted: pd.DataFrame) -> None:
+def _print_markdown(name: str, merged: list["Standing"], quoted: pd.DataFrame) -> None:
     from genre_pred.evaluation.comparison.markdown import OF_ALL_RUNS, PUBLISHED, QUOTED, table_of
 
     click.echo(f"## {name}\n")
-    for standing in found:
+    for standing in merged:
         click.echo(f"{standing.words}\n\n{table_of(standing.board, OF_ALL_RUNS)}\n")
         click.echo(
             "\n".join(

@@ -1,4 +1,4 @@
-"""The command that opens the page."""
+"""The command app: the web page."""
 
 import signal
 import sys
@@ -12,11 +12,18 @@ from genre_pred.core.errors import UserError
 
 @click.command()
 @model_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Who is answered.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Else the first free one from 7860.")
-@click.option("--no-browser", is_flag=True, help="Do not open one.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; 0.0.0.0 for all networks.",
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port.  [default: the first free one from 7860]"
+)
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 def app(model: str | None, host: str, port: int | None, no_browser: bool) -> None:
-    """Open the page: drop or record a sound and see its genre, and why."""
+    """Open the web page: upload or record a song and see its predicted genre."""
     check_free(host, port or 0)
     classifier = loaded(model)
     try:
@@ -30,25 +37,25 @@ def app(model: str | None, host: str, port: int | None, no_browser: bool) -> Non
 
     _end_by_signals()
     with serving(classifier, host, port, browser=not no_browser) as address:
-        click.echo(f"{address} asks {classifier.title}; Ctrl+C ends it")
+        click.echo(f"{address} serves {classifier.title}; press Ctrl+C to stop")
         if host not in ("127.0.0.1", "localhost", "::1"):
-            click.echo("without a password: whoever reaches this machine may ask it", err=True)
+            click.echo("warning: no password; anyone who reaches this host can use it", err=True)
         _wait()
 
 
 def _end_by_signals() -> None:
-    """End as by Ctrl+C, so that what was uploaded is deleted, also when the terminal closes."""
+    """Exit cleanly on SIGTERM and when the terminal closes, so that uploads are deleted."""
     names = ("SIGTERM", "SIGHUP")
-    ends = [getattr(signal, name) for name in names if hasattr(signal, name)]  # Windows lacks one
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]  # not on Windows
 
     def end(*_: object) -> None:
-        for again in ends:  # a terminal that closes may tell it twice
-            signal.signal(again, signal.SIG_IGN)
+        for number in signals:  # a closing terminal may send SIGHUP twice
+            signal.signal(number, signal.SIG_IGN)
         sys.exit(0)
 
-    for it in ends:
-        if signal.getsignal(it) != signal.SIG_IGN:  # as by nohup
-            signal.signal(it, end)
+    for number in signals:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(number, end)
 
 
 def _wait() -> None:

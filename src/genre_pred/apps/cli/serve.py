@@ -1,4 +1,4 @@
-"""The command that answers over HTTP."""
+"""The command serve: predictions over HTTP."""
 
 import click
 
@@ -7,31 +7,45 @@ from genre_pred.apps.cli.terminal import check_free, model_option
 
 @click.command()
 @model_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=5001, show_default=True)
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
-@click.option("--megabytes", type=click.IntRange(1), default=32, show_default=True, help="A body.")
-@click.option("--rows", type=click.IntRange(1), default=16, show_default=True, help="Of a body.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of worker processes.",
+)
+@click.option(
+    "--megabytes",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    help="Largest request body, in MB.",
+)
+@click.option(
+    "--rows", type=click.IntRange(1), default=16, show_default=True, help="Most rows of a request."
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True),
     default=900,
     show_default=True,
-    help="Of a body's sounds together.",
+    help="Longest total audio of a request, in seconds.",
 )
 @click.option(
     "--queue",
     type=click.IntRange(1),
     default=64,
     show_default=True,
-    help="Whole requests at a time in each worker.",
+    help="Most requests waiting in each worker.",
 )
 @click.option(
     "--timeout",
     type=click.IntRange(1),
     default=120,
     show_default=True,
-    help="Seconds of a request.",
+    help="Seconds until a request is aborted.",
 )
 def serve(
     model: str | None,
@@ -44,12 +58,12 @@ def serve(
     queue: int,
     timeout: int,
 ) -> None:
-    """Answer over HTTP as `mlflow models serve` does, within limits.
+    """Serve predictions over HTTP like `mlflow models serve`, with limits.
 
-    POST sounds as base64 text to /invocations; /ping and /health tell that it lives. Larger
-    bodies get 413, too many rows or seconds 400, a full queue 503, a slow answer 504. Eight
-    clients that never finish their large bodies keep a worker from all others until --timeout:
-    let a proxy before it buffer requests.
+    POST audio files as base64 text to /invocations; /ping and /health report the status. Too large
+    a body returns 413, too many rows or seconds 400, a full queue 503, a timeout 504. Eight
+    clients that never finish large bodies can block a worker until --timeout: put a proxy that
+    buffers requests in front of a public server.
     """
     check_free(host, port)
     from genre_pred.apps.http.server import Limits, run

@@ -1,4 +1,4 @@
-"""Commands about the comparison itself: recipe, leakage, weights."""
+"""The commands recipe, leakage and weights."""
 
 import subprocess
 import sys
@@ -13,40 +13,46 @@ from genre_pred.core.errors import UserError
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("-S", "changes", multiple=True, metavar="KEY=VALUE", help="As of dvc exp run.")
-@click.option("--dry-run", is_flag=True, help="Print the command only.")
+@click.option(
+    "-S",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A further setting, as for dvc exp run.",
+)
+@click.option("--dry-run", is_flag=True, help="Only print the command.")
 def recipe(name: str | None, changes: tuple[str, ...], dry_run: bool) -> None:
-    """Run a system of the field as an experiment; without a name, list them all."""
+    """Run a published system as an experiment; without a name, list all recipes."""
     import shlex
 
     from genre_pred.apps.recipes import (
         describe,
         experiment,
+        missing_data,
         params_with,
         read_recipe,
         recipe_names,
-        what_is_missing,
     )
 
     if name is None and not recipe_names():
-        raise UserError("there is no folder recipes here: run it in the repository's top folder")
+        raise UserError("there is no folder recipes here: run this in the repository's top folder")
     if name is None:
-        rows = table("recipe", "what it is", wrapped=["what it is"])
-        for each in recipe_names():
-            rows.add_row(each, Text(describe(each)))
+        rows = table("recipe", "description", wrapped=["description"])
+        for recipe_name in recipe_names():
+            rows.add_row(recipe_name, Text(describe(recipe_name)))
         show(rows)
         return
     settings = read_recipe(name)
     data = params_with(settings, changes).data
-    words = experiment(name, settings, changes)
-    missing = what_is_missing(name, Path(data.path))
+    command = experiment(name, settings, changes)
+    missing = missing_data(name, Path(data.path))
     if missing and not (data.source == "gtzan" and data.url):
         if not dry_run:
             raise UserError(missing)
         click.echo(f"note: {missing}", err=True)
-    click.echo(shlex.join(words))
+    click.echo(shlex.join(command))
     if not dry_run:
-        sys.exit(subprocess.run(words, check=False).returncode)
+        sys.exit(subprocess.run(command, check=False).returncode)
 
 
 @click.command()
@@ -55,9 +61,9 @@ def recipe(name: str | None, changes: tuple[str, ...], dry_run: bool) -> None:
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--repeats", type=click.IntRange(1), default=10, show_default=True)
 def leakage(features: str, classifier: str, folds: int, repeats: int) -> None:
-    """Measure how much a split at random, artists on both sides, would flatter.
+    """Measure the leakage gap: accuracy with a random split minus accuracy with artists apart.
 
-    Test clips are not looked at.
+    Test clips are not used.
     """
     from genre_pred.config.params import read_params
     from genre_pred.core.parallel.clip_map import clip_map
@@ -74,7 +80,7 @@ def leakage(features: str, classifier: str, folds: int, repeats: int) -> None:
             )
     clips, split = read_table(data / "clips.parquet"), read_table(data / "split.parquet")
     clips = taking_part(clips, split[split["split"] != TEST]).reset_index(drop=True)
-    found = measure_leakage(
+    measured = measure_leakage(
         features,
         classifier,
         clips,
@@ -83,14 +89,14 @@ def leakage(features: str, classifier: str, folds: int, repeats: int) -> None:
         params.evaluate,
         n_folds=folds,
         n_repeats=repeats,
-        each=clip_map(params.compute, "cross-validation", "repeat", block=1),
+        map_repeats=clip_map(params.compute, "cross-validation", "repeat", block=1),
     )
-    click.echo(f"{features}/{classifier}, {repeats} x {folds} folds, {found.clips} clips")
-    rows = [("artists apart", found.apart), ("at random", found.mixed)]
+    click.echo(f"{features}/{classifier}, {repeats} x {folds} folds, {measured.clips} clips")
+    rows = [("artists apart", measured.apart), ("random split", measured.mixed)]
     for name, (accuracy, low, high) in rows:
         click.echo(f"{name:14} {accuracy:6.1%}  [{low:.1%}, {high:.1%}]")
-    more, low, high = found.leakage_gap
-    click.echo(f"{'leakage_gap':14} {more:+6.1%}  [{low:+.1%}, {high:+.1%}]")
+    gap, low, high = measured.leakage_gap
+    click.echo(f"{'leakage_gap':14} {gap:+6.1%}  [{low:+.1%}, {high:+.1%}]")
 
 
 @click.group()
@@ -100,9 +106,9 @@ def weights() -> None:
 
 @weights.command()
 def fetch() -> None:
-    """Download the published weights that params.yaml asks for, unless they are there.
+    """Download the published weights that params.yaml names, if they are missing.
 
-    They go into the user's cache; afterwards the pipeline needs no network for them.
+    They are stored in the user's cache; the pipeline then needs no network for them.
     """
     from genre_pred.config.params import read_params
     from genre_pred.networks.weights.files import fetch_weights
@@ -121,8 +127,8 @@ def check(which: str) -> None:
     from genre_pred.apps.cli.weights_check import check_vggish
 
     rows = check_vggish(which)
-    for what, value, expected, agrees in rows:
+    for name, value, expected, agrees in rows:
         verdict = "agrees" if agrees else "DIFFERS"
-        click.echo(f"{what}: {value:.6f}, published {expected:.6f}: {verdict}")
+        click.echo(f"{name}: {value:.6f}, published {expected:.6f}: {verdict}")
     if not all(row[3] for row in rows):
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""What all commands share: faults told in a sentence, tables, the model that is meant."""
+"""Shared by all commands: errors as one sentence, tables, options, the choice of the model."""
 
 import os
 import socket
@@ -28,21 +28,21 @@ Decorated = TypeVar(
 
 
 class Commands(click.Group):
-    """A group whose faults are told in a sentence instead of a stack trace."""
+    """A command group that prints a UserError as one sentence, without a stack trace."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except UserError as fault:
-            raise click.ClickException(str(fault)) from fault
+        except UserError as error:
+            raise click.ClickException(str(error)) from error
 
 
 def table(*columns: str, wrapped: Collection[str] = ()) -> Table:
-    """A table whose cells are never cut: show it with `show`.
+    """A table whose cells are never truncated; print it with `show`.
 
     Args:
-        columns: Their headers.
-        wrapped: The columns of long texts, which go on in the next line where the terminal ends.
+        columns: The headers.
+        wrapped: The columns of long texts, which are wrapped to the width of the terminal.
     """
     table = Table(box=SIMPLE_HEAD)
     for column in columns:
@@ -51,36 +51,36 @@ def table(*columns: str, wrapped: Collection[str] = ()) -> Table:
 
 
 def show(table: Table, *, whole: bool = False) -> None:
-    """Print a table, in a terminal with its wrapped columns as narrow as that asks for.
+    """Print a table, with its wrapped columns fitted to the width of the terminal.
 
-    One without any is printed as wide as it is: a path can be copied whole from any terminal.
+    A table without wrapped columns is printed at full width, so that paths can be copied.
 
     Args:
-        table: As `table` makes it.
-        whole: Whether nothing is wrapped, however narrow the terminal.
+        table: From `table`.
+        whole: Whether to print the table at full width.
     """
     whole = whole or all(column.no_wrap for column in table.columns)
     Console(width=WIDE if whole else room()).print(table)
 
 
 def fits(table: Table) -> bool:
-    """Whether a table can be printed without wrapping anything."""
+    """Whether a table fits the terminal without wrapping."""
     console = Console(width=WIDE)
     return Measurement.get(console, console.options, table).maximum <= room()
 
 
-def tell(text: str) -> None:
-    """Print a text, in a terminal broken between words."""
+def print_wrapped(text: str) -> None:
+    """Print a text, wrapped between words to the width of the terminal."""
     Console(width=room()).print(Text(text))
 
 
 def room() -> int:
-    """The terminal's columns; as many as wanted where the output goes elsewhere."""
+    """The columns of the terminal; practically unlimited for other outputs."""
     return Console().width if sys.stdout.isatty() else WIDE
 
 
 def shown(path: Path | str) -> str:
-    """A path on one line: what a terminal cannot print, or would obey, is escaped."""
+    """A path on one line; unprintable and control characters are escaped."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in str(path)
@@ -90,73 +90,72 @@ def shown(path: Path | str) -> str:
 def file_to_write(
     _context: click.Context, _option: click.Parameter, path: Path | None, begins: str = ""
 ) -> Path | None:
-    """Make sure, before hours of work, that an option names a file that can be written.
+    """Check an option's output file before the command starts its work.
 
-    A link is refused too: the file would take its place, also that of /dev/stdout. So is a file
-    that begins otherwise than those which are written here: it would be lost.
+    Links are refused, because the output would replace them, even /dev/stdout. Existing files that
+    do not start with `begins` are refused, because they would be overwritten.
 
     Raises:
-        click.BadParameter: If the path has no name, there is something else than a regular file,
-            or one that holds something else, its name is too long, or its folder can neither be
-            made nor written into.
+        click.BadParameter: If the path has no name, is not a regular file, holds other content,
+            has too long a name, or its folder can neither be created nor written.
     """
     if path is None:
         return None
     if path.name in ("", ".."):
-        raise click.BadParameter("that is no file's name: give one, as genres.csv")
+        raise click.BadParameter("this is not the name of a file: name one, such as genres.csv")
     try:
         regular = stat.S_ISREG(path.lstat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
-        regular = True  # as it will be
+        regular = True  # it will be created
     except OSError as error:
         raise click.BadParameter(f"{shown(path)} cannot be written: {error.strerror}") from error
     if not regular:
         raise click.BadParameter(
             f"{shown(path)} is a folder, link, pipe or device: name another file"
         )
-    above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
-    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+    parent = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
         raise click.BadParameter(
-            f"{shown(path)} cannot be written: {shown(above)} is no folder that you may write into"
+            f"{shown(path)} cannot be written: {shown(parent)} is not a writable folder"
         )
     if begins and path.exists():
         try:
             with path.open("rb") as file:
-                found = file.read(len(begins))
+                start = file.read(len(begins))
         except OSError as error:
             raise click.BadParameter(f"{shown(path)} cannot be read: {error.strerror}") from error
-        if found not in (b"", begins.encode()):
+        if start not in (b"", begins.encode()):
             raise click.BadParameter(
-                f"{shown(path)} holds something else than this command writes: name another file"
+                f"{shown(path)} exists and was not written by this command: name another file"
             )
     return path
 
 
 model_option = click.option(
-    "--model", help="NAME@ALIAS of the registry; else the champion of data.name."
+    "--model", help="Registered model, NAME@ALIAS.  [default: the champion of data.name]"
 )
 
 
 def csv_option(help: str, begins: str = "") -> Callable[[Decorated], Decorated]:
-    """The option that names a CSV file to write.
+    """The option --csv for an output file.
 
     Args:
-        help: What is written.
-        begins: Its first columns, where it is written whole: no other file is written over.
+        help: The help text.
+        begins: The first columns of the file; an existing file with others is refused.
     """
-    where, check = click.Path(path_type=Path), partial(file_to_write, begins=begins)
-    return click.option("--csv", type=where, callback=check, help=help)
+    check = partial(file_to_write, begins=begins)
+    return click.option("--csv", type=click.Path(path_type=Path), callback=check, help=help)
 
 
 def check_free(host: str, port: int) -> None:
-    """Tell at once what would be found out after a classifier is loaded.
+    """Check that a port is free, before a classifier is loaded.
 
     Args:
-        host: The address to listen at.
-        port: 0 for any.
+        host: The address to listen on.
+        port: 0 for any port.
 
     Raises:
-        UserError: If nobody can listen there.
+        UserError: If the port cannot be opened.
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -166,22 +165,22 @@ def check_free(host: str, port: int) -> None:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         reason = reason.partition(" (while attempting")[0]
         raise UserError(
-            f"{host}:{port} cannot be listened at ({reason}): name another --port, or --host"
+            f"cannot listen on {host}:{port} ({reason}): choose another --port or --host"
         ) from error
 
 
 def loaded(model: str | None) -> "GenreClassifier":
-    """The registered classifier that is meant: see `GenreClassifier.load`."""
+    """Load a registered classifier: see `GenreClassifier.load`."""
     from genre_pred import tracking
 
-    title, folder = tracking.fetch(model)  # a wrong name is told before torch is imported
+    title, folder = tracking.fetch(model)  # reports a wrong name before the slow import of torch
     from genre_pred.inference.classifier import GenreClassifier
 
     return GenreClassifier(folder, title)
 
 
 def registered(model: str | None) -> str:
-    """The registered model that is meant: see `tracking.registered`."""
+    """The name of a registered model: see `tracking.registered`."""
     from genre_pred import tracking
 
     return tracking.registered(model)

@@ -1,4 +1,4 @@
-"""VGGish's weights against the figures that its authors publish."""
+"""Check of VGGish's weights against published figures."""
 
 import numpy as np
 import torch
@@ -9,16 +9,16 @@ from genre_pred.networks.weights.loading import load_weights
 
 
 def check_vggish(which: str) -> list[tuple[str, float, float, bool]]:
-    """Compare VGGish's embeddings of a sine with the figures its authors publish.
+    """Compare VGGish's embeddings of a sine with the figures that its authors publish.
 
-    The sine has 1 kHz, 3 s and full scale; the figures, with a tolerance of 10 %, are from
+    The sine has 1 kHz, 3 s and full scale. The figures, with a tolerance of 10 %, are from
     vggish_smoke_test.py (July 2023) of github.com/tensorflow/models, research/audioset/vggish.
 
     Args:
-        which: As in load_weights; random weights do not pass.
+        which: As in load_weights; random weights fail the check.
 
     Returns:
-        Rows of what is compared, the value found, the one expected, and whether they agree.
+        Rows of name, value, expected value, and whether they agree.
 
     Raises:
         WeightsError: As load_weights.
@@ -30,11 +30,11 @@ def check_vggish(which: str) -> list[tuple[str, float, float, bool]]:
     sine = np.sin(2 * np.pi * 1000 * seconds).astype(np.float32)
     with torch.inference_mode():
         embeddings = net(torch.from_numpy(waveform_to_patches(sine, front_end)))
-    found = {
+    statistics = {
         "mean of the embeddings of a 1 kHz sine": (embeddings.mean().item(), 0.000657),
         "their standard deviation": (embeddings.std(correction=0).item(), 0.343),
     }
     return [
-        (what, value, expected, abs(value / expected - 1) < 0.1)
-        for what, (value, expected) in found.items()
+        (name, value, expected, abs(value / expected - 1) < 0.1)
+        for name, (value, expected) in statistics.items()
     ]

@@ -1,7 +1,7 @@
-"""Limits before MLflow's scoring server, which takes whatever comes.
+"""Limits on the requests to MLflow's scoring server.
 
-That takes bodies of any size, as many at a time as there are clients, and its errors repeat the
-body.
+The scoring server itself accepts bodies of any size from any number of clients at once, and its
+error messages repeat the body.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from genre_pred.apps.http.served import DEADLINE
 from genre_pred.core.errors import UserError, describe_error
 
-HELD_BODIES = 8  # as many bodies of the largest size are held in memory
-DRAINED_BODIES = 8  # as much of a refused body is read, so that the client reads the answer
+HELD_BODIES = 8  # the memory for bodies, in bodies of the largest size
+DRAINED_BODIES = 8  # how much of a refused body is read, so that the client reads the response
 PATHS = ("/invocations", "/ping", "/health", "/version")
 CODES = {
     404: "ENDPOINT_NOT_FOUND",
@@ -35,22 +35,22 @@ CODES = {
 }
 MLFLOWS_OWN = ("Invalid input", "The input must be", "Failed to", "Encountered an unexpected")
 FORM = (
-    'the body must be JSON as {"dataframe_split": {"columns": ["audio"], "data": [["..."]]}}, '
-    "each row a sound file as base64 text"
+    'the body must be JSON like {"dataframe_split": {"columns": ["audio"], "data": [["..."]]}}, '
+    "each row an audio file as base64 text"
 )
 log = logging.getLogger("genre_pred.apps.http.server")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a worker takes.
+    """The limits of a worker, with the status of requests beyond them.
 
     Attributes:
-        megabytes: Of a body (10^6 bytes); 413 beyond.
-        rows: Of a body; 400 beyond.
-        seconds: Of a body's sounds together; 400 beyond.
-        queue: Requests that have come whole, and wait or are answered; 503 beyond.
-        timeout: In seconds, of the body's coming (408 beyond), then of the answer (504).
+        megabytes: Size of a body, in 10^6 bytes; 413 beyond.
+        rows: Rows of a body; 400 beyond.
+        seconds: Total audio of a body; 400 beyond.
+        queue: Complete requests that wait or are processed; 503 beyond.
+        timeout: Seconds to receive a body (408 beyond), then to answer it (504 beyond).
     """
 
     megabytes: int
@@ -61,10 +61,10 @@ class Limits:
 
 
 class Denied(UserError):
-    """A request that is not passed on.
+    """A request that is refused before it reaches the application.
 
     Args:
-        status: Of the answer.
+        status: The HTTP status of the response.
         sentence: Its message.
     """
 
@@ -72,29 +72,28 @@ class Denied(UserError):
         super().__init__(status, sentence)
         self.status, self.sentence = status, sentence
 
-    def answer(self) -> Response:
-        """The sentence in the shape of MLflow's errors."""
+    def response(self) -> Response:
+        """The sentence in the format of MLflow's errors."""
         headers = {"Retry-After": "1"} if self.status == 503 else None
         code = CODES.get(self.status, "BAD_REQUEST")
-        told = {"error_code": code, "message": self.sentence}
-        return JSONResponse(told, self.status, headers)
+        return JSONResponse({"error_code": code, "message": self.sentence}, self.status, headers)
 
 
 class Upload:
-    """A body as it comes.
+    """A request body that is being received.
 
     Attributes:
-        more: Whether some of it is still to come.
+        more: Whether parts of it are still missing.
     """
 
     def __init__(self, receive: Receive) -> None:
         self._receive, self.more = receive, True
 
     async def chunk(self) -> bytes:
-        """The next part.
+        """Receive the next part.
 
         Raises:
-            ClientDisconnect: If the client has gone.
+            ClientDisconnect: If the client has disconnected.
         """
         message = await self._receive()
         if message["type"] == "http.disconnect":
@@ -104,52 +103,54 @@ class Upload:
 
 
 class Bounded:
-    """Passes on what PATHS has, keeps the limits of /invocations, and logs a line for each request.
+    """Serves PATHS of an application with limits on /invocations, and logs each request.
 
-    MLflow's own further pages load scripts from other hosts.
+    Other pages of MLflow's server are blocked, because they load scripts from other hosts.
 
-    Requests are answered one at a time, in their order. What has timed out goes on in its thread
-    until it looks at DEADLINE, and nothing else starts before it ends: work never piles up. But
-    HELD_BODIES clients that never finish bodies of the largest size hold all its memory for
-    bodies, and others get 503, until the timeout: a proxy before it should buffer requests.
+    Requests are processed one at a time, in order. A request that has timed out runs in its thread
+    until it checks DEADLINE, and the next one starts after that, so that work never piles up.
+    HELD_BODIES clients that never finish bodies of the largest size use all memory for bodies, and
+    others get 503 until the timeout: put a proxy that buffers requests in front of it.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app, self.limits = app, limits
         self._most = limits.megabytes * 1_000_000
-        self._inside, self._held = 0, 0  # whole requests, and the bytes of all
+        self._inside, self._held = 0, 0  # complete requests, and the bytes of all bodies
         self._turn = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
+        """Process a request, as an ASGI application."""
         if scope["type"] == "lifespan":
-            # MLflow predicts in the loop's threads.
+            # MLflow predicts in the threads of the event loop.
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-            await self.app(scope, receive, _ending_in_peace(send))
+            await self.app(scope, receive, _blocking_signals(send))
             return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, status, told = time.perf_counter(), 499, ""
+        started, status, remark = time.perf_counter(), 499, ""
         try:
             if (scope["method"], scope["path"]) == ("POST", "/invocations"):
-                answer = await self._invoked(scope, receive)
-                if answer.status_code >= 400:
-                    sentence = json.loads(bytes(answer.body))["message"]
-                    told = ": " + sentence.encode("unicode_escape").decode()
+                response = await self._invoked(scope, receive)
+                if response.status_code >= 400:
+                    sentence = json.loads(bytes(response.body))["message"]
+                    remark = ": " + sentence.encode("unicode_escape").decode()
             elif scope["path"] in PATHS:
-                answer = await _answer_of(self.app, scope, receive)
+                response = await _response_of(self.app, scope, receive)
             else:
-                answer = Denied(404, f"there is nothing here: ask {', '.join(PATHS)}").answer()
-            status = answer.status_code
-            await answer(scope, receive, send)
+                response = Denied(404, f"no such path: use {', '.join(PATHS)}").response()
+            status = response.status_code
+            await response(scope, receive, send)
         except ClientDisconnect:
-            told = ": the client has gone"
+            remark = ": the client has disconnected"
         finally:
             path = scope.get("raw_path", b"").decode("ascii", "backslashreplace")
             client = (scope.get("client") or ["-"])[0]
-            took = (time.perf_counter() - started) * 1000
-            log.info("%s %s %s %d %.0f ms%s", client, scope["method"], path, status, took, told)
+            milliseconds = (time.perf_counter() - started) * 1000
+            log.info(
+                "%s %s %s %d %.0f ms%s", client, scope["method"], path, status, milliseconds, remark
+            )
 
     async def _invoked(self, scope: Scope, receive: Receive) -> Response:
         headers, upload = Headers(scope=scope), Upload(receive)
@@ -162,10 +163,10 @@ class Bounded:
             finally:
                 self._held -= len(body)
         except Denied as denied:
-            # A client that waits to be asked for its body reads the answer at once.
+            # A client that waits for 100 Continue reads the response without sending its body.
             if headers.get("expect", "").lower() != "100-continue":
                 await self._drain(upload)
-            return denied.answer()
+            return denied.response()
 
     def _check_head(self, headers: Headers) -> None:
         self._check_queue()
@@ -173,7 +174,7 @@ class Bounded:
             raise self._too_large()
         kind = headers.get("content-type", "")
         if kind.partition(";")[0].strip().lower() != "application/json":
-            raise Denied(415, f"Content-Type must be application/json, not {kind or 'left out'}")
+            raise Denied(415, f"Content-Type must be application/json, not {kind or 'empty'}")
 
     def _check_queue(self) -> None:
         if self._inside >= self.limits.queue:
@@ -191,19 +192,19 @@ class Bounded:
                     self._held += len(chunk)
                     body += chunk
         except TimeoutError:
-            upload.more = False  # nor is it waited for any longer
+            upload.more = False  # do not wait for the rest
             raise Denied(408, f"the body took more than {self.limits.timeout} s") from None
 
     async def _drain(self, upload: Upload) -> None:
-        """Let a client send what it will not stop sending before it reads the answer."""
-        came = 0
+        """Read on, because many clients send the whole body before they read the response."""
+        received = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.limits.timeout):
-                while upload.more and came < DRAINED_BODIES * self._most:
-                    came += len(await upload.chunk())
+                while upload.more and received < DRAINED_BODIES * self._most:
+                    received += len(await upload.chunk())
 
     async def _queued(self, scope: Scope, receive: Receive, body: bytearray) -> Response:
-        self._check_queue()  # again: others have come whole before
+        self._check_queue()  # again: other requests may have been completed meanwhile
         self._inside += 1
         try:
             return await self._answered(scope, receive, body)
@@ -214,29 +215,29 @@ class Bounded:
         DEADLINE.set(time.monotonic() + self.limits.timeout)
         try:
             async with asyncio.timeout(self.limits.timeout), self._turn:
-                await asyncio.to_thread(_nothing)  # until its thread has ended what timed out
-                answer = await _answer_of(self.app, scope, replayed(bytes(body), receive))
+                await asyncio.to_thread(_nothing)  # wait for a timed-out request in the same thread
+                response = await _response_of(self.app, scope, replayed(bytes(body), receive))
         except TimeoutError:
-            raise Denied(504, f"there was no answer within {self.limits.timeout} s") from None
+            raise Denied(504, f"the request took more than {self.limits.timeout} s") from None
         except RecursionError:
             raise Denied(400, f"the body is nested too deeply: {FORM}") from None
-        except Exception as error:  # an application raises what it likes
-            log.exception("a request could not be answered")
-            words = f"there is no answer, for a fault of the server's: {describe_error(error)}"
-            raise Denied(500, f"{words} (its log has more)") from None
-        return answer if answer.status_code == 200 else self._reworded(answer, body)
+        except Exception as error:  # the application may raise anything
+            log.exception("a request failed")
+            message = f"internal error: {describe_error(error)} (see the server's log)"
+            raise Denied(500, message) from None
+        return response if response.status_code == 200 else self._reworded(response, body)
 
-    def _reworded(self, answer: Response, body: bytearray) -> Response:
-        """An error in one sentence: MLflow's own repeat the body, or tell of Python."""
-        told = bytes(answer.body).decode()
-        sentence = json.loads(told)["message"] if told.startswith("{") else told
+    def _reworded(self, response: Response, body: bytearray) -> Response:
+        """Replace MLflow's error messages, which repeat the body or name Python objects."""
+        text, status = bytes(response.body).decode(), response.status_code
+        sentence = json.loads(text)["message"] if text.startswith("{") else text
         if not sentence.startswith(MLFLOWS_OWN) and "\n" not in sentence:
-            return answer if told != sentence else Denied(answer.status_code, sentence).answer()
+            return response if text != sentence else Denied(status, sentence).response()
         try:
             json.loads(body)
         except ValueError:
-            return Denied(answer.status_code, f"the body is not JSON: {FORM}").answer()
-        return Denied(answer.status_code, FORM).answer()
+            return Denied(status, f"the body is not JSON: {FORM}").response()
+        return Denied(status, FORM).response()
 
     def _too_large(self) -> Denied:
         return Denied(413, f"the body is too large: at most {self.limits.megabytes} MB")
@@ -245,19 +246,19 @@ class Bounded:
         return Denied(503, "too many requests are waiting: try again later")
 
 
-def _ending_in_peace(send: Send) -> Send:
-    """When all is shut down, uvicorn raises its signal again, which would kill the process."""
+def _blocking_signals(send: Send) -> Send:
+    """Block signals after shutdown, because uvicorn raises its signal again."""
 
-    async def told(message: Message) -> None:
+    async def send_and_block(message: Message) -> None:
         if message["type"] == "lifespan.shutdown.complete" and sys.platform != "win32":
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
         await send(message)
 
-    return told
+    return send_and_block
 
 
-async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
-    """All that an application answers."""
+async def _response_of(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
+    """The complete response of an application."""
     start: Message = {}
     body = bytearray()
 
@@ -268,21 +269,21 @@ async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
             body.extend(message.get("body", b""))
 
     await app(scope, receive, keep)
-    answer = Response(bytes(body), start["status"])
-    answer.raw_headers = list(start["headers"])
-    return answer
+    response = Response(bytes(body), start["status"])
+    response.raw_headers = list(start["headers"])
+    return response
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """A body that has been read, to be read once more."""
-    waiting = [body]
+    """A `receive` that returns a body that has already been read."""
+    bodies = [body]
 
-    async def again() -> Message:
-        if waiting:
-            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+    async def receive_again() -> Message:
+        if bodies:
+            return {"type": "http.request", "body": bodies.pop(), "more_body": False}
         return await receive()
 
-    return again
+    return receive_again
 
 
 def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""The champion over HTTP: worker processes of MLflow's scoring server, each within limits."""
+"""The HTTP server: worker processes of MLflow's scoring server, with limits on requests."""
 
 import io
 import json
@@ -23,70 +23,70 @@ from genre_pred.core.errors import UserError
 from genre_pred.inference.classifier import GenreClassifier
 from genre_pred.inference.classifier_folder import user_error_if_damaged
 
-SETTINGS = "GENRE_PRED_SERVER"  # the variable by which workers learn what to serve
+SETTINGS = "GENRE_PRED_SERVER"  # the environment variable that passes the settings to the workers
 START_SECONDS = 60
 STOP_SECONDS = 30
 CONNECTIONS = 1000
 
 
 class _Supervisor(Multiprocess):
-    """Sees at once when a worker ends: uvicorn's waits out the health check that it was asked."""
+    """Notices immediately when a worker ends; uvicorn's own waits for a health check first."""
 
     def keep_subprocess_alive(self) -> None:
         for worker in self.processes:
-            worker.child_conn.close()  # open here too, it would not end with the worker
+            worker.child_conn.close()  # a copy that is open here would outlive the worker
         super().keep_subprocess_alive()
 
 
 def app() -> ASGIApp:
-    """What each worker serves, as the variable of SETTINGS says.
+    """The application of a worker, with the settings of the environment variable SETTINGS.
 
-    A worker that cannot answer logs why, and ends with the code that ends them all: others in its
-    place would fail as it did.
+    A worker that cannot start logs the reason, and exits with the code that stops all workers,
+    because a replacement would fail in the same way.
     """
     settings = json.loads(os.environ[SETTINGS])
-    _log_plainly()
+    _configure_logging()
     try:
-        return _answering(settings)
-    except UserError as fault:
-        log.error("%s", fault)
+        return _application(settings)
+    except UserError as error:
+        log.error("%s", error)
         sys.exit(STARTUP_FAILURE)
 
 
-def _answering(settings: dict[str, Any]) -> ASGIApp:
+def _application(settings: dict[str, Any]) -> ASGIApp:
     limits = Limits(**settings["limits"])
     served = Served(_loaded(settings), limits.rows, limits.seconds)
     scoring = tracking.scoring_app(served, Path(settings["folder"]), limits.timeout)
-    log.info("%s answers", settings["title"])
+    log.info("%s is ready", settings["title"])
     return Bounded(scoring, limits)
 
 
 def _loaded(settings: dict[str, Any]) -> GenreClassifier:
-    """The classifier, which has heard noise: so the first request waits for nothing to load."""
+    """Load the classifier and predict noise once, so that the first request is fast."""
     classifier = GenreClassifier(Path(settings["folder"]), settings["title"])
     seconds = max(classifier.clip.clip_seconds, classifier.clip.min_seconds)
     noise = np.random.default_rng(0).normal(0, 0.1, round(seconds * 16_000))
     sound = io.BytesIO()
     soundfile.write(sound, noise, 16_000, format="WAV")
-    # Whole files may still not fit together.
+    # Files that are readable one by one may still not fit together.
     with user_error_if_damaged(classifier.folder, classifier.title):
         classifier.predict(sound)
     return classifier
 
 
 def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -> None:
-    """Serve a registered classifier until a signal comes.
+    """Serve a registered classifier until a signal stops it.
 
     Args:
         model: NAME@ALIAS or NAME; None for the champion of this workspace.
-        host: The address to listen at.
-        port: 0 for any that is free.
+        host: The address to listen on.
+        port: 0 for any free port.
         workers: Processes, each with the classifier in its memory.
         limits: Of each worker.
 
     Raises:
-        UserError: If nothing is registered so, it cannot hear, or be loaded.
-        SystemExit: If a worker could not start, though this process could load the classifier.
+        UserError: If it is not registered, does not accept audio or cannot be loaded.
+        SystemExit: If a worker could not start, although this process loaded the classifier.
     """
     title, folder = tracking.fetch(model)
     settings = {
@@ -95,7 +95,7 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
         "limits": asdict(limits),
     }
     os.environ[SETTINGS] = json.dumps(settings)
-    _log_plainly()
+    _configure_logging()
     options: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -104,23 +104,23 @@ def run(model: str | None, host: str, port: int, workers: int, limits: Limits) -
         "access_log": False,
         "limit_concurrency": CONNECTIONS,
         "timeout_graceful_shutdown": STOP_SECONDS,
-        # A worker that imports torch is silent for seconds, however short a request's time is.
+        # A worker does not respond while it imports torch: a short request timeout is not enough.
         "timeout_worker_healthcheck": max(START_SECONDS, 2 * limits.timeout),
     }
     if workers == 1:
-        uvicorn.run(_answering(settings), **options)
+        uvicorn.run(_application(settings), **options)
         return
-    _loaded(settings)  # what is wrong is told once, and what is loaded is let go
+    _loaded(settings)  # reports an error once; the classifier is then freed
     config = uvicorn.Config(
         "genre_pred.apps.http.server:app", factory=True, workers=workers, **options
     )
     supervisor = _Supervisor(config, [config.bind_socket()])
     supervisor.run()
-    # uvicorn.run would end with 0.
+    # uvicorn.run would exit with 0.
     if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
 
 
-def _log_plainly() -> None:
+def _configure_logging() -> None:
     logging.basicConfig(format="%(asctime)s [%(process)d] %(message)s", level=logging.INFO)
-    logging.getLogger("mlflow").setLevel(logging.ERROR)  # it warns of other people's requests
+    logging.getLogger("mlflow").setLevel(logging.ERROR)  # it warns about malformed requests

@@ -1,4 +1,4 @@
-"""Many songs at once: files and what zips hold, each answered or with the reason why not."""
+"""Prediction of many songs, from files and zip files; failures become rows with a reason."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -18,56 +18,56 @@ log = logging.getLogger("genre_pred.app")
 
 
 def songs_of(files: Sequence[Path]) -> Iterator[Song]:
-    """All songs of files and zips, in turn, `MOST_SONGS` at most."""
+    """The songs in files and zip files, in order, at most `MOST_SONGS`."""
     n_songs = 0
     for file in files:
-        for song in _in_one(file):
+        for song in _songs_in(file):
             n_songs += 1
             if n_songs > MOST_SONGS:
-                yield Song(song.name, None, f"not heard: {MOST_SONGS} songs are the most at once")
+                yield Song(song.name, None, f"skipped: at most {MOST_SONGS} songs at once")
                 return
             yield song
 
 
-def _in_one(file: Path) -> Iterator[Song]:
+def _songs_in(file: Path) -> Iterator[Song]:
     if file.suffix.lower() != ".zip":
         yield Song(file.name, file)
         return
     try:
         yield from songs_within(file)
-    except Exception as error:  # noqa: BLE001, of a zip broken as none before: the others go on
-        yield Song(file.name, None, unforeseen(file.name, error))
+    except Exception as error:  # noqa: BLE001, a zip broken in a new way must not stop the others
+        yield Song(file.name, None, unexpected_error(file.name, error))
 
 
-def unforeseen(name: str, error: Exception) -> str:
-    """The reason why a song has no answer, of an error that nobody foresaw: the log has more."""
-    log.error("%s could not be heard", name, exc_info=error)
-    return f"could not be heard: {describe_error(error)}"
+def unexpected_error(name: str, error: Exception) -> str:
+    """Log an unexpected error, and return the reason to show."""
+    log.error("prediction of %s failed", name, exc_info=error)
+    return f"prediction failed: {describe_error(error)}"
 
 
-def answer(classifier: GenreClassifier, song: Song) -> dict[str, object]:
-    """One song's row: file, error, then those of `Prediction.row` where it could be heard."""
+def song_row(classifier: GenreClassifier, song: Song) -> dict[str, object]:
+    """Predict a song: file, error, then the columns of `Prediction.row` if there is no error."""
     row: dict[str, object] = {"file": song.name, "error": song.reason}
     if song.sound is None:
         return row
     try:
-        found = classifier.predict(song.sound, MOST_SECONDS)
+        prediction = classifier.predict(song.sound, MOST_SECONDS)
     except AudioError as error:
         return row | {"error": error.reason}
-    except UserError as fault:
-        return row | {"error": str(fault)}
-    except Exception as error:  # noqa: BLE001, libraries raise what they like: the others go on
-        return row | {"error": unforeseen(song.name, error)}
-    return row | found.row()
+    except UserError as error:
+        return row | {"error": str(error)}
+    except Exception as error:  # noqa: BLE001, libraries raise arbitrary errors
+        return row | {"error": unexpected_error(song.name, error)}
+    return row | prediction.row()
 
 
-def as_table(rows: Sequence[dict[str, object]], genres: Sequence[str]) -> pd.DataFrame:
-    """The rows of `answer` as the table that is downloaded."""
+def download_table(rows: Sequence[dict[str, object]], genres: Sequence[str]) -> pd.DataFrame:
+    """The rows of `song_row` as the table to download."""
     return pd.DataFrame(rows).reindex(columns=[*FACTS, *ANSWER, *map(column_of, genres)])
 
 
-def as_shown(table: pd.DataFrame) -> pd.DataFrame:
-    """What fits a screen, as text: file, genre, %, likely (where there are sets), remark."""
+def display_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns to show, as text: file, genre, %, likely (if there are sets), remark."""
     shown = pd.DataFrame(
         {
             "file": table["file"],
@@ -76,7 +76,7 @@ def as_shown(table: pd.DataFrame) -> pd.DataFrame:
             "likely": table["genre_set"].astype(object).fillna(""),
             "remark": table["error"]
             .mask(table["unknown"].eq(True), f"unknown: {UNKNOWN}")
-            .mask(table["learnt_from"].eq(True), f"learnt from: {LEARNT_FROM}"),
+            .mask(table["learnt_from"].eq(True), f"used in training: {LEARNT_FROM}"),
         }
     )
     return shown if shown["likely"].any() else shown.drop(columns="likely")

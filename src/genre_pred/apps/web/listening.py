@@ -1,6 +1,6 @@
-"""A training clip to listen to: what was learnt from, as a small MP3 within the page itself.
+"""Training clips to play, as small MP3s within the page.
 
-So no folder of this machine is opened to the browser, and nothing is left to delete.
+No folder of this machine is exposed to the browser, and no temporary file has to be deleted.
 """
 
 import base64
@@ -19,44 +19,44 @@ from genre_pred.audio.decoding.resampling import resample
 from genre_pred.config.sections import Clip
 from genre_pred.inference.prediction import Neighbour
 
-RATE = 32_000  # in Hz; one that MP3 has
+RATE = 32_000  # Hz, a sample rate of MP3
 REMEMBERED = 64  # clips of about 300 kB
 log = logging.getLogger("genre_pred.app")
 
 
 def excerpt_to_play(near: Neighbour, clip: Clip) -> str | None:
-    """The stretch of a clip that training took, its first one where there are several.
+    """The excerpt of a clip that was used in training (the first one, if there are several).
 
     Args:
         near: The clip.
-        clip: How long the stretch is.
+        clip: The length of the excerpt.
 
     Returns:
-        An MP3 as an address that holds it; None where the sound is not there any more, is longer
-        than a song on the page may be, cannot be decoded, or what lies there now is another one.
+        An MP3 as a data URL; None if the file is missing, too long for the page, cannot be decoded
+        or was replaced.
     """
     try:
-        found = Path(near.path).stat()
+        status = Path(near.path).stat()
     except OSError:
         return None
-    return _excerpt(near.path, near.content, clip, found.st_size, found.st_mtime_ns)
+    return _excerpt(near.path, near.content, clip, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=REMEMBERED)
 def _excerpt(path: str, content: str, clip: Clip, size: int, modified: int) -> str | None:
-    """Its last arguments are the file's state, so that a changed one is heard again."""
+    """size and modified are part of the cache key, so that a changed file is decoded again."""
     try:
-        found = measure(Path(path), MOST_SECONDS)
-        if found.content != content:
+        measured = measure(Path(path), MOST_SECONDS)
+        if measured.content != content:
             return None
-        recording = Recording(Path(path), found.sample_rate, found.n_samples)
+        recording = Recording(Path(path), measured.sample_rate, measured.n_samples)
         (excerpt, *_) = read_excerpts(recording, clip, 1)
         sound = io.BytesIO()
-        waveform = resample(excerpt[: found.n_samples], found.sample_rate, RATE)
+        waveform = resample(excerpt[: measured.n_samples], measured.sample_rate, RATE)
         soundfile.write(sound, waveform, RATE, format="MP3", subtype="MPEG_LAYER_III")
     except AudioError:
         return None
-    except Exception:  # libraries raise what they like: the answer goes out without this sound
+    except Exception:  # libraries raise arbitrary errors; the page works without this clip
         log.exception("%s cannot be played", path)
         return None
     return f"data:audio/mpeg;base64,{base64.b64encode(sound.getvalue()).decode()}"

@@ -1,4 +1,4 @@
-"""The page itself: three tabs, what they call, and the server under them."""
+"""The web page: its three tabs, their callbacks, and its server."""
 
 import os
 import tempfile
@@ -12,8 +12,14 @@ import pandas as pd
 from starlette.middleware import Middleware
 
 from genre_pred.apps.web import standing
-from genre_pred.apps.web.answer import genres_heard, neighbours, time_line, trouble
-from genre_pred.apps.web.batch import answer, as_shown, as_table, songs_of, unforeseen
+from genre_pred.apps.web.answer import alert, genre_summary, neighbour_list, timeline
+from genre_pred.apps.web.batch import (
+    display_table,
+    download_table,
+    song_row,
+    songs_of,
+    unexpected_error,
+)
 from genre_pred.apps.web.limits import KEPT_SECONDS, MOST_MEGABYTES, MOST_SECONDS, MOST_WAITING
 from genre_pred.apps.web.listening import excerpt_to_play
 from genre_pred.apps.web.spectrogram import draw_spectrogram, heights
@@ -26,12 +32,12 @@ from genre_pred.inference.batch.answers_csv import no_formula
 from genre_pred.inference.classifier import GenreClassifier
 
 STYLE = Path(__file__).with_name("style.css")
-# Fonts of the reader's own machine: others would be asked of the network.
+# Local fonts, because web fonts would need requests to other hosts.
 FONTS = ["system-ui", "sans-serif"]
 MONOSPACED = ["ui-monospace", "monospace"]
-TAKES = (
-    f"Up to {MOST_MEGABYTES} MB and {MOST_SECONDS // 60} minutes. It stays on this machine, and is "
-    f"deleted within {KEPT_SECONDS // 60 + 1} minutes after it came or was last heard."
+UPLOAD_NOTE = (
+    f"Up to {MOST_MEGABYTES} MB and {MOST_SECONDS // 60} minutes. Files stay on this machine and "
+    f"are deleted within {KEPT_SECONDS // 60 + 1} minutes after upload or last use."
 )
 
 
@@ -42,26 +48,26 @@ def serving(
     port: int | None = None,
     browser: bool = False,
 ) -> Iterator[str]:
-    """Serve the page within the block.
+    """Serve the page while the block runs.
 
     Args:
-        classifier: Who is asked.
-        host: Whose callers are answered; of 127.0.0.1 those on this machine.
+        classifier: The classifier.
+        host: The address to listen on; 127.0.0.1 for this machine only.
         port: None for the first free one from 7860.
-        browser: Whether to open one.
+        browser: Whether to open a browser.
 
     Yields:
         The page's address.
 
     Raises:
-        UserError: If the port is taken, or none is free.
+        UserError: If the port is in use, or none is free.
     """
-    # Before anything is laid out: all uploads go here, and with the page's end away.
+    # Set before the page is built: uploads go to this folder and are deleted with it.
     with tempfile.TemporaryDirectory(prefix="genre_pred-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        _pass_proxies_by(host)
-        page = lay_out(classifier)
+        _bypass_proxies(host)
+        page = build_page(classifier)
         try:
             _, address, _ = page.launch(
                 server_name=host,
@@ -77,13 +83,13 @@ def serving(
                 theme=gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONOSPACED),
                 css_paths=STYLE,
                 head=SORTING,
-                _frontend=False,  # else it asks itself for 3 s, and a busy machine is given up
+                _frontend=False,  # skips a self-test of 3 s that fails on a busy machine
                 app_kwargs={"middleware": [Middleware(BoundedUploads, folder=Path(uploads))]},
             )
         except OSError as error:
-            taken = "none from 7860 on is free" if port is None else f"{port} is taken"
+            reason = "no port from 7860 on is free" if port is None else f"port {port} is in use"
             raise UserError(
-                f"no page on {host}: of its ports {taken}; name one with --port"
+                f"the page cannot start on {host}: {reason}; choose another with --port"
             ) from error
         try:
             yield address
@@ -91,19 +97,19 @@ def serving(
             page.close(verbose=False)
 
 
-def lay_out(classifier: GenreClassifier) -> gr.Blocks:
-    """The page about one classifier, ready to be launched."""
+def build_page(classifier: GenreClassifier) -> gr.Blocks:
+    """Build the page of a classifier, ready to launch."""
     name = classifier.title.partition("@")[0]
     collection = classifier.spec.collection
     with gr.Blocks(title="Genre", analytics_enabled=False, delete_cache=(60, KEPT_SECONDS)) as page:
-        gr.HTML(f"<h1>What genre is it?</h1>{standing.who_answers(classifier)}")
+        gr.HTML(f"<h1>What genre is it?</h1>{standing.model_summary(classifier)}")
         with gr.Tab("A song"):
             _song_tab(classifier)
         with gr.Tab("Many songs"):
             _batch_tab(classifier)
         with gr.Tab("Leaderboard"):
-            # Asked anew whenever somebody opens the page.
-            gr.HTML(partial(standing.contest, name))
+            # Functions, so that the content is current whenever the page is opened.
+            gr.HTML(partial(standing.challenge_summary, name))
             gr.HTML(partial(standing.leaderboards, collection))
     page.queue(max_size=MOST_WAITING, default_concurrency_limit=1, api_open=False)
     return page
@@ -119,84 +125,89 @@ def _song_tab(classifier: GenreClassifier) -> None:
                 buttons=[],
                 elem_id="gp-sound",
             )
-            # The audio component turns films away before they are sent.
-            film = gr.UploadButton("Or the sound of a video", file_types=["video"], size="sm")
-            gr.HTML(f'<p class="gp-quiet">{TAKES}</p>')
+            # The audio component rejects videos before they are uploaded.
+            video = gr.UploadButton("Or the audio of a video", file_types=["video"], size="sm")
+            gr.HTML(f'<p class="gp-quiet">{UPLOAD_NOTE}</p>')
         with gr.Column(scale=3):
-            genres = gr.HTML('<p class="gp-quiet">The answer comes here.</p>', elem_id="gp-answer")
+            genres = gr.HTML(
+                '<p class="gp-quiet">The prediction appears here.</p>', elem_id="gp-answer"
+            )
     time = gr.HTML(elem_id="gp-time")
     near = gr.HTML(elem_id="gp-near")
-    told, hearing = [genres, time, near], partial(hear, classifier)
-    sound.change(hearing, sound, told, api_visibility="private")
-    film.upload(hearing, film, told, api_visibility="private")
+    outputs, callback = [genres, time, near], partial(predict_song, classifier)
+    sound.change(callback, sound, outputs, api_visibility="private")
+    video.upload(callback, video, outputs, api_visibility="private")
 
 
-def hear(classifier: GenreClassifier, sound: str | None) -> tuple[str, str, str]:
-    """What the page says of one sound: its genres, its time line, its neighbours, as HTML."""
+def predict_song(classifier: GenreClassifier, sound: str | None) -> tuple[str, str, str]:
+    """Predict an uploaded file; return its genres, timeline and nearest clips as HTML."""
     if sound is None:
         return "", "", ""
+    name = Path(sound).name
     try:
         with held([sound]) as (path,):
-            told = classifier.predict(path, MOST_SECONDS)
-            picture = draw_spectrogram(Recording(path, told.sample_rate, told.n_samples))
+            prediction = classifier.predict(path, MOST_SECONDS)
+            recording = Recording(path, prediction.sample_rate, prediction.n_samples)
+            picture = draw_spectrogram(recording)
     except AudioError as error:
-        return trouble(f"{Path(sound).name}: {error.reason}."), "", ""
-    except UserError as fault:
-        return trouble(str(fault)), "", ""
-    except Exception as error:  # noqa: BLE001, libraries raise what they like
-        name = Path(sound).name
-        return trouble(f"{name} {unforeseen(name, error)}."), "", ""
-    near = [(clip, excerpt_to_play(clip, classifier.clip)) for clip in told.nearest]
-    line = time_line(told, picture, heights())
-    return genres_heard(told), line, neighbours(near)
+        return alert(f"{name}: {error.reason}."), "", ""
+    except UserError as error:
+        return alert(str(error)), "", ""
+    except Exception as error:  # noqa: BLE001, libraries raise arbitrary errors
+        return alert(f"{name}: {unexpected_error(name, error)}."), "", ""
+    near = [(clip, excerpt_to_play(clip, classifier.clip)) for clip in prediction.nearest]
+    line = timeline(prediction, picture, heights())
+    return genre_summary(prediction), line, neighbour_list(near)
 
 
 def _batch_tab(classifier: GenreClassifier) -> None:
     files = gr.File(
-        label="Songs, or zips of songs",
+        label="Songs, or zip files of songs",
         file_count="multiple",
         height=160,
         elem_id="gp-files",
     )
-    gr.HTML(f'<p class="gp-quiet">{TAKES}</p>')
-    start = gr.Button("Name their genres", variant="primary")
-    answers = gr.HTML(elem_id="gp-batch")
+    gr.HTML(f'<p class="gp-quiet">{UPLOAD_NOTE}</p>')
+    start = gr.Button("Predict genres", variant="primary")
+    table_html = gr.HTML(elem_id="gp-batch")
     download = gr.DownloadButton("Download as CSV", visible=False)
-    start.click(_answering(classifier), files, [answers, download], api_visibility="private")
+    start.click(
+        _batch_callback(classifier), files, [table_html, download], api_visibility="private"
+    )
 
 
-def _answering(classifier: GenreClassifier) -> Callable[..., tuple[str, dict]]:
-    def hear_all(
+def _batch_callback(classifier: GenreClassifier) -> Callable[..., tuple[str, dict]]:
+    def predict_all(
         files: Sequence[str] | None,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008, which is how Gradio knows it
+        progress: gr.Progress = gr.Progress(),  # noqa: B008, required by Gradio
     ) -> tuple[str, dict]:
         if not files:
-            return trouble("Choose files first."), gr.update(visible=False)
+            return alert("Choose files first."), gr.update(visible=False)
         rows: list[dict[str, object]] = []
         with held(files) as kept:
             for song in songs_of(kept):
                 progress(None, desc=f"{len(rows) + 1}: {song.name}")
-                rows.append(answer(classifier, song))
-        told = as_table(rows, classifier.spec.genres)
-        shown = as_shown(told)
-        words = f"{told['genre'].notna().sum()} of {len(told)} could be heard"
+                rows.append(song_row(classifier, song))
+        predictions = download_table(rows, classifier.spec.genres)
+        shown = display_table(predictions)
+        caption = f"{predictions['genre'].notna().sum()} of {len(predictions)} songs predicted"
         return (
-            table(words, [*shown], shown.to_numpy().tolist(), wrap=True),
-            gr.update(value=str(_written(told)), visible=True),
+            table(caption, [*shown], shown.to_numpy().tolist(), wrap=True),
+            gr.update(value=str(_write_csv(predictions)), visible=True),
         )
 
-    return hear_all
+    return predict_all
 
 
-def _written(told: pd.DataFrame) -> Path:
+def _write_csv(predictions: pd.DataFrame) -> Path:
     folder = tempfile.mkdtemp(dir=os.environ["GRADIO_TEMP_DIR"])
     path = Path(folder) / "genres.csv"
-    told.map(no_formula).to_csv(path, index=False)
+    predictions.map(no_formula).to_csv(path, index=False)
     return path
 
 
-def _pass_proxies_by(host: str) -> None:
-    """Gradio asks its own page once whether it is there: not through a proxy."""
+def _bypass_proxies(host: str) -> None:
+    """Exclude the host from proxies, because Gradio requests its own page once at the start."""
     for name in ("NO_PROXY", "no_proxy"):
-        known = os.environ.get(name)
-        os.environ[name] = f"{known},{host}" if known else host
+        hosts = os.environ.get(name)
+        os.environ[name] = f"{hosts},{host}" if hosts else host

@@ -1,4 +1,4 @@
-"""A recording as a picture without words: the page writes axes that follow its own width."""
+"""The mel spectrogram of a recording as a picture without axes; the page adds responsive ones."""
 
 import base64
 import io
@@ -13,31 +13,31 @@ from genre_pred.audio.decoding.resampling import resample
 from genre_pred.audio.logmel.front_ends import FRONT_ENDS
 from genre_pred.core.librosa_loader import load_librosa
 
-HEARD_AS = FRONT_ENDS["mel128"]
+FRONT_END = FRONT_ENDS["mel128"]
 MOST_COLUMNS = 900
-AT_ONCE_SECONDS = 30.0  # so that a long recording needs little memory
+AT_ONCE_SECONDS = 30.0  # limits the memory for long recordings
 RANGE_DB = 70.0
 TICKS_HZ = (250, 1000, 4000)
 
 
 def draw_spectrogram(recording: Recording) -> str:
-    """Draw the mel spectrogram of a whole recording, its loudest spot white.
+    """Draw the mel spectrogram of a whole recording; the loudest value is white.
 
     Returns:
-        A PNG as an address that holds it, time to the right and 0 to 11 kHz upward.
+        A PNG as a data URL; time runs to the right, frequency from 0 to 11 kHz upwards.
     """
     rate = recording.sample_rate
     seconds = recording.n_samples / rate
-    hop_seconds = HEARD_AS.hop_length / HEARD_AS.sample_rate
-    # Columns wider than a frame, so that each has one.
+    hop_seconds = FRONT_END.hop_length / FRONT_END.sample_rate
+    # Columns are wider than a frame, so that each holds at least one.
     n_columns = min(MOST_COLUMNS, max(1, int(0.9 * seconds / hop_seconds)))
-    sums, counts = np.zeros((n_columns, HEARD_AS.n_mels)), np.zeros((n_columns, 1))
+    sums, counts = np.zeros((n_columns, FRONT_END.n_mels)), np.zeros((n_columns, 1))
     at_once = round(AT_ONCE_SECONDS * rate)
     starts = range(0, recording.n_samples, at_once)
     for start, (samples, _) in zip(
         starts, read_windows(recording.source, starts, at_once), strict=True
     ):
-        log_mel = HEARD_AS.log_mel(resample(samples, rate, HEARD_AS.sample_rate))
+        log_mel = FRONT_END.log_mel(resample(samples, rate, FRONT_END.sample_rate))
         times = start / rate + hop_seconds * np.arange(len(log_mel))
         columns = np.minimum((times / seconds * n_columns).astype(int), n_columns - 1)
         np.add.at(sums, columns, log_mel)
@@ -51,11 +51,11 @@ def draw_spectrogram(recording: Recording) -> str:
 
 
 def heights() -> dict[str, float]:
-    """Where frequencies stand on the picture: a share of its height, from below."""
+    """Frequency labels -> their height on the picture, as a share from below."""
     load_librosa()  # slow to import
     from librosa import hz_to_mel
 
-    top = hz_to_mel(HEARD_AS.sample_rate / 2)
+    top = hz_to_mel(FRONT_END.sample_rate / 2)
     return {
         f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz} Hz": float(hz_to_mel(hz) / top)
         for hz in TICKS_HZ

@@ -1,16 +1,16 @@
-"""Who answers, who else was tried, and who wants the champion's place."""
+"""The model of the page, champion and challenger, and the leaderboards, as HTML."""
 
 import json
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from genre_pred import tracking
-from genre_pred.apps.web.answer import trouble
+from genre_pred.apps.web.answer import alert
 from genre_pred.apps.web.tables import table
+from genre_pred.apps.web.templates import render
 from genre_pred.config.workspace import intervals
 from genre_pred.core.errors import UserError
 from genre_pred.evaluation.comparison.markdown import OF_ALL_RUNS, PUBLISHED, QUOTED, Cell, numbered
@@ -19,14 +19,14 @@ from genre_pred.evaluation.comparison.standings import published_elsewhere, stan
 from genre_pred.evaluation.scoring.significance import accuracy_interval, bootstrap_groups
 from genre_pred.inference.classifier import GenreClassifier
 
-SORT_BY = {"training": "train_seconds"}  # a duration in words does not sort
-# The caption has them, a footnote, or `genre-pred leaderboard`.
+SORT_BY = {"training": "train_seconds"}  # durations as text do not sort
+# Shown in the caption, as footnotes, or by `genre-pred leaderboard` only.
 LEFT_OUT = ("artists", "test seen", "run", "note")
 PROMOTION = Path("reports/promotion.json")
 
 
-def accuracy_told(classifier: GenreClassifier) -> str:
-    """How often it was right on clips that it had not seen, with the interval over artists."""
+def accuracy_text(classifier: GenreClassifier) -> str:
+    """The accuracy on held-out clips with its interval, as text."""
     held_out, genres = classifier.held_out, classifier.spec.genres
     best = held_out[genres].to_numpy().argmax(axis=1)
     hits = np.array(genres, dtype=object)[best] == held_out["genre"].to_numpy(dtype=object)
@@ -47,99 +47,98 @@ def accuracy_told(classifier: GenreClassifier) -> str:
     )
 
 
-def who_answers(classifier: GenreClassifier) -> str:
-    """Name, version, alias, how good it is, and what must be known of it."""
-    spec = classifier.spec
-    name = classifier.title or classifier.folder.name
-    note = f'<p class="gp-note">{escape(spec.note)}</p>' if spec.note else ""
-    return (
-        f'<div class="gp-model"><p>It asks <strong>{escape(name)}</strong>: {escape(spec.model)}, '
-        f"{escape(accuracy_told(classifier))}; {escape(spec.protocol)}</p>{note}</div>"
+def model_summary(classifier: GenreClassifier) -> str:
+    """The model's name and version, its accuracy and its note."""
+    return render(
+        "model.html",
+        name=classifier.title or classifier.folder.name,
+        spec=classifier.spec,
+        accuracy=accuracy_text(classifier),
     )
 
 
-def contest(model: str) -> str:
-    """Champion against challenger, as the registry and the last promotion have it.
+def challenge_summary(model: str) -> str:
+    """Champion and challenger, the reason for the last champion, and the last run's decision.
 
     Args:
-        model: The registered model; empty for a classifier from elsewhere.
+        model: The registered model; empty for an unregistered classifier.
     """
     try:
-        return _challenge(tracking.registered(model or None))
-    except UserError as fault:
-        return trouble(str(fault))
+        return _challenge_summary(tracking.registered(model or None))
+    except UserError as error:
+        return alert(str(error))
 
 
-def _challenge(name: str) -> str:
+def _challenge_summary(name: str) -> str:
     rows = []
     for alias in (tracking.CHAMPION, tracking.CHALLENGER):
         version = tracking.version_at(name, alias)
         if version is None:
-            rows.append([alias, "", "nobody", "", ""])
+            rows.append([alias, "", "none", "", ""])
             continue
         number = str(version.version)
         try:
             classifier = GenreClassifier(tracking.fetch_version(version))
-        except UserError as fault:
-            rows.append([alias, number, str(fault), "", ""])
+        except UserError as error:
+            rows.append([alias, number, str(error), "", ""])
             continue
         spec = classifier.spec
-        rows.append([alias, number, spec.model, accuracy_told(classifier), spec.protocol])
+        rows.append([alias, number, spec.model, accuracy_text(classifier), spec.protocol])
     header = ["alias", "version", "model", "accuracy", "protocol"]
     sides = table(f"{name}: champion and challenger", header, rows, wrap=True)
     events = tracking.history(name)
     if not events:
         return sides
-    crowned = f"<p>Champion since {escape(events[-1]['when'])}: {escape(events[-1]['why'])}</p>"
-    return "".join([sides, crowned, _last_promotion(name, events[-1]["why"])])
+    last_run = _last_decision(name, events[-1]["why"])
+    return sides + render("champion.html", event=events[-1], last_run=last_run)
 
 
-def _last_promotion(name: str, said: str) -> str:
+def _last_decision(name: str, known: str) -> str:
+    """The decision of the last promote stage, without the reason that is already shown."""
     if not PROMOTION.is_file():
         return ""
-    told = json.loads(PROMOTION.read_text())
-    if told["registered_model"] != name:
+    promotion = json.loads(PROMOTION.read_text())
+    if promotion["registered_model"] != name:
         return ""
-    words = [told["reason"] if told["reason"] != said else "", told.get("overtaken_by", "")]
-    sentence = " ".join(filter(None, words))
-    return f"<p>The last run: {escape(sentence)}</p>" if sentence else ""
+    reason = promotion["reason"] if promotion["reason"] != known else ""
+    return " ".join(filter(None, [reason, promotion.get("overtaken_by", "")]))
 
 
 def leaderboards(collection: str) -> str:
-    """All runs' models on a collection, and what others have published.
+    """The models of all runs on a collection, and published results.
 
     Args:
-        collection: As `data.name` gives it.
+        collection: The collection's name (`data.name`).
     """
     try:
         tracking.open_store()
         rows = tracking.leaderboards()
-    except UserError as fault:
-        return trouble(str(fault))
+    except UserError as error:
+        return alert(str(error))
     rows = rows[rows["collection"] == collection] if len(rows) else rows
     if rows.empty:
-        return trouble(f"MLflow holds no leaderboard of {collection} yet: run dvc repro first")
+        return alert(f"the store has no leaderboard of {collection} yet: run dvc repro first")
     published = published_on(collection)
-    found = standings(rows, {collection: published})
-    tables = [_board(standing.words, standing.board, OF_ALL_RUNS) for standing in found]
-    others = published_elsewhere(found, published)
+    merged = standings(rows, {collection: published})
+    tables = [_board(standing.words, standing.board, OF_ALL_RUNS) for standing in merged]
+    others = published_elsewhere(merged, published)
     if len(others):
         tables.append(_board(QUOTED, others, PUBLISHED))
     return "".join(tables)
 
 
 def _board(caption: str, board: pd.DataFrame, columns: Mapping[str, Cell]) -> str:
-    told = {name: cell for name, cell in columns.items() if name not in LEFT_OUT}
-    cells = [[cell(row) for cell in told.values()] for _, row in board.iterrows()]
-    # A column may say nothing of any model, as the published figures of one's own music.
-    said = [number for number in range(len(told)) if {row[number] for row in cells} - {"", "-"}]
-    marks, notes = numbered(board["note"])
-    shown = table(
+    cells = pd.DataFrame(
+        {name: [cell(row) for _, row in board.iterrows()] for name, cell in columns.items()}
+    ).drop(columns=[*LEFT_OUT], errors="ignore")
+    # A column may be empty, such as the published figures of a user's own music.
+    cells = cells.loc[:, ~cells.isin(["", "-"]).all()]
+    numbers, notes = numbered(board["note"])
+    return table(
         caption,
-        [[*told][number] for number in said],
-        [[row[number] for number in said] for row in cells],
-        marks=[",".join(map(str, of_row)) for of_row in marks],
-        sort_by={name: board[column].tolist() for name, column in SORT_BY.items() if name in told},
+        [*cells],
+        cells.to_numpy().tolist(),
+        marks=[",".join(map(str, row)) for row in numbers],
+        notes=notes,
+        sort_by={name: board[column].tolist() for name, column in SORT_BY.items() if name in cells},
     )
-    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    return f'{shown}<ol class="gp-notes gp-quiet">{items}</ol>' if notes else shown

@@ -1,12 +1,14 @@
-"""Tables of the page: they scroll within themselves on a phone, and sort by mouse and keyboard.
+"""The page's tables: they scroll within themselves on a phone, and sort by mouse and keyboard.
 
-Gradio's own has headers that no key sorts by.
+Gradio's own tables cannot be sorted by keyboard.
 """
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from typing import NamedTuple
 
 import pandas as pd
+
+from genre_pred.apps.web.templates import render
 
 SORTING = """<script>
 document.addEventListener("click", event => {
@@ -24,46 +26,48 @@ document.addEventListener("click", event => {
 </script>"""
 
 
+class _Cell(NamedTuple):
+    text: str
+    mark: str
+    sort_key: str
+
+
 def table(
     caption: str,
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
     marks: Sequence[str] = (),
+    notes: Sequence[str] = (),
     sort_by: Mapping[str, Sequence[float]] | None = None,
     wrap: bool = False,
 ) -> str:
-    """A table as HTML.
+    """Render a table as HTML.
 
     Args:
-        caption: Above it.
-        header: Of the columns; each sorts.
-        rows: Their cells.
-        marks: The numbers of each row's footnotes; empty where no row has one.
-        sort_by: Of columns whose text does not sort, as durations: header -> the rows' numbers.
-        wrap: Whether long cells are broken, rather than the table made wider.
+        caption: The text above it.
+        header: The names of the columns; each column can be sorted.
+        rows: The cells of each row.
+        marks: The footnote numbers of each row, as text; empty if no row has a footnote.
+        notes: The footnotes, in the order of their numbers.
+        sort_by: For columns whose text does not sort, such as durations: header -> the number of
+            each row.
+        wrap: Whether long cells are wrapped instead of widening the table.
     """
-    body = []
-    for number, (row, mark) in enumerate(zip(rows, marks or [""] * len(rows), strict=True)):
-        raw = {name: values[number] for name, values in (sort_by or {}).items()}
-        first, *others = (
-            f"<td{_sort_by(raw.get(name))}>{escape(cell)}"
-            for name, cell in zip(header, row, strict=True)
-        )
-        raised = f"<sup>{mark}</sup>" if mark else ""
-        body.append(f"{first}{raised}</td>{''.join(f'{cell}</td>' for cell in others)}")
-    head = "".join(
-        f'<th scope="col"><button type="button" class="gp-sort">{escape(name)}</button></th>'
-        for name in header
-    )
-    return (
-        f'<div class="gp-scroll{" gp-wrap" if wrap else ""}" tabindex="0" role="region" '
-        f'aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table></div>"
-    )
+    keys = {
+        name: [_sort_key(value) for value in values] for name, values in (sort_by or {}).items()
+    }
+    no_keys = [""] * len(rows)
+    cells = [
+        [
+            _Cell(text, marks[row] if marks and column == 0 else "", keys.get(name, no_keys)[row])
+            for column, (name, text) in enumerate(zip(header, texts, strict=True))
+        ]
+        for row, texts in enumerate(rows)
+    ]
+    return render("table.html", caption=caption, header=header, rows=cells, notes=notes, wrap=wrap)
 
 
-def _sort_by(value: float | None) -> str:
-    # As many digits of each: they are compared as whole numbers, before and after the point.
-    return "" if pd.isna(value) else f' data-sort="{value:.6f}"'
+def _sort_key(value: float) -> str:
+    # Fixed decimals: the page compares the digits before and after the point as integers.
+    return "" if pd.isna(value) else f"{value:.6f}"

@@ -1,4 +1,4 @@
-"""What visitors hand in, on disk: held while it is heard, and never more than fits."""
+"""Uploaded files: kept while they are predicted, and limited in size."""
 
 import json
 import os
@@ -16,18 +16,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from genre_pred.apps.http.bounded import Upload, replayed
 from genre_pred.apps.web.limits import KEPT_SECONDS, MOST_MESSAGE_MEGABYTES, MOST_UPLOADED_MEGABYTES
 
-FULL = f"the page holds {MOST_UPLOADED_MEGABYTES} MB of uploads and takes no more: come back later"
-ELSEWHERE = "a message names a file that was not uploaded: only those that were are heard"
+FULL = f"the limit of {MOST_UPLOADED_MEGABYTES} MB for all uploads is reached: try again later"
+ELSEWHERE = "the request names a file that was not uploaded: upload it first"
 LARGE = f"a request without files is too large: at most {MOST_MESSAGE_MEGABYTES} MB"
 
 
 @contextmanager
 def held(files: Sequence[str | Path]) -> Iterator[list[Path]]:
-    """Keep uploads as long as the block lasts, though Gradio may delete them by their age.
+    """Keep uploads while the block runs, even if Gradio deletes them because of their age.
 
     Yields:
-        Further links to the files, under their names. One that has gone already is left as it is:
-        who opens it finds out.
+        Hard links to the files, with the same names. A file that no longer exists has none, and
+        opening it fails.
     """
     with tempfile.TemporaryDirectory(dir=Path(files[0]).parent) as folder:
         kept = []
@@ -41,21 +41,22 @@ def held(files: Sequence[str | Path]) -> Iterator[list[Path]]:
 
 
 class BoundedUploads:
-    """An application that refuses uploads without room, large messages, and files from elsewhere.
+    """An ASGI application that limits uploads and messages, and refuses files not uploaded to it.
 
     Args:
-        app: Gradio's.
-        folder: Where it puts them. What a broken upload left there, Gradio forgets: it goes here.
+        app: Gradio's application.
+        folder: Its folder for uploads. Remains of interrupted uploads, which Gradio leaves there,
+            are deleted.
     """
 
     def __init__(self, app: ASGIApp, folder: Path) -> None:
         self._app, self._folder, self._arriving = app, folder, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, by the application's own answer where it may come in."""
+        """Pass a request on to the application if it keeps the limits."""
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
-        # With what is before it behind a proxy; other addresses too may end in upload.
+        # endswith: a proxy may add a prefix. Other routes end in /upload, too.
         elif scope["path"].endswith("/gradio_api/upload"):
             await self._upload(scope, receive, send)
         else:
@@ -63,13 +64,13 @@ class BoundedUploads:
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        told = headers.get("content-length", "")
-        # Of a body in chunks a length beside them tells nothing.
-        if not told.isdecimal() or "transfer-encoding" in headers:
-            refusal = PlainTextResponse("an upload must tell its length", status_code=411)
+        length = headers.get("content-length", "")
+        # The length of a chunked body is not reliable.
+        if not length.isdecimal() or "transfer-encoding" in headers:
+            refusal = PlainTextResponse("an upload needs a Content-Length", status_code=411)
             await refusal(scope, receive, send)
             return
-        n_bytes = int(told)
+        n_bytes = int(length)
         if _bytes_in(self._folder) + self._arriving + n_bytes > MOST_UPLOADED_MEGABYTES * 10**6:
             await PlainTextResponse(FULL, status_code=413)(scope, receive, send)
             return
@@ -80,11 +81,11 @@ class BoundedUploads:
             self._arriving -= n_bytes
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a body on that has come whole; of a larger one no more is read than may be held."""
-        told = Headers(scope=scope).get("content-length", "0")
+        """Pass on a complete body; stop reading one that exceeds the limit."""
+        length = Headers(scope=scope).get("content-length", "0")
         upload, body, most = Upload(receive), bytearray(), MOST_MESSAGE_MEGABYTES * 10**6
         try:
-            while upload.more and max(int(told), len(body)) <= most:
+            while upload.more and max(int(length), len(body)) <= most:
                 body += await upload.chunk()
         except ClientDisconnect:
             return
@@ -98,11 +99,11 @@ class BoundedUploads:
 
 
 def _names_uploads_only(body: bytes, folder: Path) -> bool:
-    """Whether all files that a message names lie in a folder: Gradio would fetch any address."""
+    """Whether all files that a message names are in a folder; Gradio would fetch any address."""
     try:
         parts = [json.loads(body)]
     except (ValueError, RecursionError):
-        return True  # it names none: the application says what it lacks
+        return True  # not JSON: the application reports the error
     while parts:
         part = parts.pop()
         if isinstance(part, dict):
@@ -118,19 +119,19 @@ def _names_uploads_only(body: bytes, folder: Path) -> bool:
 def _is_within(path: str, folder: Path) -> bool:
     try:
         return Path(path).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a name that no file can have
+    except (OSError, RuntimeError, ValueError):  # not a valid path
         return False
 
 
 def _bytes_in(folder: Path) -> int:
-    sizes = {}  # by file, however many names it has
+    sizes = {}  # by inode, because hard links share their size
     for where, _, names in os.walk(folder):
         for name in names:
             path = Path(where, name)
             with suppress(FileNotFoundError):  # deleted meanwhile
-                found = path.stat()
-                if Path(where) == folder and time.time() - found.st_mtime > KEPT_SECONDS:
-                    path.unlink()  # whole uploads lie in folders of their own
+                status = path.stat()
+                if Path(where) == folder and time.time() - status.st_mtime > KEPT_SECONDS:
+                    path.unlink()  # interrupted: complete uploads are in subfolders
                 else:
-                    sizes[found.st_ino] = found.st_size
+                    sizes[status.st_ino] = status.st_size
     return sum(sizes.values())

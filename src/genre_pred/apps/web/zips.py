@@ -1,4 +1,4 @@
-"""What a zip of songs holds, without trust in anything that the zip says of itself."""
+"""The songs in a zip file, read without trusting its metadata."""
 
 import io
 import stat
@@ -15,7 +15,7 @@ from genre_pred.apps.web.limits import MOST_MEGABYTES, MOST_UNPACKED_MEGABYTES
 from genre_pred.core.files import DiskFull, user_error_if_disk_full
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
-# The others unpack at once whatever a read takes: of bzip2 1 MB may become 20 GB, in memory.
+# Other methods unpack without a size limit: 1 MB of bzip2 can become 20 GB in memory.
 UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1  # a flag of the zip format
 _BLOCK = 1 << 20  # bytes
@@ -25,7 +25,7 @@ _BROKEN = (
     struct.error,
     EOFError,
     OSError,
-    OverflowError,  # of a place in the file that no seek can take
+    OverflowError,  # from an offset that seek cannot take
     NotImplementedError,
     ValueError,
 )
@@ -33,12 +33,12 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Song:
-    """A song that was handed in.
+    """An uploaded song.
 
     Attributes:
-        name: As the sender has it; within a zip, the zip's name goes before.
-        sound: A path or an open file; None where there is a reason.
-        reason: Why it will not be heard; empty where it will.
+        name: The uploaded name; in a zip, with the zip's name before it.
+        sound: A path or an open file; None if there is a reason.
+        reason: The reason why it is not predicted; empty if it is.
     """
 
     name: str
@@ -47,13 +47,13 @@ class Song:
 
 
 def songs_within(file: Path) -> Iterator[Song]:
-    """The songs of a zip, in turn, each open until the next one is asked for.
+    """The songs of a zip file in order; each is open until the next one is requested.
 
-    Nothing is written under a name that the zip chose, no more than `MOST_MEGABYTES` of one entry,
-    whatever size it claims, and no more than `MOST_UNPACKED_MEGABYTES` of all.
+    Names in the zip are never used as paths. At most `MOST_MEGABYTES` of an entry are unpacked,
+    whatever size it states, and at most `MOST_UNPACKED_MEGABYTES` of all entries.
     """
     try:
-        whole = _Frugal(file)
+        whole = _BoundedReads(file)
     except OSError as error:
         yield Song(file.name, None, f"cannot be read ({error.strerror})")
         return
@@ -69,10 +69,10 @@ class _Damaged(Exception):
     pass
 
 
-class _Frugal(io.FileIO):
-    """A zip whose list of contents, which zipfile takes in one read, must be short.
+class _BoundedReads(io.FileIO):
+    """A zip file whose central directory, which zipfile reads at once, must be short.
 
-    Its length is what bounds memory: the number of entries beside it may be a lie.
+    Its length bounds the memory; the stated number of entries may be wrong.
     """
 
     def read(self, size: int | None = -1) -> bytes:
@@ -85,15 +85,15 @@ def _entries(file: Path, whole: BinaryIO) -> Iterator[Song]:
     try:
         archive = zipfile.ZipFile(whole)
     except _ListTooLong:
-        yield Song(file.name, None, "lists too many files to be read")
+        yield Song(file.name, None, "contains too many files")
         return
     except _BROKEN:
-        yield Song(file.name, None, "is not a zip file that can be read")
+        yield Song(file.name, None, "is not a readable zip file")
         return
     with archive:
-        entries = [entry for entry in archive.infolist() if not _is_aside(entry)]
+        entries = [entry for entry in archive.infolist() if not _is_no_song(entry)]
         if not entries:
-            yield Song(file.name, None, "holds no file")
+            yield Song(file.name, None, "contains no file")
         try:
             yield from _unpacked(file, archive, entries)
         except DiskFull as full:
@@ -109,20 +109,20 @@ def _unpacked(
         if reason := _why_refused(entry):
             yield Song(name, None, reason)
             continue
-        place = Path(tempfile.gettempdir())
-        # Around the file too: closing it writes again what found no room.
-        with user_error_if_disk_full(place, entry.filename), tempfile.TemporaryFile() as sound:
+        folder = Path(tempfile.gettempdir())
+        # Also around the closing of the file, which writes its buffer.
+        with user_error_if_disk_full(folder, entry.filename), tempfile.TemporaryFile() as sound:
             reason = _unpack(archive, entry, sound)
             left -= sound.tell()
             if left < 0:
-                words = f"not unpacked: {MOST_UNPACKED_MEGABYTES} MB of a zip are the most"
-                yield Song(name, None, words)
+                limit = f"skipped: at most {MOST_UNPACKED_MEGABYTES} MB of a zip are unpacked"
+                yield Song(name, None, limit)
                 return
             yield Song(name, None if reason else cast(BinaryIO, sound), reason)
 
 
-def _is_aside(entry: zipfile.ZipInfo) -> bool:
-    """Folders, and what macOS and Windows put beside files."""
+def _is_no_song(entry: zipfile.ZipInfo) -> bool:
+    """Whether an entry is a folder, or a hidden file of macOS or Windows."""
     path = PurePosixPath(entry.filename)
     return entry.is_dir() or "__MACOSX" in path.parts or path.name in (".DS_Store", "Thumbs.db")
 
@@ -134,31 +134,31 @@ def _why_refused(entry: zipfile.ZipInfo) -> str:
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         return "refused: its name points outside the zip"
     if path.suffix.lower() in ARCHIVES:
-        return "an archive within an archive is not opened"
+        return "nested archives are not supported"
     if stat.S_ISLNK(entry.external_attr >> 16):
         return "refused: it is a link, not a file"
     if entry.flag_bits & ENCRYPTED:
         return "is encrypted"
     if entry.compress_type not in UNPACKED:
-        return "is packed in a way that is not read here"
+        return "uses an unsupported compression method"
     return ""
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, sound: IO[bytes]) -> str:
-    """Write an entry, no further than the limit; why it will not be heard, empty where it will."""
+    """Write an entry up to the size limit; return the reason for a failure, or an empty text."""
     try:
         for block in _blocks(archive, entry):
             sound.write(block)
             if sound.tell() > MOST_MEGABYTES * 10**6:
                 return f"is larger than {MOST_MEGABYTES} MB"
     except _Damaged:
-        return "cannot be unpacked: the zip is damaged there"
+        return "cannot be unpacked: the zip is damaged"
     sound.flush()
     return ""
 
 
 def _blocks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    """What an entry holds; _Damaged of what goes wrong here, not where it is written."""
+    """The content of an entry; reading errors become _Damaged, to tell them from writing errors."""
     try:
         with archive.open(entry) as packed:
             while block := packed.read(_BLOCK):

@@ -58,7 +58,8 @@ class AnswerFile:
         if others or not set(map(column_of, self._genres)) <= set(header):
             other = sorted(models)[0] if models else "a model with other genres"
             raise UserError(
-                f"{self._path} holds predictions by {other}, not by {self._model}: name another file"
+                f"{self._path} holds predictions by {other}, not by {self._model}: name another "
+                "file"
             )
         if header != self._columns:
             raise UserError(
