@@ -1,4 +1,4 @@
-"""Classifiers on tables, on generated data of S1's shapes: 6,400 clips, hard to tell apart."""
+"""Classifiers on generated tables with the shapes of S1's: 6,400 clips, hard to classify."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
-from benchmarks.contest import Row, row, timed
+from benchmarks.timing import Row, row, timed
 from benchmarks.workers import lasting_map, n_workers
 from genre_pred.config.classical import Classical
 from genre_pred.config.params import Params
@@ -19,11 +19,11 @@ from genre_pred.training.classical.fitting import NotApplicable, fit_pipeline
 
 CLIPS, GENRES, EMBEDDING, MFCC = 6400, 8, 3968, 140
 S1_CLASSIFIERS = tuple(name for name in CLASSIFIERS if name not in ("extra_trees", "majority"))
-PLAIN = {  # the libraries' own, where ours are others
+PLAIN = {  # the libraries' implementations, where ours differ
     "svc_rbf": lambda settings: SVC(**settings.svc_rbf.model_dump()),
     "svc_poly": lambda settings: SVC(kernel="poly", **settings.svc_poly.model_dump()),
     "svc_linear": lambda settings: SVC(kernel="linear", **settings.svc_linear.model_dump()),
-    # on all cores, as it is unless told otherwise
+    # on all cores, the default
     "xgboost": lambda settings: XGBClassifier(
         **settings.xgboost.model_dump(), random_state=settings.seed
     ),
@@ -33,7 +33,7 @@ REDUCED = FeatureSet("descriptors", "generated", flatten, "descriptors", pca=Tru
 
 
 class Table:
-    """Generated features with their genres, and the clips that they are of."""
+    """Generated features with their genres and clips."""
 
     def __init__(self, n_rows: int, n_features: int) -> None:
         values, targets = make_classification(
@@ -46,7 +46,7 @@ class Table:
         self.clips = pd.DataFrame({"clip_id": self.ids, "genre": genres, "artist": pd.NA})
 
     def fit(self, classifier: str, spec: FeatureSet, settings: Classical) -> object:
-        """As classical_train does."""
+        """Fit a classifier as classical_train does."""
         table = (self.values, self.targets, self.ids, self.clips)
         try:
             return fit_pipeline(classifier, spec, *table, settings)
@@ -55,7 +55,7 @@ class Table:
 
 
 def grid_row(params: Params, fraction: float, repeats: int) -> Row:
-    """S1's 14 classifiers on its three feature sets, against a plain loop."""
+    """Time S1's 14 classifiers on its three feature sets, against a plain loop."""
     n_rows = int(CLIPS * fraction)
     embedding, mfcc = Table(n_rows, EMBEDDING), Table(n_rows, MFCC)
     settings = params.classical.model_copy(update={"search": {}})
@@ -64,7 +64,7 @@ def grid_row(params: Params, fraction: float, repeats: int) -> Row:
 
     def loop() -> None:
         for table, name, spec in jobs:
-            _plainly(table, name, spec, settings)
+            _fit_plainly(table, name, spec, settings)
 
     with lasting_map(params, most=1) as each:
         list(each(_Fit(settings), [(mfcc, "xgboost", SCALED)] * 2 * n_workers(params)))
@@ -77,12 +77,12 @@ def grid_row(params: Params, fraction: float, repeats: int) -> Row:
         taken["loop"],
         taken["ours"],
         warm=False,
-        note="only the workers' libraries are loaded before",
+        note="only the workers' libraries are loaded beforehand",
     )
 
 
 class _Fit:
-    """Fits a job where it is sent to."""
+    """Fits a job in a worker."""
 
     def __init__(self, settings: Classical) -> None:
         self.settings = settings
@@ -92,10 +92,10 @@ class _Fit:
         return table.fit(name, spec, self.settings)
 
 
-def _plainly(table: Table, name: str, spec: FeatureSet, settings: Classical) -> None:
+def _fit_plainly(table: Table, name: str, spec: FeatureSet, settings: Classical) -> None:
     before = [PCA(settings.pca_components, random_state=settings.seed)] if spec.pca else []
     classifier = PLAIN.get(name, CLASSIFIERS[name])(settings)
     try:
         make_pipeline(StandardScaler(), *before, classifier).fit(table.values, table.targets)
-    except np.linalg.LinAlgError:  # of qda, on more features than clips: n/a for both
+    except np.linalg.LinAlgError:  # qda with more features than clips: n/a for both
         return

@@ -1,14 +1,14 @@
-"""From files to FMA's descriptors."""
+"""Benchmark of FMA's descriptors."""
 
 from benchmarks import reference
-from benchmarks.contest import Row, row, timed
 from benchmarks.songs import CLIP, RATE, Songs
+from benchmarks.timing import Row, row, timed
 from benchmarks.workers import lasting_map
 from genre_pred.audio.descriptors.clips_to_descriptors import describe_clips
 
 
 def descriptors_row(songs: Songs) -> Row:
-    """FMA's 518 descriptors, against its own way in the same workers and at the same rate."""
+    """Time FMA's 518 descriptors against its own code, in the same workers and sample rate."""
     changes = {"sets": ("fma",), "sample_rate": RATE}
     settings = songs.params.descriptors.model_copy(update=changes)
     with lasting_map(songs.params) as each:
@@ -26,5 +26,5 @@ def descriptors_row(songs: Songs) -> Row:
         taken["fma"],
         taken["ours"],
         clips=len(songs.clips),
-        note=f"both at {RATE:,} Hz, the files' own rate, as FMA's way has it",
+        note=f"both at {RATE:,} Hz, the files' sample rate, as in FMA's code",
     )

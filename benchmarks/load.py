@@ -1,10 +1,10 @@
-"""Many clients at once against a running server: is anything lost, how long do they wait?
+"""Load test of a running server: latency and failed requests with many clients at once.
 
     genre-pred serve --workers 2 &
     python -m benchmarks.load song.mp3 --clients 50 --seconds 60
 
-Each client asks, waits for the answer and asks again. Latency is what a client waits; anything but
-an answer with probabilities is lost, and nothing is tried again.
+Each client sends a request, waits for the response and repeats. A response without a genre counts
+as failed; nothing is retried.
 """
 
 import base64
@@ -20,45 +20,47 @@ import click
 import numpy as np
 import requests
 
-PATIENCE = 300  # seconds that a client waits
+TIMEOUT = 300  # seconds that a client waits
 
 
 @dataclass(frozen=True)
 class Load:
-    """What the clients met.
+    """The results of a load test.
 
     Attributes:
-        latencies: In seconds, of each answer.
-        lost: How often, by the reason.
-        seconds: From the first request to the last answer.
+        latencies: In seconds, of each response.
+        lost: Number of failed requests by reason.
+        seconds: From the first request to the last response.
     """
 
     latencies: list[float]
     lost: Counter[str]
     seconds: float
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The figures in two lines."""
-        lost = "".join(f"; {count} x {why}" for why, count in self.lost.most_common())
+        lost = "".join(f"; {count} x {reason}" for reason, count in self.lost.most_common())
         first = (
-            f"{len(self.latencies)} answers in {self.seconds:.1f} s "
-            f"({len(self.latencies) / self.seconds:.1f} a second), {self.lost.total()} lost{lost}"
+            f"{len(self.latencies)} responses in {self.seconds:.1f} s "
+            f"({len(self.latencies) / self.seconds:.1f} per second), {self.lost.total()} failed{lost}"
         )
         if not self.latencies:
             return first
         shares = np.percentile(self.latencies, [50, 95, 99])
-        named = zip(("median", "p95", "p99"), shares, strict=True)
-        return f"{first}\nlatency: " + ", ".join(f"{name} {each:.2f} s" for name, each in named)
+        percentiles = zip(("median", "p95", "p99"), shares, strict=True)
+        return f"{first}\nlatency: " + ", ".join(
+            f"{name} {latency:.2f} s" for name, latency in percentiles
+        )
 
 
 def load(url: str, sounds: list[bytes], clients: int, seconds: float) -> Load:
-    """Let clients ask for a time.
+    """Send requests from several clients for a time.
 
     Args:
-        url: Of the server, without /invocations.
-        sounds: Sound files, asked for in turn.
-        clients: Each with a connection of its own.
-        seconds: After which no new request is sent; those under way are waited for.
+        url: The server's URL, without /invocations.
+        sounds: Audio files, sent in turn.
+        clients: Number of clients, each with its own connection.
+        seconds: Time after which no new request is sent; open requests are completed.
     """
     bodies = [_body(sound) for sound in sounds]
     started = time.perf_counter()
@@ -68,20 +70,20 @@ def load(url: str, sounds: list[bytes], clients: int, seconds: float) -> Load:
         lost: Counter[str] = Counter()
         with requests.Session() as session:
             session.trust_env = False  # no proxy
-            while (asked := time.perf_counter()) - started < seconds:
+            while (sent := time.perf_counter()) - started < seconds:
                 turn = number + len(latencies) + lost.total()
-                why = _ask(session, url, bodies[turn % len(bodies)])
-                if why:
-                    lost[why] += 1
+                failure = _request(session, url, bodies[turn % len(bodies)])
+                if failure:
+                    lost[failure] += 1
                 else:
-                    latencies.append(time.perf_counter() - asked)
+                    latencies.append(time.perf_counter() - sent)
         return latencies, lost
 
     with ThreadPoolExecutor(clients) as pool:
-        met = list(pool.map(client, range(clients)))
+        results = list(pool.map(client, range(clients)))
     took = time.perf_counter() - started
-    lost = sum((lost for _, lost in met), Counter[str]())
-    return Load([each for latencies, _ in met for each in latencies], lost, took)
+    lost = sum((lost for _, lost in results), Counter[str]())
+    return Load([latency for latencies, _ in results for latency in latencies], lost, took)
 
 
 def _body(sound: bytes) -> bytes:
@@ -89,16 +91,16 @@ def _body(sound: bytes) -> bytes:
     return json.dumps({"dataframe_split": {"columns": ["audio"], "data": [[text]]}}).encode()
 
 
-def _ask(session: requests.Session, url: str, body: bytes) -> str:
-    """Why there was no answer; empty where there was one."""
+def _request(session: requests.Session, url: str, body: bytes) -> str:
+    """Send a request; return the reason for a failure, or an empty text."""
     kind = {"Content-Type": "application/json"}
     try:
-        answer = session.post(f"{url}/invocations", body, headers=kind, timeout=PATIENCE)
+        response = session.post(f"{url}/invocations", body, headers=kind, timeout=TIMEOUT)
     except requests.RequestException as error:
         return type(error).__name__
-    if answer.status_code != 200:
-        return f"status {answer.status_code}"
-    return "" if "genre" in answer.json()["predictions"][0] else "no genre in the answer"
+    if response.status_code != 200:
+        return f"status {response.status_code}"
+    return "" if "genre" in response.json()["predictions"][0] else "no genre in the response"
 
 
 @click.command()
@@ -107,11 +109,11 @@ def _ask(session: requests.Session, url: str, body: bytes) -> str:
 @click.option("--clients", type=click.IntRange(1), default=50, show_default=True)
 @click.option("--seconds", type=click.IntRange(1), default=60, show_default=True)
 def main(sounds: tuple[Path, ...], url: str, clients: int, seconds: int) -> None:
-    """Put a running server under load; exit code 1 if anything was lost."""
+    """Load-test a running server; the exit code is 1 if any request failed."""
     click.echo(f"{clients} clients for {seconds} s at {url}")
-    met = load(url, [sound.read_bytes() for sound in sounds], clients, seconds)
-    click.echo(met.told())
-    if met.lost or not met.latencies:
+    results = load(url, [sound.read_bytes() for sound in sounds], clients, seconds)
+    click.echo(results.summary())
+    if results.lost or not results.latencies:
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""How much memory the stages' processes need, on few clips and on ten times as many."""
+"""Peak memory of the stages' processes, with few clips and with ten times as many."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ MEL = Mel(front_ends=("vggish", "efficientat", "mel128"), dtype="float16")
 
 @dataclass(frozen=True)
 class Peak:
-    """What a step took at most.
+    """The peak memory of a process.
 
     Attributes:
-        step: Its name.
-        of: Which process.
-        clips: How many clips it had.
-        megabytes: 1e6 bytes, resident.
+        step: The name of the step.
+        of: The process.
+        clips: Number of clips.
+        megabytes: Peak resident memory in 1e6 bytes.
     """
 
     step: str
@@ -48,16 +48,16 @@ class Peak:
 def peaks(
     songs: Songs, precision: str, counts: Sequence[int], counts_of_vggish: Sequence[int]
 ) -> Iterator[Peak]:
-    """Run each step on so many clips, in workers of its own as a stage has them.
+    """Measure each step with several numbers of clips, in separate workers as in a stage.
 
     Args:
-        songs: Whose files are repeated.
-        precision: Of the networks.
-        counts: How many clips.
-        counts_of_vggish: The same for VGGish's embeddings, each 150 ms on two cores; at most the
-            largest of counts.
+        songs: The songs, whose files are repeated.
+        precision: The precision of the networks.
+        counts: Numbers of clips.
+        counts_of_vggish: Numbers of clips for VGGish's embeddings, which take 150 ms each on two
+            cores; at most the largest of counts.
     """
-    if not STATUS.is_file():  # no Linux
+    if not STATUS.is_file():  # not Linux
         return
     params = songs.params
     for clips in counts:
@@ -71,14 +71,14 @@ def peaks(
         yield from _embedding("mn04", store, clips, params, precision)
         step = f"finetune, cnn_mel, {precision}, an epoch with validation"
         yield _finetuning(step, clips, params, partial(_epoch, precision), store / "mel128.npy")
-    # The largest network; all of so many clips would take half an hour.
+    # The largest network, for a few steps only: an epoch would take half an hour.
     step = f"finetune, vggish, {precision}, {STEPS} steps"
     yield _finetuning(step, BATCH * STEPS, params, partial(_steps, precision), store / "vggish.npy")
     for clips in counts_of_vggish:
         part = store / f"first {clips}.npy"
         stored = np.load(store / "vggish.npy", mmap_mode="r")
         np.save(part, stored[:clips])
-        del stored  # or its pages count as the stage's
+        del stored  # otherwise its mapped pages count as memory of the stage
         yield from _embedding("vggish", store, clips, params, precision, part)
 
 
@@ -108,18 +108,18 @@ def _finetuning(
     with lasting_map(params) as each:
         watched = WatchedMap(each)
         list(watched(partial(train, params), [store]))
-    return Peak(step, "a process of its own", clips, watched.megabytes)
+    return Peak(step, "a separate process", clips, watched.megabytes)
 
 
 def _epoch(precision: str, params: Params, store: Path) -> None:
-    """Learn from every row of the store once, all layers, and be judged by every row."""
-    net, examples, settings = _learning("cnn_mel", precision, params, store)
-    every = list(examples.clip_ids)
+    """Train all layers for an epoch on every row of the store, and validate on every row."""
+    net, examples, settings = _training_setup("cnn_mel", precision, params, store)
+    clip_ids = list(examples.clip_ids)
     train_network(
         net,
         examples,
-        every,
-        every,
+        clip_ids,
+        clip_ids,
         settings,
         checkpoint=store.with_name("epoch.pt"),
         on_epoch=lambda _: None,
@@ -127,18 +127,18 @@ def _epoch(precision: str, params: Params, store: Path) -> None:
 
 
 def _steps(precision: str, params: Params, store: Path) -> None:
-    """Train all layers for some steps on rows from all over the store."""
-    net, examples, settings = _learning("vggish", precision, params, store)
+    """Train all layers for some steps on rows spread over the store."""
+    net, examples, settings = _training_setup("vggish", precision, params, store)
     optimizer = optimizer_for(net.trained_part("all"), settings)
     rows = np.linspace(0, len(examples.patches) - 1, STEPS * BATCH).astype(int)
     train_epoch(net, optimizer, examples, rows, settings, torch.Generator().manual_seed(0), 0)
 
 
-def _learning(
+def _training_setup(
     name: str, precision: str, params: Params, store: Path
 ) -> tuple[GenreNet, Examples, Finetune]:
-    asked = {"trainable": "all", "precision": precision, "batch_size": BATCH, "epochs": 1}
-    settings = params.finetune.model_copy(update=asked)
+    changes = {"trainable": "all", "precision": precision, "batch_size": BATCH, "epochs": 1}
+    settings = params.finetune.model_copy(update=changes)
     patches = np.load(store, mmap_mode="r")
     net, _ = build_network(name, patches.shape[1:], GENRES, settings, params.weights)
     clip_ids = np.arange(len(patches)).astype(str).astype(object)

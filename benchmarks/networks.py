@@ -1,4 +1,4 @@
-"""What each network costs, clip by clip: `python -m benchmarks.networks`."""
+"""The cost of each network per clip: `python -m benchmarks.networks`."""
 
 import statistics
 import time
@@ -15,7 +15,7 @@ CLIP_SECONDS, HIDDEN, GENRES, TRIES = 30.0, 256, 8, 5
 
 @click.command()
 def main() -> None:
-    """Count and time a clip of 30 s through each network, in float32 with all cores."""
+    """Count the operations and time of a 30 s clip in each network, in float32 on all cores."""
     click.echo("| network | parameters, M | GFLOP | clips/s |\n| --- | --- | --- | --- |")
     for name, network in NETWORKS.items():
         front_end = FRONT_ENDS[network.front_end]

@@ -1,7 +1,7 @@
-"""What people use today, as they use it: one process, one file at a time, torch with all cores.
+"""Reference implementations: one process, one file at a time, torch on all cores.
 
-S1 is Genre_Pred: the torchvggish package of PyPI (which needs resampy) on MP3s that soundfile
-reads. Only its weights, which must not be fetched here, are drawn by lot.
+S1 is Genre_Pred: the torchvggish package of PyPI (which needs resampy) on MP3s read by soundfile.
+Its weights are not downloaded here, but random.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ GENRES = 8
 
 
 def file_to_patches(path: Path) -> torch.Tensor:
-    """torchvggish's own way: (31, 1, 96, 64)."""
+    """Patches by torchvggish: (31, 1, 96, 64)."""
     return vggish_input.wavfile_to_examples(str(path))
 
 
 def librosa_patches(path: Path) -> np.ndarray:
-    """The way of most tutorials, with VGGish's figures: (31, 96, 64)."""
+    """Patches by librosa, as in most tutorials, with VGGish's settings: (31, 96, 64)."""
     samples, _ = librosa.load(path, sr=16_000)
     mel = librosa.feature.melspectrogram(
         y=samples, sr=16_000, n_fft=512, hop_length=160, win_length=400, n_mels=64, fmin=125,
@@ -36,14 +36,14 @@ def librosa_patches(path: Path) -> np.ndarray:
 
 
 def network(weights: dict[str, torch.Tensor]) -> nn.Module:
-    """torchvggish's VGGish, without the PCA that is for YouTube-8M."""
+    """torchvggish's VGGish, without the PCA for YouTube-8M."""
     net = VGG(make_layers(), postprocess=False)
     net.load_state_dict(weights)
     return net.eval()
 
 
 def embed_files(net: nn.Module, paths: Sequence[Path]) -> list[np.ndarray]:
-    """Files into embeddings, one by one."""
+    """Embed files one by one."""
     with torch.no_grad():
         return [net(file_to_patches(path)).numpy() for path in paths]
 
@@ -62,11 +62,11 @@ class S1Net(nn.Module):
 
 
 def training_step(paths: tuple[Path, ...], patches_given: bool = False) -> float:
-    """A step of S1's training, in which all layers learn by plain Adam.
+    """A step of S1's training, of all layers with Adam.
 
     Args:
-        paths: The batch.
-        patches_given: Whether its patches are at hand; S1 makes them anew from the files.
+        paths: The files of the batch.
+        patches_given: Whether its patches are cached; S1 computes them from the files each time.
     """
     net, optimizer = _network_in_training()
     patches = _kept_patches(paths) if patches_given else _patches(paths)
@@ -91,9 +91,9 @@ _kept_patches = cache(_patches)
 
 
 def fma_features(path: Path) -> np.ndarray:
-    """FMA's 518 features, as compute_features of its features.py has them, at the file's own rate.
+    """FMA's 518 features at the file's sample rate.
 
-    github.com/mdeff/fma; rmse is what librosa 0.5 called so.
+    After compute_features of features.py in github.com/mdeff/fma; rmse is librosa's rms today.
     """
     samples, rate = librosa.load(path, sr=None)
     pitches = np.abs(librosa.cqt(samples, sr=rate, n_bins=84, bins_per_octave=12, tuning=None))
@@ -117,6 +117,6 @@ def fma_features(path: Path) -> np.ndarray:
 
 
 def _seven_statistics(values: np.ndarray) -> np.ndarray:
-    told = [values.mean(axis=1), values.std(axis=1), stats.skew(values, axis=1)]
-    told += [stats.kurtosis(values, axis=1), np.median(values, axis=1)]
-    return np.concatenate([*told, values.min(axis=1), values.max(axis=1)])
+    rows = [values.mean(axis=1), values.std(axis=1), stats.skew(values, axis=1)]
+    rows += [stats.kurtosis(values, axis=1), np.median(values, axis=1)]
+    return np.concatenate([*rows, values.min(axis=1), values.max(axis=1)])

@@ -1,4 +1,4 @@
-"""Songs to measure with: 30 s, 44.1 kHz, stereo, MP3 of 256 kb/s, as FMA's."""
+"""Generated songs for benchmarks: 30 s, 44.1 kHz, stereo, MP3 at 256 kb/s, as in FMA."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,13 +19,13 @@ CLIP = Clip(min_seconds=3.0, clip_seconds=SECONDS, windows_per_track=1)
 
 
 class Songs(NamedTuple):
-    """What is measured with.
+    """The input of the benchmarks.
 
     Attributes:
         clips: clip_id, path, sample_rate, n_samples.
-        folder: Where results go.
+        folder: The folder for results.
         params: The repository's settings.
-        repeats: How often everything is timed.
+        repeats: Number of turns.
     """
 
     clips: pd.DataFrame
@@ -40,29 +40,29 @@ class Songs(NamedTuple):
 
     @property
     def work(self) -> str:
-        """In words."""
+        """A description."""
         return f"{len(self.clips)} MP3s of 30 s"
 
-    def heard(self, front_end: str, each: Callable = map) -> list[np.ndarray]:
-        """Decode them all: their patches."""
+    def decode_patches(self, front_end: str, each: Callable = map) -> list[np.ndarray]:
+        """Decode all songs: their patches."""
         to_patches = partial(recording_to_patches, names=[front_end], clip=CLIP, dtype="float32")
-        heard = each(to_patches, Recording.of(self.clips))
-        return [patches[front_end] for windows in heard for patches in windows]
+        decoded = each(to_patches, Recording.of(self.clips))
+        return [patches[front_end] for windows in decoded for patches in windows]
 
     def patches(self, front_end: str, each: Callable = map) -> Path:
-        """Decode them all, and store their patches: the array."""
+        """Decode all songs and store their patches: the path of the array."""
         settings = Mel(front_ends=(front_end,), dtype="float32")
         store_patches(self.clips, CLIP, settings, self.folder / "mel", each)
         return self.folder / "mel" / f"{front_end}.npy"
 
 
 def write_songs(folder: Path, count: int, each: Callable = map) -> pd.DataFrame:
-    """Compose chords with a beat and noise, and encode them.
+    """Synthesise songs and encode them as MP3.
 
     Args:
-        folder: Where they are written.
-        count: How many.
-        each: The map that does it.
+        folder: The folder to write to.
+        count: Number of songs.
+        each: A map(function, items), possibly in parallel.
 
     Returns:
         clip_id, path, sample_rate, n_samples.
@@ -75,13 +75,13 @@ def write_songs(folder: Path, count: int, each: Callable = map) -> pd.DataFrame:
 def _write_song(folder: Path, number: int) -> tuple[str, str, int, int]:
     path = folder / f"{number}.mp3"
     sound = compose(np.random.default_rng(number))
-    # level 0.2 of libsndfile's constant bitrates is 256 kb/s
+    # compression level 0.2 of libsndfile is 256 kb/s
     soundfile.write(path, sound, RATE, bitrate_mode="CONSTANT", compression_level=0.2)
     return str(number), str(path), RATE, len(sound)
 
 
 def compose(rng: np.random.Generator) -> np.ndarray:
-    """(samples, 2) float32: twelve partials that come and go, in noise that differs by ear."""
+    """Synthesise (samples, 2) float32: twelve pulsing partials in stereo noise."""
     seconds = np.arange(SECONDS * RATE) / RATE
     sound = 0.05 * rng.standard_normal((len(seconds), 2))
     for pitch in rng.uniform(60, 8000, 12):

@@ -1,4 +1,4 @@
-"""A step of fine-tuning VGGish: songs of 31 patches each."""
+"""Benchmark of a step of fine-tuning VGGish, with songs of 31 patches."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -11,8 +11,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import reference
-from benchmarks.contest import Row, Way, below, row, timed, times_faster
 from benchmarks.songs import Songs
+from benchmarks.timing import Row, Way, below, row, timed, times_faster
 from benchmarks.workers import apart
 from genre_pred.core.parallel.memory import LARGEST, keep_memory
 from genre_pred.networks.backbones.precision import DTYPES
@@ -22,11 +22,11 @@ from genre_pred.training.finetuning.loop import Examples, optimizer_for, train_e
 from genre_pred.training.finetuning.rows import run_frozen_part
 
 LAYERS = {"all": "all layers", "fc": "the linear layers only"}
-LINES = {"all": (2.8, 3.4), "fc": (15.0, 21.0)}  # at least, aim
+TARGETS = {"all": (2.8, 3.4), "fc": (15.0, 21.0)}  # at least, aim
 LEAST_COSINE = 0.99  # of the first step's gradient to that in float32
 TRIED = {
     "all": "torch.compile was tried, and was slower",
-    "fc": "the convolutions run before; the prototype came to 21",
+    "fc": "the convolutions run beforehand; the prototype reached 21",
 }
 
 
@@ -34,34 +34,34 @@ def training_rows(
     songs: Songs,
     precisions: Sequence[str],
     batch_size: int,
-    storing: float,
+    seconds_to_store: float,
     peak_gflops: Mapping[torch.dtype, float],
 ) -> Iterator[Row]:
-    """A step over all layers, and one over the linear ones.
+    """Time a training step of all layers, and one of the linear layers.
 
-    Each bears its share of what is done once for all epochs: storing the patches, and the linear
-    layers' step also running the convolutions. Ours keeps its memory, as the stage does; the
-    reference, in a process of its own, does not.
+    Each includes its share of the work that is done once for all epochs: storing the patches and,
+    for the linear layers, running the convolutions. Ours keeps its memory between steps, as the
+    stage does; the reference runs in a separate process and does not.
 
     Args:
-        songs: What is learnt from.
-        precisions: The one that has the lines, then others; bfloat16 must learn as float32 does.
-        batch_size: How many of them.
-        storing: Seconds that a song's patches take.
-        peak_gflops: 1e9 operations a second, by precision.
+        songs: The training songs.
+        precisions: The precision with targets, then others; bfloat16 must train like float32.
+        batch_size: Number of songs of a batch.
+        seconds_to_store: Seconds to compute and store a song's patches.
+        peak_gflops: 1e9 operations per second, by precision.
     """
     keep_memory(LARGEST)
-    few = songs._replace(clips=songs.clips.head(batch_size))
-    patches = np.load(few.patches("vggish"), mmap_mode="r")
+    batch = songs._replace(clips=songs.clips.head(batch_size))
+    patches = np.load(batch.patches("vggish"), mmap_mode="r")
     steps = {
-        (trainable, precision): _step(few, patches, trainable, precision)
-        for trainable, precision in product(LINES, dict.fromkeys(("float32", *precisions)))
+        (trainable, precision): _step(batch, patches, trainable, precision)
+        for trainable, precision in product(TARGETS, dict.fromkeys(("float32", *precisions)))
     }
-    ours = {key: steps[key] for key in product(LINES, precisions)}
+    ours = {key: steps[key] for key in product(TARGETS, precisions)}
     with apart() as process:
 
         def s1(patches_given: bool) -> float:
-            step = process.submit(reference.training_step, tuple(few.paths), patches_given)
+            step = process.submit(reference.training_step, tuple(batch.paths), patches_given)
             return step.result()
 
         ways: dict[str, Way] = {"S1": partial(s1, False), "S1, patches given": partial(s1, True)}
@@ -77,31 +77,34 @@ def training_rows(
         gflop = counted.get_total_flops() / 1e9 + step.cached_gflop / epochs
         peak = peak_gflops[DTYPES[precision]]
         alone = taken[f"{trainable} {precision}"]
-        once = [storing * len(few.clips)] * len(alone)
-        what, lines, lost = "storing the patches takes", {}, ""
+        once = [seconds_to_store * len(batch.clips)] * len(alone)
+        fixed, targets, lost = "storing the patches takes", {}, ""
         if step.cache:
             cached = taken[f"{trainable} {precision} cached"]
-            once = [one + other for one, other in zip(once, cached, strict=True)]
-            what = "storing the patches and running the convolutions take"
+            once = [store + cache for store, cache in zip(once, cached, strict=True)]
+            fixed = "storing the patches and running the convolutions take"
         seconds = [step + all_epochs / epochs for step, all_epochs in zip(alone, once, strict=True)]
         note = f"{precision}, the step alone {times_faster(taken['S1'], alone):.1f} times; "
-        note += f"{what} {median(once):.2f} s, once; had S1 its patches at hand: "
+        note += f"{fixed} {median(once):.2f} s, once; with cached patches for S1:  "
         note += f"{times_faster(taken['S1, patches given'], seconds):.1f} times"
         if precision == "bfloat16":
             cosine = _cosine(step.gradient, steps[trainable, "float32"].gradient)
             note += f"; the first gradient's cosine to float32 {cosine:.4f}"
             lost = below("its gradient's cosine to float32", cosine, LEAST_COSINE)
         if precision == precisions[0]:
-            at_best = [storing * len(few.clips) / epochs + gflop / peak] * len(alone)
+            at_best = [seconds_to_store * len(batch.clips) / epochs + gflop / peak] * len(alone)
             limit = times_faster(taken["S1"], at_best)
-            told = f"with the network at the cores' peak it would be {limit:.1f}; "
-            told += TRIED[trainable]
-            lines = {**dict(zip(("at_least", "aim"), LINES[trainable], strict=True)), "limit": told}
+            limit_text = f"with the network at the cores' peak, the ratio would be {limit:.1f}; "
+            limit_text += TRIED[trainable]
+            targets = {
+                **dict(zip(("at_least", "aim"), TARGETS[trainable], strict=True)),
+                "limit": limit_text,
+            }
         yield row(
-            f"train_{trainable}" + ("" if lines else f"_{precision}"),
-            f"a step over {len(few.clips)} songs, {LAYERS[trainable]}, with 1/{epochs} of what is "
-            f"done once for {epochs} epochs",
-            "S1's way: all layers, patches from the files each step",
+            f"train_{trainable}" + ("" if targets else f"_{precision}"),
+            f"a step over {len(batch.clips)} songs, {LAYERS[trainable]}, with 1/{epochs} of the work "
+            f"that is done once for {epochs} epochs",
+            "S1: all layers, patches computed in each step",
             taken["S1"],
             seconds,
             lost=lost,
@@ -109,27 +112,27 @@ def training_rows(
             gflop=gflop,
             megabytes=step.read.nbytes / 1e6,
             peak_gflops=peak,
-            clips=len(few.clips),
+            clips=len(batch.clips),
             note=f"{note}; weights: {step.loaded}",
-            **lines,
+            **targets,
         )
 
 
 def _cosine(one: torch.Tensor, other: torch.Tensor) -> float:
-    # Of 72 million weights, float32 would lose its third digit.
+    # With 72 million weights, float32 would be wrong in the third digit.
     return float(torch.cosine_similarity(one.double(), other.double(), dim=0))
 
 
 class _Step(NamedTuple):
-    """What runs it.
+    """A training step of ours.
 
     Attributes:
-        gradient: Of the first step, (n_weights,), from the same start for every precision.
-        run: Does it.
-        read: What it reads.
-        cache: Makes that anew; None where it is the patches.
-        cached_gflop: 1e9 operations of that.
-        loaded: Which weights it began with.
+        gradient: Of the first step, (n_weights,), from equal initial weights for every precision.
+        run: Runs the step.
+        read: Its input.
+        cache: Computes the input again; None if the input is the patches.
+        cached_gflop: 1e9 operations of `cache`.
+        loaded: The initial weights, as text.
     """
 
     gradient: torch.Tensor
@@ -141,7 +144,7 @@ class _Step(NamedTuple):
 
 
 def _step(songs: Songs, patches: np.ndarray, trainable: str, precision: str) -> _Step:
-    """An epoch of one batch, as the training loop runs it."""
+    """Prepare an epoch of one batch, as in the training loop."""
     settings = songs.params.finetune.model_copy(
         update={"trainable": trainable, "precision": precision, "batch_size": len(patches)}
     )

@@ -1,4 +1,4 @@
-"""Workers that stay between turns, as a stage starts its own once, for thousands of clips."""
+"""Workers that stay alive between turns, as a stage's workers do for thousands of clips."""
 
 import os
 import time
@@ -16,12 +16,12 @@ from genre_pred.config.params import Params
 from genre_pred.core.parallel.clip_map import Map, spread
 from genre_pred.core.parallel.processes import end_with, loky_workers
 
-STATUS = Path("/proc/self/status")  # of Linux
+STATUS = Path("/proc/self/status")  # Linux only
 FORGET = Path("/proc/self/clear_refs")
 
 
 def n_workers(params: Params) -> int:
-    """As many as the stages use."""
+    """The number of workers of a stage."""
     return params.compute.workers or cpu_count()
 
 
@@ -31,7 +31,7 @@ def lasting_map(params: Params, most: int = 8) -> Iterator[Map]:
 
     Args:
         params: The repository's settings.
-        most: Items that go out together, as in clip_map.
+        most: The largest block of items, as in clip_map.
     """
     with loky_workers(n_workers(params)) as pool:
         yield partial(spread, pool, most)
@@ -39,35 +39,35 @@ def lasting_map(params: Params, most: int = 8) -> Iterator[Map]:
 
 @contextmanager
 def apart() -> Iterator[ProcessPoolExecutor]:
-    """Open a process that has nothing of this one's, neither memory nor settings."""
+    """Open a separate process that shares neither memory nor settings with this one."""
     with ProcessPoolExecutor(1, get_context("spawn"), end_with, (os.getpid(),)) as process:
         yield process
 
 
 def seconds_to_start(params: Params) -> float:
-    """What each stage pays once: processes, and the libraries that they load."""
-    begun = time.perf_counter()
+    """The time to start workers and load their libraries, once per stage."""
+    started = time.perf_counter()
     with lasting_map(params) as each:
         list(each(_load, range(n_workers(params))))
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 class WatchedMap:
-    """A map that notes the most memory that one of its workers has had, and this process.
+    """A map that records the peak memory of its workers and of this process.
 
     Attributes:
-        megabytes: Of a worker, over all uses.
-        own_megabytes: Of this process, since the map was made.
+        megabytes: The peak of any worker, over all uses.
+        own_megabytes: The peak of this process, since the map was created.
     """
 
     def __init__(self, each: Map) -> None:
         self._each = each
         self.megabytes = 0.0
-        FORGET.write_text("5")  # the peak is counted from here
+        FORGET.write_text("5")  # resets the peak
 
     @property
     def own_megabytes(self) -> float:
-        """As in the class."""
+        """The peak memory of this process, in 1e6 bytes."""
         return peak_megabytes()
 
     def __call__(self, function: Callable, items: Sequence[Any]) -> Iterator[Any]:
@@ -78,9 +78,9 @@ class WatchedMap:
 
 
 def peak_megabytes() -> float:
-    """The most that this process has had resident, since it was started or told to forget.
+    """The peak resident memory of this process since its start or the last reset.
 
-    Not getrusage's: that counts what the parent had when it forked.
+    Not from getrusage, which includes the parent's memory at the fork.
     """
     (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024 / 1e6

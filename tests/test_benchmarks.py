@@ -16,13 +16,13 @@ import pandas as pd
 import psutil
 import pytest
 from benchmarks.__main__ import main, steps
-from benchmarks.contest import below, row, timed
 from benchmarks.machine import commit
 from benchmarks.memory import Peak
 from benchmarks.report import fma_small, write_report
 from benchmarks.songs import Songs, write_songs
 from benchmarks.sound import network_rows
 from benchmarks.svc import Searches, svc_rows
+from benchmarks.timing import below, row, timed
 from benchmarks.workers import STATUS, WatchedMap, lasting_map
 from click.testing import CliRunner
 
@@ -69,7 +69,7 @@ def test_what_agrees_too_little_is_lost_and_so_is_what_is_no_number(found, lost)
 
 def test_nothing_of_what_runs_before_a_way_is_timed(monkeypatch):
     clock = []
-    monkeypatch.setattr("benchmarks.contest.time.perf_counter", lambda: sum(clock))
+    monkeypatch.setattr("benchmarks.timing.time.perf_counter", lambda: sum(clock))
     taken = timed({"a": partial(clock.append, 1)}, 2, before=partial(clock.append, 10))
     assert taken == {"a": [1, 1]}
     assert clock == [1, 10, 1, 10, 1]
@@ -165,7 +165,7 @@ def test_an_embedding_s_line_is_that_of_the_first_precision(tmp_path, params, mo
     assert "cosine to float32 at least 1.00000" in other.note
     assert first.gflop == other.gflop > 0.1
     at_best = 30 / (1 + first.gflop / 0.5)  # patches as they are, the network at the peak
-    assert f"at the cores' peak it would be {at_best:.1f};" in first.limit
+    assert f"at the cores' peak, the ratio would be {at_best:.1f};" in first.limit
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def bench(tmp_path, monkeypatch):
 def test_a_line_that_does_not_hold_ends_the_full_form_with_an_error_behind_the_table(bench):
     done = bench()
     assert done.exit_code == 1
-    assert done.output.rstrip().endswith("Does not hold: patches. reports/benchmark.md says why.")
+    assert done.output.rstrip().endswith("Missed targets: patches. See reports/benchmark.md for the reasons.")
     assert "| patches |" in done.output
     assert bench(rows=[fast(at_least=2.0)]).exit_code == 0
 

@@ -10,11 +10,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from genre_pred.apps.recipes import (
     describe,
     experiment,
-    of_matter,
+    missing_data,
     params_with,
     read_recipe,
     recipe_names,
-    what_is_missing,
+    relevant_settings,
     with_changes,
 )
 from genre_pred.config.params import Params, read_params
@@ -243,7 +243,7 @@ def test_a_change_that_nothing_takes_is_told_in_a_sentence(change, said):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_says_what_must_lie_at_its_data_path_where_nothing_can_be_fetched(name, params_of):
-    told = what_is_missing(name, ROOT / "music", RECIPES)
+    told = missing_data(name, ROOT / "music", RECIPES)
     fetched = params_of(name).data.source == "fma_small"
     assert fetched is (told is None)
     assert fetched or told.startswith(f"recipe {name} needs -S data.path=PATH: ")
@@ -252,15 +252,15 @@ def test_a_recipe_says_what_must_lie_at_its_data_path_where_nothing_can_be_fetch
 
 def test_what_is_missing_is_told_until_something_lies_there(tmp_path):
     place = tmp_path / "music"
-    assert "is not there" in what_is_missing("s4", place, RECIPES)
-    assert "is not there" in what_is_missing("s1-finetune", place, RECIPES)
+    assert "is not there" in missing_data("s4", place, RECIPES)
+    assert "is not there" in missing_data("s1-finetune", place, RECIPES)
     place.mkdir()
     (place / "README.md").touch()
-    assert "is empty" in what_is_missing("s4", place, RECIPES)
-    assert what_is_missing("s1-finetune", place, RECIPES) is None
+    assert "is empty" in missing_data("s4", place, RECIPES)
+    assert missing_data("s1-finetune", place, RECIPES) is None
     (place / "jazz").mkdir()
-    assert what_is_missing("s4", place, RECIPES) is None
-    assert what_is_missing("s3-features", place / "README.md", RECIPES) is None
+    assert missing_data("s4", place, RECIPES) is None
+    assert missing_data("s3-features", place / "README.md", RECIPES) is None
 
 
 def test_a_command_carries_only_what_its_model_reads():
@@ -283,4 +283,4 @@ def test_a_command_carries_only_what_its_model_reads():
         ("ensemble", "ensemble"): {*changed} - always - {"promote.confidence", "predict.coverage"},
     }
     for (model, approach), further in told.items():
-        assert {*of_matter(model, approach, changed)} == always | further
+        assert {*relevant_settings(model, approach, changed)} == always | further

@@ -16,7 +16,7 @@ from genre_pred.core.tables import genres_of, write_table
 from genre_pred.evaluation.scoring.evaluate import evaluate_models, genre_table
 from genre_pred.evaluation.scoring.prediction_sets import Coverage
 from genre_pred.evaluation.scoring.trained_models import read_models
-from genre_pred.reporting.findings import Promise
+from genre_pred.reporting.findings import CoverageSection
 from genre_pred.reporting.page import SECTIONS, render
 from genre_pred.reporting.reading import read_findings
 from genre_pred.tracking import ProducingRun
@@ -220,7 +220,7 @@ def test_the_figures_are_those_of_the_tables(told, params):
 
 def test_the_hardest_clips_and_confused_genres_are_those_of_the_champion(told, params):
     found = findings_of(told[0], params)
-    look = found.looks[0]
+    look = found.models[0]
     assert (look.model, look.split) == ("mfcc/knn", "test")
     wrong = look.confusion.to_numpy().sum() - np.trace(look.confusion.to_numpy())
     assert look.confused["clips"].sum() == wrong
@@ -346,8 +346,8 @@ def test_costs_and_lineage_are_those_of_the_runs(told, params, monkeypatch):
 
 def test_coverage_is_told_with_its_interval(told, params):
     tried = Coverage(0.875, 0.8, 0.94, clips=96, mean_size=1.62)
-    sets = Promise("mfcc/knn", 0.9, tried, "Calibrated out of fold.")
-    page = words_of(render(replace(findings_of(told[0], params), promise=sets)))
+    sets = CoverageSection("mfcc/knn", 0.9, tried, "Calibrated out of fold.")
+    page = words_of(render(replace(findings_of(told[0], params), coverage=sets)))
     assert "should hold the true one in 90.0 % of cases. Calibrated out of fold." in page
     assert "96 87.5 % [80.0 %, 94.0 %] 1.6" in page
 
@@ -360,7 +360,7 @@ def test_without_a_champion_the_sets_are_those_of_the_best_on_validation(tmp_pat
     metrics = json.loads(told.read_text())
     for order in (list(metrics), list(reversed(metrics))):
         told.write_text(json.dumps({approach: metrics[approach] for approach in order}))
-        promise = findings_of(tmp_path, params).promise
+        promise = findings_of(tmp_path, params).coverage
         assert promise.model == best
         assert "4 artists (20 clips) to calibrate on, 50 are needed" in promise.note
 
@@ -369,8 +369,8 @@ def test_sets_calibrated_on_enough_clips_and_artists_are_tried_on_test(tmp_path,
     left_by_the_stages(tmp_path, params, n_clips=900)
     promoted(tmp_path)
     found = findings_of(tmp_path, params)
-    assert (found.promise.model, found.promise.note) == ("mfcc/knn", "")
-    sets = found.promise.tried
+    assert (found.coverage.model, found.coverage.note) == ("mfcc/knn", "")
+    sets = found.coverage.observed
     assert sets.clips == 300
     assert 0.8 < sets.low < sets.share < sets.high <= 1
     page = words_of(render(found))

@@ -13,8 +13,8 @@ from page_songs import tone
 pytest.importorskip("gradio", reason="the page needs gradio: the extra `app`")
 
 from genre_pred.apps.web import limits, page, standing
-from genre_pred.apps.web.answer import genres_heard, neighbours, time_line
-from genre_pred.apps.web.batch import answer, songs_of
+from genre_pred.apps.web.answer import genre_summary, neighbour_list, timeline
+from genre_pred.apps.web.batch import song_row, songs_of
 from genre_pred.apps.web.listening import excerpt_to_play
 from genre_pred.apps.web.spectrogram import draw_spectrogram
 from genre_pred.audio.decoding import reading as decode
@@ -32,7 +32,7 @@ def test_a_song_that_is_too_long_is_given_up(classifier, songs, monkeypatch):
     with pytest.raises(AudioError, match="too long: more than 6 s"):
         measure(songs["mp3"], 6)
     monkeypatch.setattr(page, "MOST_SECONDS", 6)
-    told, *others = page.hear(classifier, str(songs["mp3"]))
+    told, *others = page.predict_song(classifier, str(songs["mp3"]))
     assert "É «low».mp3: too long: more than 6 s." in told
     assert others == ["", ""]
 
@@ -40,8 +40,8 @@ def test_a_song_that_is_too_long_is_given_up(classifier, songs, monkeypatch):
 def test_a_classifier_that_cannot_hear_says_so_everywhere(classifier, songs):
     deaf = GenreClassifier(classifier.folder)
     deaf.spec = replace(classifier.spec, accepts_audio=False)
-    assert "cannot hear sound" in answer(deaf, next(songs_of([songs["wav"]])))["error"]
-    assert "cannot hear sound" in page.hear(deaf, str(songs["wav"]))[0]
+    assert "cannot hear sound" in song_row(deaf, next(songs_of([songs["wav"]])))["error"]
+    assert "cannot hear sound" in page.predict_song(deaf, str(songs["wav"]))[0]
 
 
 def made_up(**more) -> Prediction:
@@ -56,10 +56,10 @@ def made_up(**more) -> Prediction:
 
 
 def test_what_is_unknown_or_promised_is_said_plainly():
-    told = genres_heard(made_up(genre_set=("Rock", "Folk & <i>"), coverage=0.9))
+    told = genre_summary(made_up(genre_set=("Rock", "Folk & <i>"), coverage=0.9))
     assert "In 90% of songs like these, the genre is among: <strong>Rock</strong>" in told
     assert "<i>" not in told
-    told = genres_heard(made_up(unknown=True, why_no_set="too few to promise"))
+    told = genre_summary(made_up(unknown=True, why_no_set="too few to promise"))
     assert '<h2 class="gp-genre">Unknown</h2>' in told and "Rock is the nearest (70%)" in told
     assert "No set of genres is given: too few to promise." in told
 
@@ -67,23 +67,23 @@ def test_what_is_unknown_or_promised_is_said_plainly():
 def test_a_song_that_it_has_learnt_from_is_told_as_such(classifier, songs):
     asked = GenreClassifier(classifier.folder)
     found = asked.predict(songs["wav"])
-    assert not found.learnt_from and "training" not in genres_heard(found)
+    assert not found.learnt_from and "training" not in genre_summary(found)
     asked.trained_on = frozenset([found.content])
     again = asked.predict(songs["wav"])
-    assert again.learnt_from and "had a part in training" in genres_heard(again)
+    assert again.learnt_from and "had a part in training" in genre_summary(again)
 
 
 def test_the_time_line_has_the_recordings_own_time():
-    told = time_line(made_up(), "data:,", {})
+    told = timeline(made_up(), "data:,", {})
     assert 'x="0.04545" y="0.3000" height="0.7000" width="0.45455"' in told
     assert "2 windows; what is left blank was not listened to" in told
     assert '<span style="left:90.91%">0:20</span>' in told
 
 
 def test_a_neighbour_without_its_sound_is_named_all_the_same():
-    told = neighbours([(Neighbour("7", "Rock", "gone.mp3", 1.0), None)])
+    told = neighbour_list([(Neighbour("7", "Rock", "gone.mp3", 1.0), None)])
     assert "clip 7" in told and "its sound is not here any more" in told
-    assert neighbours([]) == ""
+    assert neighbour_list([]) == ""
 
 
 def test_a_neighbour_plays_only_while_its_own_sound_lies_there(tmp_path):
@@ -119,11 +119,11 @@ def test_a_song_is_decoded_no_more_often_than_it_takes(classifier, songs, monkey
     decoded = []
     blocks = decode.decoded
     monkeypatch.setattr(decode, "decoded", lambda *of: decoded.append(of[0]) or blocks(*of))
-    page.hear(classifier, str(songs["mp3"]))
+    page.predict_song(classifier, str(songs["mp3"]))
     # To measure it, to hear it, to draw it; the others are neighbours.
     assert sum(Path(it).name == songs["mp3"].name for it in decoded) == 3
     decoded.clear()
-    answer(classifier, next(songs_of([songs["mp3"]])))
+    song_row(classifier, next(songs_of([songs["mp3"]])))
     assert len(decoded) == 2
 
 
@@ -152,6 +152,6 @@ def test_the_leaderboard_names_notes_once_and_leaves_empty_columns_out():
 
 
 def test_the_limits_are_told_to_who_drops_a_song():
-    assert f"{limits.MOST_MEGABYTES} MB and {limits.MOST_SECONDS // 60} minutes" in page.TAKES
+    assert f"{limits.MOST_MEGABYTES} MB and {limits.MOST_SECONDS // 60} minutes" in page.UPLOAD_NOTE
     # Gradio's clock begins anew whenever a file is heard.
-    assert "within 11 minutes after it came or was last heard" in page.TAKES
+    assert "within 11 minutes after it came or was last heard" in page.UPLOAD_NOTE

@@ -18,12 +18,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from genre_pred.apps.web import page, uploads
-from genre_pred.apps.web.batch import answer, as_shown, as_table, songs_of
+from genre_pred.apps.web.batch import display_table, download_table, song_row, songs_of
 from genre_pred.apps.web.zips import Song
 
 
 def test_the_page_gives_the_classifiers_own_figures(classifier, songs):
-    row = answer(classifier, next(songs_of([songs["mp3"]])))
+    row = song_row(classifier, next(songs_of([songs["mp3"]])))
     found = classifier.predict(songs["mp3"])
     assert {genre: row[f"p({genre})"] for genre in PITCHES} == found.probabilities
     assert (row["genre"], row["error"]) == (found.genre, "")
@@ -43,11 +43,11 @@ def test_uploads_that_are_deleted_while_a_batch_lasts_are_heard_all_the_same(
         for file in files:
             Path(file).unlink(missing_ok=True)
 
-    told, _ = page._answering(classifier)(files, sweep)
-    assert "3 of 4 could be heard" in told
+    told, _ = page._batch_callback(classifier)(files, sweep)
+    assert "3 of 4 songs predicted" in told
     assert not list((tmp_path / "0").iterdir())  # nor is anything kept afterwards
-    told, _ = page._answering(classifier)(files[1:], sweep)
-    assert "0 of 2 could be heard" in told
+    told, _ = page._batch_callback(classifier)(files[1:], sweep)
+    assert "0 of 2 songs predicted" in told
     assert told.count("cannot be read (No such file or directory)") == 2
 
 
@@ -159,7 +159,7 @@ def test_a_hostile_zip_is_listed_and_harms_nothing(classifier, songs, tmp_path, 
         archive.writestr("__MACOSX/._high.wav", b"x")
         archive.write(songs["wav"], "good.wav")
     monkeypatch.setattr("genre_pred.apps.web.zips.MOST_MEGABYTES", 2)
-    rows = [answer(classifier, song) for song in songs_of([packed])]
+    rows = [song_row(classifier, song) for song in songs_of([packed])]
     told = {row["file"].partition(": ")[2]: row["error"] for row in rows}
     assert told == {
         "/etc/passwd.wav": "refused: its name points outside the zip",
@@ -184,7 +184,7 @@ def test_a_damaged_zip_is_a_row_with_a_reason(classifier, songs, tmp_path, cut):
     middle = bytearray(whole)
     middle[1000:1100] = bytes(100)  # its checksum is wrong now
     damaged.write_bytes(bytes(middle) if cut == 400 else whole[:cut])
-    rows = [answer(classifier, song) for song in songs_of([damaged])]
+    rows = [song_row(classifier, song) for song in songs_of([damaged])]
     assert rows and all(row["error"] for row in rows)
 
 
@@ -283,12 +283,12 @@ def test_what_nobody_foresaw_is_a_row_and_the_others_go_on(
 ):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     files = [shutil.copy(songs[kind], tmp_path) for kind in ("mp3", "wav")]
-    told, _ = page._answering(Stumbling(classifier, 1))(files, lambda *_, **__: None)
-    assert "1 of 2 could be heard" in told
-    assert "could not be heard: ValueError: Input X contains NaN." in told
+    told, _ = page._batch_callback(Stumbling(classifier, 1))(files, lambda *_, **__: None)
+    assert "1 of 2 songs predicted" in told
+    assert "prediction failed: ValueError: Input X contains NaN." in told
     assert "Traceback" in caplog.text and "É «low».mp3 could not be heard" in caplog.text
-    told, *others = page.hear(Stumbling(classifier, 1), files[1])
-    assert "high.wav could not be heard: ValueError: Input X contains NaN." in told
+    told, *others = page.predict_song(Stumbling(classifier, 1), files[1])
+    assert "high.wav prediction failed: ValueError: Input X contains NaN." in told
     assert others == ["", ""]
 
 
@@ -298,25 +298,25 @@ def test_a_zip_that_breaks_as_none_before_is_a_row_and_the_others_go_on(songs, m
 
     monkeypatch.setattr("genre_pred.apps.web.zips._unpack", broken)
     first, second = songs_of([songs["zip"], songs["wav"]])
-    assert first == Song("album.zip", None, "could not be heard: RuntimeError: odd")
+    assert first == Song("album.zip", None, "prediction failed: RuntimeError: odd")
     assert (second.name, second.reason) == ("high.wav", "")
 
 
 def test_what_was_learnt_from_is_marked_before_all_else(classifier, songs, monkeypatch):
     (song,) = songs_of([songs["wav"]])
-    heard = answer(classifier, song)
+    heard = song_row(classifier, song)
     trained_on = frozenset([classifier.predict(songs["wav"]).content])
     monkeypatch.setattr(classifier, "trained_on", trained_on)
-    learnt = answer(classifier, song)
+    learnt = song_row(classifier, song)
     rows = [heard | {"unknown": False}, heard | {"unknown": True}, learnt | {"unknown": True}]
-    table = as_table(rows, list(PITCHES))
+    table = download_table(rows, list(PITCHES))
     assert table["learnt_from"].tolist() == [False, False, True]
-    plain, unknown, marked = as_shown(table)["remark"]
+    plain, unknown, marked = display_table(table)["remark"]
     assert (plain, unknown) == ("", "unknown: unlike the music that it has learnt from")
     assert marked.startswith("learnt from: this very sound had a part in training")
 
 
 def test_a_table_without_sets_has_no_column_of_them(classifier, songs):
-    table = as_table([answer(classifier, next(songs_of([songs["wav"]])))], list(PITCHES))
-    assert list(as_shown(table)) == ["file", "genre", "%", "remark"]
-    assert "likely" in as_shown(table.assign(genre_set="High | Low"))
+    table = download_table([song_row(classifier, next(songs_of([songs["wav"]])))], list(PITCHES))
+    assert list(display_table(table)) == ["file", "genre", "%", "remark"]
+    assert "likely" in display_table(table.assign(genre_set="High | Low"))

@@ -141,8 +141,8 @@ def test_many_songs_become_a_table_that_sorts_and_a_csv(visit, songs):
     seen.get_by_role("tab", name="Many songs").click()
     drop(seen, "#gp-files", songs["mp3"], songs["wav"], songs["zip"])
     seen.locator("#gp-files").get_by_text("album").wait_for()
-    seen.get_by_role("button", name="Name their genres").click()
-    seen.get_by_text("3 of 4 could be heard").wait_for()
+    seen.get_by_role("button", name="Predict genres").click()
+    seen.get_by_text("3 of 4 songs predicted").wait_for()
     shown = seen.locator("#gp-batch").inner_text()
     assert "refused: its name points outside the zip" in shown
     with seen.expect_download() as arriving:

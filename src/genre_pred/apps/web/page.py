@@ -130,7 +130,7 @@ def _song_tab(classifier: GenreClassifier) -> None:
             gr.HTML(f'<p class="gp-quiet">{UPLOAD_NOTE}</p>')
         with gr.Column(scale=3):
             genres = gr.HTML(
-                '<p class="gp-quiet">The prediction appears here.</p>', elem_id="gp-answer"
+                '<p class="gp-quiet">The prediction is shown here.</p>', elem_id="gp-answer"
             )
     time = gr.HTML(elem_id="gp-time")
     near = gr.HTML(elem_id="gp-near")
