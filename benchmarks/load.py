@@ -39,10 +39,11 @@ class Load:
 
     def summary(self) -> str:
         """The figures in two lines."""
-        lost = "".join(f"; {count} x {reason}" for reason, count in self.lost.most_common())
+        reasons = "".join(f"; {count} x {reason}" for reason, count in self.lost.most_common())
         first = (
             f"{len(self.latencies)} responses in {self.seconds:.1f} s "
-            f"({len(self.latencies) / self.seconds:.1f} per second), {self.lost.total()} failed{lost}"
+            f"({len(self.latencies) / self.seconds:.1f} per second), "
+            f"{self.lost.total()} failed{reasons}"
         )
         if not self.latencies:
             return first

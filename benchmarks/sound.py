@@ -110,14 +110,14 @@ def patches_rows(songs: Songs) -> Iterator[Row]:
 def embedding_rows(
     songs: Songs, precisions: Sequence[str], peak_gflops: Mapping[torch.dtype, float]
 ) -> Iterator[Row]:
-    """Files into embeddings of VGGish and of mn04, each against torchvggish.
+    """Time embeddings of VGGish and of mn04 from files, each against torchvggish.
 
-    Where there is one turn only, mn04 embeds three songs: its ratio hardly depends on how many.
+    With one turn only, mn04 embeds three songs: its ratio hardly depends on their number.
 
     Args:
-        songs: What is own.
-        precisions: The one that has the targets, then others.
-        peak_gflops: 1e9 operations a second, by precision.
+        songs: The songs.
+        precisions: The precision with targets, then others.
+        peak_gflops: 1e9 operations per second, by precision.
     """
     fewer = songs if songs.repeats > 1 else songs._replace(clips=songs.clips.head(3))
     for name, network_songs in (("vggish", songs), ("mn04", fewer)):
@@ -161,7 +161,8 @@ def network_rows(
             step, note = f"{name}_embedding", _per_core(taken) + note
             at_best = [seconds + backbone.gflop / peak for seconds in taken["patches"]]
             limit = times_faster(taken["torchvggish"], at_best)
-            limit_text = f"with the network at the cores' peak, the ratio would be {limit:.1f}; {TRIED[name]}"
+            limit_text = f"with the network at the cores' peak, the ratio would be {limit:.1f}; "
+            limit_text += TRIED[name]
             targets = {
                 **dict(zip(("at_least", "aim"), TARGETS[name], strict=True)),
                 "limit": limit_text,

@@ -45,7 +45,8 @@ def svc_rows(params: Params, fraction: float, repeats: int) -> Iterator[Row]:
     table = Table(int(CLIPS * fraction), EMBEDDING)
     fold = fold_numbers(table.clips, params.classical.search_folds, params.classical.seed)
     training, held_out = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
-    size = f"{len(training):,} x {EMBEDDING:,} for training, {len(held_out):,} scored (of {len(fold):,})"
+    size = f"{len(training):,} x {EMBEDDING:,} for training, {len(held_out):,} scored "
+    size += f"(of {len(fold):,})"
     with threadpool_limits(1):
         more: dict[str, Any] = {
             "warm": False,

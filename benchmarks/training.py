@@ -102,8 +102,8 @@ def training_rows(
             }
         yield row(
             f"train_{trainable}" + ("" if targets else f"_{precision}"),
-            f"a step over {len(batch.clips)} songs, {LAYERS[trainable]}, with 1/{epochs} of the work "
-            f"that is done once for {epochs} epochs",
+            f"a step over {len(batch.clips)} songs, {LAYERS[trainable]}, with 1/{epochs} of the "
+            f"work that is done once for {epochs} epochs",
             "S1: all layers, patches computed in each step",
             taken["S1"],
             seconds,

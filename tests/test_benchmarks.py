@@ -188,7 +188,8 @@ def bench(tmp_path, monkeypatch):
 def test_a_line_that_does_not_hold_ends_the_full_form_with_an_error_behind_the_table(bench):
     done = bench()
     assert done.exit_code == 1
-    assert done.output.rstrip().endswith("Missed targets: patches. See reports/benchmark.md for the reasons.")
+    missed = "Missed targets: patches. See reports/benchmark.md for the reasons."
+    assert done.output.rstrip().endswith(missed)
     assert "| patches |" in done.output
     assert bench(rows=[fast(at_least=2.0)]).exit_code == 0
 
