@@ -84,7 +84,7 @@ def test_a_coverage_that_the_clips_cannot_show_takes_all_genres():
 
 def test_too_few_clips_promise_nothing():
     sets = calibrate_sets(*drawn(99, 6), GENRES, 0.9)
-    assert sets.why_not == "too few to promise: 99 clips to calibrate on, 100 are needed"
+    assert sets.why_not == "too few to calibrate: 99 clips, 100 are needed"
     with pytest.raises(ValueError, match="too few"):
         sets.members(np.eye(6))
     assert calibrate_sets(*drawn(100, 6), GENRES, 0.9).why_not == ""
@@ -93,7 +93,7 @@ def test_too_few_clips_promise_nothing():
 def test_where_artists_are_known_they_are_counted():
     few = calibrate_sets(*drawn(392, 7, clips_each=8), GENRES, 0.9)
     assert few.why_not == (
-        "too few to promise: 49 artists (392 clips) to calibrate on, 50 are needed"
+        "too few to calibrate: 49 artists (392 clips), 50 are needed"
     )
     enough = calibrate_sets(*drawn(400, 7, clips_each=8), GENRES, 0.9)
     assert (enough.why_not, enough.clips, enough.artists) == ("", 400, 50)

@@ -110,14 +110,14 @@ def test_another_models_file_and_another_kind_of_file_are_refused(tmp_path, song
     table = tmp_path / "answers.csv"
     written(table, songs[:1])
     with pytest.raises(
-        UserError, match=r"holds answers by genre-x@champion \(version 1\) .* not by"
+        UserError, match=r"holds predictions by genre-x@champion \(version 1\) .* not by"
     ):
         AnswerFile(table, classifier("genre-x@champion (version 2)", "0b0b0b0b"))
-    with pytest.raises(UserError, match="holds answers by"):
+    with pytest.raises(UserError, match="holds predictions by"):
         AnswerFile(table, classifier(genres=["blues", "jazz"]))
     AnswerFile(table, classifier("genre-x@challenger (version 1)"))  # the same by another alias
     table.write_text("path,genre\na,b\n")
-    with pytest.raises(UserError, match="holds something else"):
+    with pytest.raises(UserError, match="is not a CSV file of predictions"):
         AnswerFile(table, classifier())
 
 
@@ -126,7 +126,7 @@ def test_a_file_with_an_older_versions_columns_is_refused_and_kept(tmp_path, son
     written(table, songs[:1])
     older = table.read_text().replace(",learnt_from,", ",").replace(",False,", ",")
     table.write_text(older)
-    with pytest.raises(UserError, match="has other columns than answers have in this version"):
+    with pytest.raises(UserError, match="was written by another version of genre_pred"):
         AnswerFile(table, classifier())
     assert table.read_text() == older
 
@@ -169,7 +169,7 @@ def test_of_two_runs_with_one_file_the_second_is_sent_away(tmp_path, songs):
     table = tmp_path / "new" / "answers.csv"
     with answers_in(table, classifier()) as answers:
         second = answers_in(table, classifier())
-        with pytest.raises(UserError, match="another run writes into"), second:
+        with pytest.raises(UserError, match="another run is writing"), second:
             pytest.fail("two runs")
         with answers.adding(songs[:1]):
             answers.add(songs[0], FOUND)

@@ -49,19 +49,19 @@ def test_a_name_that_is_too_long_is_a_song_like_others(tmp_path):
 
 def test_what_is_not_there_at_all_is_told_before_anything_is_loaded(no_files):
     told = CliRunner().invoke(main, ["predict", "nosuch.mp3", "nor this"])
-    assert (told.exit_code, told.output) == (1, "Error: there is no nosuch.mp3 and no nor this\n")
+    assert (told.exit_code, told.output) == (1, "Error: no such file or folder: nosuch.mp3, nor this\n")
 
 
 def test_an_address_is_no_file(no_files):
     told = CliRunner().invoke(main, ["predict", "https://example.org/a.mp3"])
     assert told.exit_code == 2
-    assert "https://example.org/a.mp3 is no file: download it first" in told.output
+    assert "https://example.org/a.mp3 is a URL, not a file: download it first" in told.output
 
 
 def test_an_empty_name_is_not_the_current_folder(no_files):
     told = CliRunner().invoke(main, ["predict", ""])
     assert told.exit_code == 2
-    assert "it is empty: name a file or folder" in told.output
+    assert "the path is empty: name a file or folder" in told.output
 
 
 ONE_PROCESS = Compute(workers=1, scheduler=None)
@@ -92,7 +92,7 @@ def test_what_nobody_foresaw_of_a_song_is_its_reason(tmp_path, monkeypatch, capl
     monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
     songs = [tmp_path / name for name in ("1.wav", "2.mp3")]
     first, second = predict_files(songs, Listener(), ONE_PROCESS)
-    assert first[1] == "could not be heard: ValueError: negative dimensions"
+    assert first[1] == "prediction failed: ValueError: negative dimensions"
     assert second[1].content == "2.mp3"
     assert capfd.readouterr() == ("", "")
     with caplog.at_level("DEBUG", "genre_pred"):
@@ -112,7 +112,7 @@ def test_a_song_that_takes_long_shows_that_something_happens(tmp_path, monkeypat
     monkeypatch.setattr(hearing, "SLOW", 0)
     monkeypatch.setattr("genre_pred.core.progress.LOG_SECONDS", 0)
     list(predict_files([tmp_path / "1.mp3"], Slow(), ONE_PROCESS))
-    assert "hearing: 40part" in capfd.readouterr().err
+    assert "predicting: 40part" in capfd.readouterr().err
 
 
 def test_a_classifier_that_cannot_answer_is_no_song_s_fault(tmp_path, monkeypatch):
@@ -212,4 +212,4 @@ def test_a_stopped_run_says_that_its_rows_are_kept(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended, _told_when_stopped(tmp_path / "a.csv"):
         raise KeyboardInterrupt
     assert ended.value.code == 130
-    assert "a.csv keeps what it holds" in capsys.readouterr().err
+    assert "run the same command again to resume a.csv" in capsys.readouterr().err

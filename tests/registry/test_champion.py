@@ -111,7 +111,7 @@ def test_the_champion_itself_has_nothing_to_prove(tmp_path):
     settle(old)
     decision = settle(old)
     assert not decision.promote
-    assert "is champion already" in decision.reason
+    assert "is already the champion" in decision.reason
     assert len(tracking.history(NAME)) == 1
 
 
@@ -150,7 +150,7 @@ def test_what_the_champion_has_not_heard_it_must_hear(tmp_path):
     old = candidate(tmp_path, "old", held_out(60, range(100)))
     settle(old)
     tracking.set_alias(NAME, "challenger", candidate(tmp_path, "new", held_out(110)).version)
-    with pytest.raises(NotComparable, match="has not heard 20 of the clips"):
+    with pytest.raises(NotComparable, match="has no predictions of 20 of the clips"):
         champion.challenge_champion(NAME, None, PARAMS)
 
 
@@ -167,7 +167,7 @@ def test_with_folds_the_held_out_predictions_count_though_the_final_model_saw_al
 def test_rollback_goes_back_and_forcing_takes_a_version_that_exists(tmp_path):
     old = candidate(tmp_path, "old", held_out(110))
     settle(old)
-    with pytest.raises(UserError, match="no champion before"):
+    with pytest.raises(UserError, match="no previous champion"):
         champion.rollback(NAME)
     new = candidate(tmp_path, "new", held_out(60))
     with pytest.raises(UserError, match="no version 9"):
@@ -222,7 +222,7 @@ def test_rollback_goes_back_one_reign_after_another(tmp_path):
     champion.force(NAME, versions[2], "again")  # no new reign
     assert champion.rollback(NAME) == versions[1]
     assert champion.rollback(NAME) == versions[0]
-    with pytest.raises(UserError, match="no champion before"):
+    with pytest.raises(UserError, match="no previous champion"):
         champion.rollback(NAME)
 
 

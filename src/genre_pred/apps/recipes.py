@@ -7,6 +7,7 @@ runs as a DVC experiment, so that its results are comparable with all others.
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from genre_pred.config.params import Params, read_params
-from genre_pred.core.errors import UserError, unknown_name
+from genre_pred.core.errors import UserError
 
 RECIPES = Path("recipes")
 EXP_RUN = ("dvc", "exp", "run")
@@ -120,10 +121,10 @@ def params_with(
         UserError: If a change cannot be read, or names no setting.
         ParamsError: If a value is impossible.
     """
-    from dvc.exceptions import InvalidArgumentError  # slow to import
-    from dvc.utils.hydra import apply_overrides
+    from dvc.utils.hydra import apply_overrides  # slow to import
 
     read_params(path)
+    called = f"{path} with these settings"
     yaml = YAML(typ="safe")
     with TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
@@ -131,14 +132,8 @@ def params_with(
         yaml.dump(yaml.load(path), copy)
         apply_overrides(copy, _overrides(settings)[1::2])
         for change in changes:
-            _check_key(change, yaml.load(copy))
-            try:
-                apply_overrides(copy, [change])
-            except InvalidArgumentError as error:
-                raise UserError(
-                    f"-S {change}: to add a key, start with ++, as in ++{change}"
-                ) from error
-        return read_params(copy, called=f"{path} with these settings")
+            _apply(change, copy, called)
+        return read_params(copy, called=called)
 
 
 def relevant_settings(model: str, approach: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,10 +191,27 @@ def _key(change: str) -> str:
     return change.partition("=")[0].lstrip("+~")
 
 
-def _check_key(change: str, written: Mapping[str, Any]) -> None:
-    """Check a change before Hydra does, to give messages that name the key."""
+def _apply(change: str, path: Path, called: str) -> None:
+    """Apply a change to a params file as `dvc exp run -S` does; explain why it does not apply."""
+    from dvc.exceptions import InvalidArgumentError
+    from dvc.utils.hydra import apply_overrides
+
+    _check_form(change)
+    try:
+        apply_overrides(path, [change])
+    except InvalidArgumentError as error:
+        if not change.startswith(("+", "~")):  # Hydra does not know the key
+            with suppress(InvalidArgumentError):
+                apply_overrides(path, [f"++{change}"])
+                read_params(path, called=called)  # refuses a key that is no setting
+                hint = f"to add a key, start with ++, as in ++{change}"
+                raise UserError(f"-S {change}: {hint}") from error
+        reason = str(error.__cause__).splitlines()[0]
+        raise UserError(f"-S {change}: {reason}") from error
+
+
+def _check_form(change: str) -> None:
     from dvc.utils.hydra import to_hydra_overrides
-    from hydra.core.override_parser.types import OverrideType
     from hydra.errors import OverrideParseException
 
     try:
@@ -211,18 +223,6 @@ def _check_key(change: str, written: Mapping[str, Any]) -> None:
         ) from error
     if override.is_sweep_override():
         raise UserError(f"-S {change} gives several values: put a list in brackets, such as [a,b]")
-    adds = override.type in (OverrideType.ADD, OverrideType.FORCE_ADD)
-    where, section = "params.yaml", written
-    for name in override.key_or_group.split("."):
-        known = section if isinstance(section, Mapping) else {}
-        if name not in known and adds:
-            return  # read_params checks whether the key is allowed
-        if name not in known:
-            hint = f": to add it to the search, use +{change}" if where == SEARCH else ""
-            raise UserError(f"-S {change}: {where} has no {unknown_name(name, known)}{hint}")
-        where, section = f"{where}.{name}".removeprefix("params.yaml."), known[name]
-    if override.type is OverrideType.ADD:
-        raise UserError(f"-S {change} adds a key that exists: leave out the +")
 
 
 def _comment(name: str, folder: Path) -> list[str]:

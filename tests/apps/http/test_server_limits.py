@@ -150,7 +150,7 @@ def test_a_slow_answer_is_told_504_and_the_next_waits_for_its_thread():
         return first, await ask(server, [b"x"])
 
     (status, told), second = asyncio.run(two())
-    assert (status, told["message"]) == (504, "there was no answer within 1 s")
+    assert (status, told["message"]) == (504, "the request took more than 1 s")
     assert told["error_code"] == "DEADLINE_EXCEEDED"
     assert second == (200, {})
     assert behind.most_at_work == 1
@@ -180,8 +180,8 @@ def test_an_application_that_breaks_is_told_500_and_blames_no_client(caplog):
     assert status == 500
     assert told == {
         "error_code": "INTERNAL_ERROR",
-        "message": "there is no answer, for a fault of the server's: ValueError: odd "
-        "(its log has more)",
+        "message": "internal error: ValueError: odd "
+        "(see the server's log)",
     }
     assert "Traceback" in caplog.text
 

@@ -1,4 +1,4 @@
-"""The model that is served: a row for each sound, and a sentence for what it cannot answer."""
+"""The model that is served: a row for each sound, and a sentence for what it cannot be read."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from served_tones import GENRES, SPEC, sound, text, train_classifier
 
 from genre_pred.apps.http.served import DEADLINE, Served, _load_pyfunc
-from genre_pred.apps.web.batch import answer, songs_of
+from genre_pred.apps.web.batch import song_row, songs_of
 from genre_pred.config.sections import Compute
 from genre_pred.core.errors import UserError
 from genre_pred.inference.batch.many_files import predict_files
@@ -41,17 +41,17 @@ def test_faces_of_more_threads_give_the_commands_probabilities(
     net, _ = load_backbone("mn04", params.weights.model_copy(update={"mn04": "random"}))
     save_file(net.state_dict(), tmp_path / "mn04.safetensors")
     spec = replace(SPEC, features="mn04", precision=precision)
-    heard = train_classifier(tmp_path, spec, {NETWORK: tmp_path / "mn04.safetensors"})
+    classifier = train_classifier(tmp_path, spec, {NETWORK: tmp_path / "mn04.safetensors"})
     song = tmp_path / "song.mp3"
     song.write_bytes(sound(550, 7, "MP3"))
     ((_, told),) = predict_files(
-        [song], heard, Compute(workers=1, scheduler=None)
+        [song], classifier, Compute(workers=1, scheduler=None)
     )  # with one thread
-    (row,) = [answer(heard, it) for it in songs_of([song])]
+    (row,) = [song_row(classifier, each) for each in songs_of([song])]
     asked = pd.DataFrame({"audio": [text(song.read_bytes())]})
-    served = _load_pyfunc(str(heard.folder)).predict(asked)
+    served = _load_pyfunc(str(classifier.folder)).predict(asked)
     many = predict_files(
-        [song] * 3, heard, Compute(workers=1, scheduler=None)
+        [song] * 3, classifier, Compute(workers=1, scheduler=None)
     )  # in another process
     assert [found.row() for _, found in many] == [told.row()] * 3
     assert 0.001 < told.probabilities["Low"] < 0.999
@@ -94,7 +94,7 @@ def test_a_damaged_classifier_is_told_whoever_asks_it(classifier, tmp_path, name
         (copied / "classifier.json").write_text(json.dumps(asdict(spec)))
     (copied / name).write_bytes(b"broken")
     told = (
-        rf"genre-x in {re.escape(str(copied))} cannot answer \(({cause}): .*\): register it again"
+        rf"genre-x in {re.escape(str(copied))} cannot be read \(({cause}): .*\): register it again"
     )
     with pytest.raises(UserError, match=told):
         GenreClassifier(copied, "genre-x").predict(io.BytesIO(sound(210)))
@@ -106,7 +106,7 @@ def test_parts_that_are_none_are_told(classifier, tmp_path):
         (copied / name).write_bytes(b"\xff\xfe")
     damaged = GenreClassifier(copied)
     for part in ("trained_on", "held_out"):
-        with pytest.raises(UserError, match="the classifier in .* cannot answer"):
+        with pytest.raises(UserError, match="the classifier in .* cannot be read"):
             getattr(damaged, part)
 
 
@@ -145,8 +145,8 @@ def test_what_nobody_foresaw_is_told_500_with_what_happened(classifier, monkeypa
     assert failed.value.get_http_status_code() == 500
     assert json.loads(failed.value.serialize_as_json()) == {
         "error_code": "INTERNAL_ERROR",
-        "message": "row 0: could not be heard: ValueError: Input X contains NaN. "
-        "(the server's log has more)",
+        "message": "row 0: prediction failed: ValueError: Input X contains NaN. "
+        "(see the server's log)",
     }
     assert "Traceback" in caplog.text
 
@@ -184,5 +184,5 @@ def test_an_answer_that_comes_too_late_is_told_504(classifier):
     assert late.value.get_http_status_code() == 504
     assert json.loads(late.value.serialize_as_json()) == {
         "error_code": "DEADLINE_EXCEEDED",
-        "message": "there was no answer in time",
+        "message": "the request timed out",
     }

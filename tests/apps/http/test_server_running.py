@@ -94,7 +94,7 @@ def test_hearing_ends_with_its_request(classifier, workspace, monkeypatch):
     assert len(heard) < 15  # of 30 windows and 1
 
 
-def test_a_fault_of_the_servers_own_is_told_500_through_mlflow(classifier, workspace, monkeypatch):
+def test_internal_errors_return_500_through_mlflow(classifier, workspace, monkeypatch):
     def broken(*_):
         raise ValueError("Input X contains NaN.")
 
@@ -107,8 +107,8 @@ def test_a_fault_of_the_servers_own_is_told_500_through_mlflow(classifier, works
         500,
         {
             "error_code": "INTERNAL_ERROR",
-            "message": "row 0: could not be heard: ValueError: Input X contains NaN. "
-            "(the server's log has more)",
+            "message": "row 0: prediction failed: ValueError: Input X contains NaN. "
+            "(see the server's log)",
         },
     )
     assert asyncio.run(ask(server, [wrong]))[0] == 400
@@ -257,7 +257,8 @@ def test_what_is_beyond_the_limits_is_told(servers):
 def test_a_model_that_is_not_there_is_told_before_anything_is_served(workspace):
     told = CliRunner().invoke(main, ["serve", "--port", "0", "--model", "genre-nothing"])
     assert told.exit_code == 1
-    assert told.output == "Error: no registered model 'genre-nothing'; known are genre-tones\n"
+    known = "registered models are genre-tones"
+    assert told.output == f"Error: no registered model 'genre-nothing'; {known}\n"
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_loaded(workspace):
@@ -265,14 +266,14 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded(workspace):
         port = str(other.getsockname()[1])
         told = CliRunner().invoke(main, ["serve", "--port", port, "--model", "genre-nothing"])
     assert told.exit_code == 1
-    assert f"127.0.0.1:{port} cannot be listened at" in told.output
+    assert f"cannot listen on 127.0.0.1:{port}" in told.output
 
 
 @pytest.mark.parametrize("host", ["ü" * 70, "256.0.0.1"])
 def test_a_host_that_cannot_be_is_told(workspace, host):
     told = CliRunner().invoke(main, ["serve", "--host", host, "--model", "genre-nothing"])
     assert told.exit_code == 1
-    assert "cannot be listened at" in told.output
+    assert "cannot listen on" in told.output
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
@@ -327,9 +328,9 @@ def ended(command: list[str], folder: Path) -> tuple[int, str]:
         server.kill()
 
 
-def cannot_answer(folder: Path) -> str:
+def damaged_message(folder: Path) -> str:
     return (
-        f"genre-tones@champion (version 1) in {folder.resolve()} cannot answer (BadZipFile: File "
+        f"genre-tones@champion (version 1) in {folder.resolve()} cannot be read (BadZipFile: File "
         "is not a zip file): register it again with `dvc repro`, or name another with --model\n"
     )
 
@@ -338,7 +339,7 @@ def cannot_answer(folder: Path) -> str:
 def test_a_classifier_that_cannot_load_is_told_and_not_served(workspace, broken, workers):
     status, told = ended([*SERVE, "--workers", workers], workspace)
     assert status == 1
-    assert told.endswith(f"Error: {cannot_answer(broken)}")
+    assert told.endswith(f"Error: {damaged_message(broken)}")
     assert "Traceback" not in told
 
 
@@ -348,7 +349,7 @@ def test_the_command_line_tells_of_it_too(workspace, broken):
     hearing._classifier.cache_clear()
     told = CliRunner().invoke(main, ["predict", str(song)])
     assert told.exit_code == 1
-    assert told.output.startswith(f"Error: the classifier in {broken} cannot answer (BadZipFile: ")
+    assert told.output.startswith(f"Error: the classifier in {broken} cannot be read (BadZipFile: ")
 
 
 def test_workers_that_cannot_load_end_the_server(workspace, broken):
@@ -357,7 +358,7 @@ def test_workers_that_cannot_load_end_the_server(workspace, broken):
     python, program, *command = SERVE
     status, told = ended([python, blind + program, *command, "--workers", "2"], workspace)
     assert status == 3
-    assert f"] {cannot_answer(broken)}" in told
+    assert f"] {damaged_message(broken)}" in told
     assert "Traceback" not in told
     assert told.count("failed to start, stopping the parent process") == 1
 
@@ -365,7 +366,7 @@ def test_workers_that_cannot_load_end_the_server(workspace, broken):
 def test_under_load_nothing_is_lost_then_it_stops_cleanly(servers, workspace):
     ours, _ = servers
     until = time.monotonic() + START_SECONDS
-    while ours.log.read_text().count(" answers\n") < 2 and time.monotonic() < until:
+    while ours.log.read_text().count(" is ready\n") < 2 and time.monotonic() < until:
         time.sleep(0.2)  # the one that was ready first has answered so far
     song = workspace / "load.mp3"
     song.write_bytes(sound(300, 3, "MP3"))
@@ -374,7 +375,7 @@ def test_under_load_nothing_is_lost_then_it_stops_cleanly(servers, workspace):
         [*command, "--clients", "10", "--seconds", "3"], cwd=ROOT, capture_output=True, text=True
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    assert " 0 lost" in told.stdout
+    assert " 0 failed" in told.stdout
     assert re.search(r"latency: median \d+\.\d+ s, p95 \d+\.\d+ s, p99 \d+\.\d+ s", told.stdout)
     assert ours.stop() == 0
     lines = ours.log.read_text().splitlines()

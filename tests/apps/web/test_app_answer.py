@@ -40,8 +40,8 @@ def test_a_song_that_is_too_long_is_given_up(classifier, songs, monkeypatch):
 def test_a_classifier_that_cannot_hear_says_so_everywhere(classifier, songs):
     deaf = GenreClassifier(classifier.folder)
     deaf.spec = replace(classifier.spec, accepts_audio=False)
-    assert "cannot hear sound" in song_row(deaf, next(songs_of([songs["wav"]])))["error"]
-    assert "cannot hear sound" in page.predict_song(deaf, str(songs["wav"]))[0]
+    assert "cannot predict audio files" in song_row(deaf, next(songs_of([songs["wav"]])))["error"]
+    assert "cannot predict audio files" in page.predict_song(deaf, str(songs["wav"]))[0]
 
 
 def made_up(**more) -> Prediction:
@@ -59,9 +59,9 @@ def test_what_is_unknown_or_promised_is_said_plainly():
     told = genre_summary(made_up(genre_set=("Rock", "Folk & <i>"), coverage=0.9))
     assert "In 90% of songs like these, the genre is among: <strong>Rock</strong>" in told
     assert "<i>" not in told
-    told = genre_summary(made_up(unknown=True, why_no_set="too few to promise"))
+    told = genre_summary(made_up(unknown=True, why_no_set="too few to calibrate"))
     assert '<h2 class="gp-genre">Unknown</h2>' in told and "Rock is the nearest (70%)" in told
-    assert "No set of genres is given: too few to promise." in told
+    assert "No prediction set:  too few to calibrate." in told
 
 
 def test_a_song_that_it_has_learnt_from_is_told_as_such(classifier, songs):
@@ -70,19 +70,19 @@ def test_a_song_that_it_has_learnt_from_is_told_as_such(classifier, songs):
     assert not found.learnt_from and "training" not in genre_summary(found)
     asked.trained_on = frozenset([found.content])
     again = asked.predict(songs["wav"])
-    assert again.learnt_from and "had a part in training" in genre_summary(again)
+    assert again.learnt_from and "used in training" in genre_summary(again)
 
 
 def test_the_time_line_has_the_recordings_own_time():
     told = timeline(made_up(), "data:,", {})
     assert 'x="0.04545" y="0.3000" height="0.7000" width="0.45455"' in told
-    assert "2 windows; what is left blank was not listened to" in told
+    assert "2 windows; blank parts were not used" in told
     assert '<span style="left:90.91%">0:20</span>' in told
 
 
 def test_a_neighbour_without_its_sound_is_named_all_the_same():
     told = neighbour_list([(Neighbour("7", "Rock", "gone.mp3", 1.0), None)])
-    assert "clip 7" in told and "its sound is not here any more" in told
+    assert "clip 7" in told and "its audio file is missing or was replaced" in told
     assert neighbour_list([]) == ""
 
 
@@ -153,5 +153,5 @@ def test_the_leaderboard_names_notes_once_and_leaves_empty_columns_out():
 
 def test_the_limits_are_told_to_who_drops_a_song():
     assert f"{limits.MOST_MEGABYTES} MB and {limits.MOST_SECONDS // 60} minutes" in page.UPLOAD_NOTE
-    # Gradio's clock begins anew whenever a file is heard.
-    assert "within 11 minutes after it came or was last heard" in page.UPLOAD_NOTE
+    # Gradio's clock restarts whenever a file is used.
+    assert "within 11 minutes after upload or last use" in page.UPLOAD_NOTE

@@ -81,7 +81,7 @@ def test_a_dropped_mp3_is_answered_with_all_that_belongs_to_it(visit, songs):
     seen.locator(".gp-near").wait_for()
     assert "Low" in seen.locator(".gp-genre").inner_text()
     assert seen.locator(".gp-bars li").count() == 3
-    assert "too few to promise: 3 artists (3 clips)" in seen.locator("#gp-answer").inner_text()
+    assert "too few to calibrate: 3 artists (3 clips)" in seen.locator("#gp-answer").inner_text()
     assert seen.locator(".gp-strip").first.locator("rect").count() == 4  # windows of 2 s in 9 s
     picture, strip = (seen.locator(it).first.bounding_box() for it in (".gp-mel", ".gp-strip"))
     assert (picture["x"], picture["width"]) == (strip["x"], strip["width"])  # one axis of time
@@ -166,7 +166,7 @@ def test_a_page_that_is_full_says_so(visit, songs, monkeypatch):
     monkeypatch.setattr(uploads, "MOST_UPLOADED_MEGABYTES", 0)
     seen = visit()
     drop(seen, "#gp-sound", songs["mp3"])
-    seen.get_by_text("takes no more: come back later").wait_for()
+    seen.get_by_text("for all uploads is reached: try again later").wait_for()
 
 
 def test_without_a_store_the_leaderboard_says_what_to_run(visit):

@@ -41,7 +41,7 @@ def test_the_command_opens_the_page_and_says_where(command, monkeypatch):
     monkeypatch.setattr("genre_pred.apps.cli.page._wait", look)
     told = call("--port", str(port))
     assert told.exit_code == 0, told.output
-    assert f"http://127.0.0.1:{port}/ asks genre-tones@champion (version 1)" in told.output
+    assert f"http://127.0.0.1:{port}/ serves genre-tones@champion (version 1)" in told.output
     assert "What genre is it?" in seen[0]
 
 
@@ -85,7 +85,7 @@ def test_a_taken_port_is_said(command):
         port = taken.getsockname()[1]
         told = call("--port", str(port))
     assert told.exit_code == 1
-    assert f"127.0.0.1:{port} cannot be listened at" in told.output
+    assert f"cannot listen on 127.0.0.1:{port}" in told.output
 
 
 def test_without_a_champion_the_command_says_what_to_run(tmp_path, monkeypatch):
