@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic: no time is asserted."""
+"""The arithmetic and reports of the benchmarks; no time is asserted."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def test_a_row_sums_its_turns_up():
         ({"at_least": 2.0, "lost": "other answers"}, "other answers"),
     ],
 )
-def test_a_row_says_why_it_misses_its_line(more, said):
+def test_a_row_explains_a_missed_target(more, said):
     assert fast(**more).missed == said
 
 
@@ -63,11 +63,11 @@ def test_a_row_says_why_it_misses_its_line(more, said):
         (float("nan"), "its cosine is nan, below 0.9"),
     ],
 )
-def test_what_agrees_too_little_is_lost_and_so_is_what_is_no_number(found, lost):
+def test_low_agreement_and_nan_are_reported(found, lost):
     assert below("its cosine", found, 0.9) == lost
 
 
-def test_nothing_of_what_runs_before_a_way_is_timed(monkeypatch):
+def test_the_preparation_is_not_timed(monkeypatch):
     clock = []
     monkeypatch.setattr("benchmarks.timing.time.perf_counter", lambda: sum(clock))
     taken = timed({"a": partial(clock.append, 1)}, 2, before=partial(clock.append, 10))
@@ -108,7 +108,7 @@ def test_the_report_marks_what_is_missed_and_what_is_cold(tmp_path):
     assert not (tmp_path / "benchmark_memory.json").exists()
 
 
-def test_FMA_small_is_told_by_the_rows_rates_once_all_are_there(tmp_path):
+def test_FMA_small_is_extrapolated_from_complete_rows(tmp_path):
     timed_rows = {
         "patches_stored": (1.0, 32, ""), "vggish_embedding": (2.0, 16, "bfloat16"),
         "vggish_embedding_float32": (4.0, 16, "float32"), "mn04_embedding": (1.0, 16, "bfloat16"),
@@ -131,7 +131,7 @@ def test_FMA_small_is_told_by_the_rows_rates_once_all_are_there(tmp_path):
 
 
 @pytest.mark.parametrize("quicker", list(DTYPES))
-def test_the_lines_are_those_of_the_precision_that_is_quicker_here(monkeypatch, quicker, params):
+def test_targets_apply_to_the_faster_precision(monkeypatch, quicker, params):
     """On a processor that only imitates bfloat16 nobody would ask for it."""
     asked = []
     peak = {dtype: 2.0 if name == quicker else 1.0 for name, dtype in DTYPES.items()}
@@ -146,7 +146,7 @@ def test_the_lines_are_those_of_the_precision_that_is_quicker_here(monkeypatch, 
     assert precisions == [[quicker], [quicker]]
 
 
-def test_an_embedding_s_line_is_that_of_the_first_precision(tmp_path, params, monkeypatch):
+def test_an_embedding_s_target_applies_to_the_first_precision(tmp_path, params, monkeypatch):
     def clocked(ways, *_, **__):
         """Do each once, as if torchvggish took 30 s and all others 1 s."""
         for way in ways.values():
@@ -185,7 +185,7 @@ def bench(tmp_path, monkeypatch):
     return run
 
 
-def test_a_line_that_does_not_hold_ends_the_full_form_with_an_error_behind_the_table(bench):
+def test_a_missed_target_ends_the_full_run_with_an_error(bench):
     done = bench()
     assert done.exit_code == 1
     missed = "Missed targets: patches. See reports/benchmark.md for the reasons."
@@ -204,7 +204,7 @@ def test_a_run_that_is_stopped_keeps_what_it_has_measured(bench):
     assert row["step"] == fast(at_least=2.0).step
 
 
-def test_the_quick_form_leaves_the_full_report_alone_and_judges_no_line(bench):
+def test_the_quick_run_keeps_the_full_report_and_checks_no_target(bench):
     reports = Path("reports")
     before = {path: path.read_text() for path in reports.iterdir()}
     assert {path.name for path in before} == {
@@ -219,11 +219,11 @@ def test_the_quick_form_leaves_the_full_report_alone_and_judges_no_line(bench):
     assert "NO" not in told
 
 
-def test_the_quick_form_too_fails_where_answers_differ(bench):
+def test_the_quick_run_fails_if_results_disagree(bench):
     assert bench("--quick", rows=[fast(lost="its answers differ")]).exit_code == 1
 
 
-def test_the_commit_is_git_s_own_word_and_unknown_elsewhere(tmp_path, monkeypatch):
+def test_the_commit_is_from_git_or_unknown(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert commit() == "unknown"
@@ -239,7 +239,7 @@ def test_the_commit_is_git_s_own_word_and_unknown_elsewhere(tmp_path, monkeypatc
     assert commit() == f"{clean}-dirty"
 
 
-def test_the_search_for_C_is_compared_by_all_that_it_named_while_it_was_timed(params):
+def test_the_searches_are_compared_by_their_predictions(params):
     fit, grid = svc_rows(params, 1 / 64, 1)
     assert (fit.step, grid.step) == ("svc_fit", "svc_grid")
     assert "100.00% at C = 1; chosen C: 1.0" in fit.note
@@ -249,7 +249,7 @@ def test_the_search_for_C_is_compared_by_all_that_it_named_while_it_was_timed(pa
     assert grid.at_least is None  # its line is of the whole table
 
 
-def test_a_search_that_is_wrong_at_one_C_is_lost(params, monkeypatch):
+def test_a_search_with_wrong_predictions_is_reported(params, monkeypatch):
     named = KernelSVC.predict_products
 
     def wrong_at_10(self, products):
@@ -260,7 +260,7 @@ def test_a_search_that_is_wrong_at_one_C_is_lost(params, monkeypatch):
     assert grid.lost.startswith("only 0.00% of the predictions at C = 10 are equal")
 
 
-def test_another_C_is_lost(params, monkeypatch):
+def test_another_chosen_C_is_reported(params, monkeypatch):
     monkeypatch.setattr("benchmarks.svc.best_settings", lambda *_: {"classify__C": 7.0})
     monkeypatch.setattr(Searches, "equal", lambda self: dict.fromkeys(self.several, 1.0))
     _, grid = svc_rows(params, 1 / 64, 1)
@@ -278,7 +278,7 @@ def test_workers_stay_and_their_memory_is_watched(params):
     assert watched.megabytes > before + 25
 
 
-def test_a_process_apart_does_not_outlive_a_benchmark_that_is_killed():
+def test_a_separate_process_does_not_outlive_a_killed_benchmark():
     code = """
 import os, time
 from benchmarks.workers import apart

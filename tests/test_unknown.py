@@ -1,4 +1,4 @@
-"""The benchmark of what is called unknown: its sounds, and the row that it writes of them."""
+"""The benchmark of unknown sounds: its sounds and its table."""
 
 from collections import Counter
 
@@ -24,7 +24,7 @@ def test_its_noise_is_white_or_pink_and_its_tones_are_where_they_belong():
     assert np.abs(first["silence"]).max() == 0
 
 
-def test_a_row_counts_what_was_heard():
+def test_a_row_counts_the_predictions():
     kinds = ["test music"] * 4 + ["tones"] * 2 + ["silence"]
     found = pd.DataFrame({"kind": kinds, "unknown": [True, False, False, False, True, True, False]})
     assert as_row("mine", found) == "| mine | 75% of 4 | 0 of 0 | 0 of 0 | 2 of 2 | 0 of 1 |"

@@ -1,4 +1,4 @@
-"""Recipes: each must be one that DVC and params.yaml take, and ask for what it needs alone."""
+"""Recipes: valid settings of params.yaml that DVC accepts."""
 
 import shutil
 from pathlib import Path
@@ -122,7 +122,7 @@ def test_a_recipe_asks_for_what_it_needs_and_no_more(name, params_of):
 
 
 @pytest.mark.parametrize("name", OF_THE_FIELD)
-def test_a_system_of_the_field_is_a_reproduction_and_no_candidate(name, params_of):
+def test_a_published_system_is_a_reproduction_and_no_candidate(name, params_of):
     params = params_of(name)
     candidates = {it for it in trained_by(params) if not is_reproduction(it, params.evaluate)}
     if name == "s1-finetuned-embedding":  # the next step was not published
@@ -157,7 +157,7 @@ def test_every_published_figure_of_a_model_of_ours_is_within_reach_of_a_recipe(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_dvc_is_told_is_what_the_recipe_says(name):
+def test_the_command_has_the_settings_of_the_recipe(name):
     settings = read_recipe(name, RECIPES)
     parsed = OverridesParser.create().parse_overrides(told_to_dvc(name, settings))
     assert {it.key_or_group: it.value() for it in parsed} == settings
@@ -233,7 +233,7 @@ def test_changes_are_tried_on_params_yaml_without_touching_it():
         ("data.path=/my 'music", "is not KEY=VALUE"),
     ],
 )
-def test_a_change_that_nothing_takes_is_told_in_a_sentence(change, said):
+def test_an_invalid_change_is_reported_in_a_sentence(change, said):
     with pytest.raises(UserError) as caught:
         params_with({"clip.clip_seconds": 9.0}, [change], OWN)
     told = str(caught.value)
@@ -242,7 +242,7 @@ def test_a_change_that_nothing_takes_is_told_in_a_sentence(change, said):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_says_what_must_lie_at_its_data_path_where_nothing_can_be_fetched(name, params_of):
+def test_a_recipe_describes_data_that_cannot_be_downloaded(name, params_of):
     told = missing_data(name, ROOT / "music", RECIPES)
     fetched = params_of(name).data.source == "fma_small"
     assert fetched is (told is None)
@@ -250,7 +250,7 @@ def test_a_recipe_says_what_must_lie_at_its_data_path_where_nothing_can_be_fetch
     assert "data.path:" not in describe(name, RECIPES)
 
 
-def test_what_is_missing_is_told_until_something_lies_there(tmp_path):
+def test_missing_data_are_reported_until_present(tmp_path):
     place = tmp_path / "music"
     assert "does not exist" in missing_data("s4", place, RECIPES)
     assert "does not exist" in missing_data("s1-finetune", place, RECIPES)

@@ -1,4 +1,4 @@
-"""The verdict: chosen on validation, told on test, with every look at the test clips counted."""
+"""The evaluation: choice on validation, scores on test, uses of the test set."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -228,7 +228,7 @@ def test_without_a_test_split_the_difference_is_on_validation():
     assert not any(name.startswith("test_") for name in verdict.metrics["embedding"])
 
 
-def test_one_approach_alone_has_nobody_to_be_compared_with():
+def test_one_approach_has_no_paired_difference():
     verdict = judge([model("early/svc", "embedding", 30)])
     assert list(verdict.metrics) == ["embedding"]
 
@@ -239,11 +239,11 @@ def test_the_same_models_give_the_same_verdict(verdict):
     pd.testing.assert_frame_equal(again.board, verdict.board)
 
 
-def test_artists_that_stand_on_two_sides_are_told():
+def test_artists_on_two_sides_are_reported():
     assert set(judge(grouped=False).board["artists"]) == {"not grouped, optimistic"}
 
 
-def test_validation_judges_where_there_is_no_test():
+def test_validation_scores_without_a_test_split():
     both, one = predictions(10, 20), predictions(10, None)
     assert (scoring_split(both), scoring_split(one)) == ("test", "validation")
     assert on_scoring_split(both)["clip_id"].tolist() == TRUTH["clip_id"].tolist()[N:]
@@ -265,7 +265,7 @@ def test_a_split_other_than_test_has_a_digest_of_its_own():
     assert clips_digest(clips, split, "validation") not in ("", clips_digest(clips, split))
 
 
-def test_reproductions_have_looked_at_the_test_clips_too():
+def test_reproductions_count_as_uses_of_the_test_set():
     settings = SETTINGS.model_copy(update={"reproductions": ("late/*", "pca/*")})
     told = judge(settings=settings)
     assert [m.name for m in told.tested] == [*(m.name for m in told.best.values()), "late/svc"]
@@ -274,7 +274,7 @@ def test_reproductions_have_looked_at_the_test_clips_too():
     assert set(scored) == {m.name for m in told.tested}
 
 
-def test_a_price_is_that_of_all_steps_between_a_file_and_the_answer():
+def test_the_cost_sums_all_steps_from_file_to_prediction():
     settings = SETTINGS.model_copy(update={"ensemble": ("embedding", "finetune")})
     weights = {"network.safetensors": Path("models/finetune/net/network.safetensors")}
     backbone = {"network.safetensors": Path("data/embeddings/mn04.safetensors")}
@@ -320,7 +320,7 @@ def test_a_price_is_that_of_all_steps_between_a_file_and_the_answer():
     assert unknown[["train_seconds", "clip_seconds"]].isna().all(axis=None)
 
 
-def test_what_others_computed_has_no_price_of_hearing_even_under_the_name_of_an_embedding():
+def test_precomputed_features_have_no_decoding_cost():
     theirs = replace(model("vggish/svc", "embedding", 30), features="vggish")
     made = {
         "data/mel": {"clip_seconds": 1.0},

@@ -1,4 +1,4 @@
-"""The order of models, what is scored on test, and what a table says of itself."""
+"""The leaderboard: order, scores on test, protocol."""
 
 import numpy as np
 import pandas as pd

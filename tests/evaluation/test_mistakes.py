@@ -1,4 +1,4 @@
-"""Where a model is wrong, on clips that can be counted by hand."""
+"""The hardest clips and confused genres, on clips counted by hand."""
 
 import pandas as pd
 import pytest
@@ -35,6 +35,6 @@ def test_pairs_are_ordered_by_clips_then_by_share_of_the_genre():
     assert len(most_confused(counts, 1)) == 1
 
 
-def test_who_makes_no_mistake_confuses_nothing():
+def test_a_perfect_model_has_no_confused_genres():
     counts = pd.DataFrame([[3, 0], [0, 4]], index=GENRES[:2], columns=GENRES[:2])
     assert most_confused(counts, 5).empty

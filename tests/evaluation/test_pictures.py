@@ -76,7 +76,7 @@ def test_same_table_same_bytes_and_nothing_left_behind(draw, tmp_path):
     assert margin.min() == 255  # and nothing is cut off
 
 
-def test_a_leaderboard_of_floors_only_is_drawn(tmp_path):
+def test_a_leaderboard_of_baselines_only_is_drawn(tmp_path):
     pictures.draw_leaderboard(board_of(["baseline", "baseline"]), tmp_path / "baselines.png")
     assert (tmp_path / "baselines.png").stat().st_size > 1000
 

@@ -1,4 +1,4 @@
-"""Sets of genres that keep their promise, on clips drawn from known chances."""
+"""The coverage of prediction sets, on clips drawn from known probabilities."""
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ def covered(sets, predictions, truth):
 
 
 @pytest.mark.parametrize("flattery", [1.0, 4.0, 0.3])
-def test_they_cover_what_they_promise_however_badly_calibrated(flattery):
+def test_coverage_is_nominal_for_badly_calibrated_models(flattery):
     # A single pair of 5,000 strays by 0.6 % as a rule: four of them, by 0.3 %.
     found = [
         covered(
@@ -48,7 +48,7 @@ def test_they_cover_what_they_promise_however_badly_calibrated(flattery):
         assert 1 < it.mean_size < len(GENRES)
 
 
-def test_over_many_small_calibrations_the_promise_is_kept_on_average():
+def test_coverage_is_nominal_on_average_over_small_calibrations():
     judged = drawn(2000, 3)
     shares = [
         covered(calibrate_sets(*drawn(100, seed), GENRES, 0.9), *judged).share
@@ -82,7 +82,7 @@ def test_a_coverage_that_the_clips_cannot_show_takes_all_genres():
     assert sets.members(np.eye(6)).all()
 
 
-def test_too_few_clips_promise_nothing():
+def test_too_few_clips_give_no_threshold():
     sets = calibrate_sets(*drawn(99, 6), GENRES, 0.9)
     assert sets.why_not == "too few to calibrate: 99 clips, 100 are needed"
     with pytest.raises(ValueError, match="too few"):

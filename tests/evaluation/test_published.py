@@ -1,4 +1,4 @@
-"""What others have published: each figure with its protocol, and quoted where it belongs."""
+"""Published accuracies, each with its protocol."""
 
 import pytest
 
@@ -28,5 +28,5 @@ def test_figures_stand_under_the_name_of_what_was_measured():
     assert not found.index.str.startswith(("mfcc/", "finetune/resnet")).any()
 
 
-def test_nothing_is_published_on_a_collection_of_one_s_own():
+def test_a_user_s_collection_has_no_published_figures():
     assert published_on("my-music").empty

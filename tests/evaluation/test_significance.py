@@ -1,4 +1,4 @@
-"""Intervals that hold what they promise, and tests against exact values."""
+"""Intervals with nominal coverage, and tests against exact values."""
 
 import time
 
@@ -60,7 +60,7 @@ def test_one_sided_interval_keeps_equal_models_from_winning():
     assert 0.02 <= np.mean(wins) <= 0.08
 
 
-def test_smallest_detectable_is_detected_with_the_power_promised():
+def test_smallest_detectable_is_detected_with_the_nominal_power():
     rng = np.random.default_rng(2)
     n_clips, base = 300, 0.5
     artists = np.arange(n_clips)
@@ -124,7 +124,7 @@ def test_all_hits_is_no_certainty():
     assert (low, high) == (0.0, pytest.approx(0.3085, abs=1e-4))
 
 
-def test_one_artist_tells_nothing_about_others():
+def test_one_artist_gives_the_widest_interval():
     rng = np.random.default_rng(10)
     a, b, one = np.array([1, 1, 0], bool), np.array([0, 1, 0], bool), np.zeros(3)
     assert accuracy_interval(a, one, rng=rng, **SETTINGS) == (0.0, 1.0)

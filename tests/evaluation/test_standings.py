@@ -1,4 +1,4 @@
-"""The leaderboards of many runs as one: what is ranked together, what stands once."""
+"""The leaderboards of many runs merged into tables."""
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ def test_the_best_validation_stands_first_and_what_could_not_be_trained_last():
 
 
 @pytest.mark.parametrize("key", ["collection", "protocol", "artists", "validation_set", "test_set"])
-def test_nothing_is_ranked_across(key):
+def test_collections_and_protocols_are_not_ranked_together(key):
     other = "demo" if key == "collection" else "other"
     found = lay(row("a", 0.5), row("a", 0.9, **{key: other}))
     assert [len(standing.board) for standing in found] == [1, 1]
@@ -67,7 +67,7 @@ def test_a_collection_without_test_clips_has_its_own_table():
     assert len(found.board) == 2 and found.test_clips == 0
 
 
-def test_what_was_run_again_stands_once_as_the_newest_run_has_it():
+def test_a_repeated_model_has_one_row_from_its_newest_run():
     (found,) = lay(row("a"), row("a", run="later", started=2), row("a", run="old", started=0))
     assert [*found.board["run"]] == ["later"]
 
@@ -78,12 +78,12 @@ def test_other_figures_keep_their_row_but_not_the_same_ones_by_another_command()
     assert [*found.board["run"]] == ["C=10", "knn=9"]
 
 
-def test_what_could_not_be_trained_stands_once_too():
+def test_a_repeated_failure_has_one_row():
     (found,) = lay(row("a", np.nan, note="n/a: few"), row("a", np.nan, note="n/a: fewer", run="b"))
     assert [*found.board["run"]] == ["first"]
 
 
-def test_what_was_not_chosen_elsewhere_stands_once_with_its_test_score():
+def test_the_row_with_a_test_score_is_kept():
     newer = row("a", run="not chosen", started=2)
     (found,) = lay(row("a", test=0.4), newer)
     assert [*found.board["test_accuracy"]] == [0.4]
@@ -150,7 +150,7 @@ def test_a_table_is_narrowed_to_an_approach_and_so_many_rows():
         ),
     ],
 )
-def test_the_heading_says_each_thing_once(protocol, artists, words):
+def test_the_heading_has_no_repetition(protocol, artists, words):
     (found,) = lay(row("a", protocol=protocol, artists=artists))
     assert found.words == words
 

@@ -1,4 +1,4 @@
-"""What the training stages left is found again: names, files, predictions, reasons."""
+"""Trained models read from their folders: names, files, predictions, reasons."""
 
 import json
 

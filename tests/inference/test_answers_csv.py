@@ -1,4 +1,4 @@
-"""A CSV file of answers that grows, survives a kill and belongs to one classifier."""
+"""The CSV file of predictions: resuming, and one classifier per file."""
 
 import csv
 from dataclasses import replace
@@ -71,7 +71,7 @@ def test_a_song_that_was_learnt_from_is_marked(tmp_path, songs):
     assert row["learnt_from"] == "True"
 
 
-def test_a_changed_file_and_an_error_are_heard_again_and_stand_once(tmp_path, songs):
+def test_changed_and_failed_files_are_predicted_again(tmp_path, songs):
     table = tmp_path / "answers.csv"
     written(table, songs[:1])
     written(table, songs[1:2], "is not a sound file")
@@ -83,7 +83,7 @@ def test_a_changed_file_and_an_error_are_heard_again_and_stand_once(tmp_path, so
         assert len(list(csv.reader(file))) == 3
 
 
-def test_a_file_replaced_while_it_is_heard_is_heard_again(tmp_path, songs):
+def test_a_file_replaced_during_prediction_is_predicted_again(tmp_path, songs):
     table = tmp_path / "answers.csv"
     answers = AnswerFile(table, classifier())
     with answers.adding(songs[:2]):
@@ -165,7 +165,7 @@ def test_a_genre_may_be_called_as_a_column_is():
     assert (row["genre"], row["p(genre)"], row["p(file)"]) == ("genre", 0.7, 0.1)
 
 
-def test_of_two_runs_with_one_file_the_second_is_sent_away(tmp_path, songs):
+def test_a_second_run_on_the_same_file_is_refused(tmp_path, songs):
     table = tmp_path / "new" / "answers.csv"
     with answers_in(table, classifier()) as answers:
         second = answers_in(table, classifier())

@@ -204,7 +204,7 @@ def test_the_served_classifier_gives_the_pipelines_answers(workspace, name, tmp_
         assert found.windows == 1
 
 
-def test_a_served_ensemble_gives_the_mean_that_was_judged(workspace, tmp_path):
+def test_a_served_ensemble_gives_the_evaluated_mean(workspace, tmp_path):
     trained = {m.name: m for m in read_models(workspace.models, workspace.data)}
     ensemble = ensemble_of([trained["vggish_stats/svc_rbf"], trained["finetune/vggish"]])
     folder = tmp_path / "classifier"
@@ -255,7 +255,7 @@ def test_loading_and_predicting_unpickle_nothing(workspace, tmp_path, monkeypatc
     GenreClassifier(folder).predict(Path(workspace.clips["path"][0]))
 
 
-def test_it_remembers_whom_it_learnt_from_and_what_it_held_out(workspace, tmp_path):
+def test_it_stores_its_training_clips_and_held_out_predictions(workspace, tmp_path):
     classifier = served(workspace, "mfcc/svc_rbf", tmp_path / "classifier")
     held_out = set(classifier.held_out["content"])
     test = workspace.split.loc[workspace.split["split"] == "test", "clip_id"]
@@ -273,7 +273,7 @@ def test_a_sound_that_is_too_short_or_broken_is_an_audio_error(workspace, tmp_pa
         classifier.predict(tmp_path / "broken.mp3")
 
 
-def test_a_longer_recording_is_heard_in_as_many_windows_as_fit(workspace, tmp_path):
+def test_a_longer_recording_has_as_many_windows_as_fit(workspace, tmp_path):
     classifier = served(workspace, "mfcc/svc_rbf", tmp_path / "classifier")
     long = np.concatenate([tone("Low", 1, 22050, 6), tone("Low", 2, 22050, 5)])
     soundfile.write(tmp_path / "long.wav", long, 22050)
@@ -282,7 +282,7 @@ def test_a_longer_recording_is_heard_in_as_many_windows_as_fit(workspace, tmp_pa
     assert found.genre == "Low"
 
 
-def test_an_answer_tells_where_what_is_heard_and_what_it_resembles(workspace, tmp_path):
+def test_a_prediction_has_a_timeline_and_neighbours(workspace, tmp_path):
     classifier = served(workspace, "mfcc/svc_rbf", tmp_path / "classifier")
     long = np.concatenate([tone("Low", 1, 22050, 6), tone("High", 2, 22050, 5)])
     soundfile.write(tmp_path / "long.wav", long, 22050)
@@ -303,7 +303,7 @@ def test_an_answer_tells_where_what_is_heard_and_what_it_resembles(workspace, tm
         assert classifier.predict(file) == found
 
 
-def test_what_it_has_learnt_from_is_known_and_other_sound_is_not(workspace, tmp_path):
+def test_training_files_are_known_and_noise_is_unknown(workspace, tmp_path):
     for name in ("mfcc/svc_rbf", "finetune/s4_cnn", "vggish_stats/svc_rbf"):
         classifier = served(workspace, name, tmp_path / name.replace("/", "_"))
         own = classifier.predict(Path(workspace.clips["path"][0]))
@@ -330,7 +330,7 @@ def test_enough_calibration_clips_give_a_set(workspace, tmp_path):
         assert answer[genre][0] == pytest.approx(share, abs=1e-6)
 
 
-def test_one_from_before_there_were_sets_still_answers_and_says_so(workspace, tmp_path):
+def test_a_classifier_without_sets_still_predicts(workspace, tmp_path):
     folder = tmp_path / "classifier"
     now = served(workspace, "mfcc/svc_rbf", folder).predict(Path(workspace.clips["path"][0]))
     told = json.loads((folder / "classifier.json").read_text())

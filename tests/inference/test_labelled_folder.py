@@ -1,4 +1,4 @@
-"""A classifier on songs of one's own: who is scored, who only answered, who not heard."""
+"""Evaluation of a classifier on a labelled folder."""
 
 import contextlib
 from pathlib import Path
@@ -84,7 +84,7 @@ def test_where_artists_are_known_the_interval_goes_over_them(folder):
     assert tried.accuracy[1:] == (0.0, 1.0)  # one artist tells nothing of others
 
 
-def test_what_it_has_learnt_from_proves_nothing(folder):
+def test_training_files_are_not_scored(folder):
     (folder / "jazz" / "learnt.wav").write_bytes(b"sound")
     tried = heard(folder, songs_in([folder])[0])
     assert tried.labelled == 3
@@ -105,13 +105,13 @@ def evaluate(monkeypatch):
     return lambda *told: CliRunner().invoke(main, ["evaluate", *map(str, told)])
 
 
-def test_a_folder_without_sound_is_told(tmp_path, evaluate):
+def test_a_folder_without_audio_is_reported(tmp_path, evaluate):
     (tmp_path / "notes.txt").write_text("la la la")
     told = evaluate(tmp_path)
     assert (told.exit_code, told.output) == (1, f"Error: {tmp_path} holds no audio file\n")
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_scored(folder, evaluate, forbid):
+def test_unreadable_files_are_reported_and_the_rest_scored(folder, evaluate, forbid):
     (folder / "blues" / "gone.wav").symlink_to("nowhere")
     (folder / "jazz" / "broken.mp3").unlink()
     forbid(folder / "polka")
@@ -122,7 +122,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_scored(folder, evaluate, forbi
     assert "error: blues/gone.wav: prediction failed: FileNotFoundError" in told.stderr
 
 
-def test_a_disk_without_room_for_the_table_costs_no_answer(folder, evaluate, small_disk):
+def test_a_full_disk_does_not_hide_the_results(folder, evaluate, small_disk):
     with (small_disk / "full").open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(4096)):
             pass
@@ -202,7 +202,7 @@ def test_songs_without_a_label_carry_their_marks(tmp_path, evaluate):
     assert "used in training: this recording was used in training" in told
 
 
-def test_songs_that_it_has_learnt_from_leave_nothing_to_judge(tmp_path, evaluate):
+def test_a_folder_of_training_files_has_nothing_to_score(tmp_path, evaluate):
     (tmp_path / "jazz").mkdir()
     (tmp_path / "jazz" / "learnt.wav").write_bytes(b"sound")
     done = evaluate(tmp_path)
@@ -210,7 +210,7 @@ def test_songs_that_it_has_learnt_from_leave_nothing_to_judge(tmp_path, evaluate
     assert "nothing to score: add labelled songs" in done.output
 
 
-def test_it_is_tried_outside_of_a_workspace_too(folder, evaluate, monkeypatch):
+def test_evaluate_runs_outside_of_a_workspace(folder, evaluate, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "params.yaml").write_text("learning_rate: 0.1\n")  # another project's
     done = evaluate(folder)

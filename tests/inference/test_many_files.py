@@ -1,4 +1,4 @@
-"""Which songs files and folders stand for, and one bad file among good ones."""
+"""The songs in files and folders, and one bad file among good ones."""
 
 import os
 
@@ -31,7 +31,7 @@ def test_folders_are_searched_and_files_taken_as_they_are(tmp_path):
     assert without == [(tmp_path / "empty", "holds no sound file")]
 
 
-def test_a_folder_that_cannot_be_read_is_told_and_the_others_are_heard(tmp_path, forbid):
+def test_an_unreadable_folder_is_reported_and_the_others_predicted(tmp_path, forbid):
     for name in ("music/closed/a.mp3", "music/open/b.mp3", "mine/c.mp3"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -47,9 +47,10 @@ def test_a_name_that_is_too_long_is_a_song_like_others(tmp_path):
     assert songs_in([song]) == ([song], [])
 
 
-def test_what_is_not_there_at_all_is_told_before_anything_is_loaded(no_files):
+def test_missing_paths_are_reported_before_loading(no_files):
     told = CliRunner().invoke(main, ["predict", "nosuch.mp3", "nor this"])
-    assert (told.exit_code, told.output) == (1, "Error: no such file or folder: nosuch.mp3, nor this\n")
+    assert told.exit_code == 1
+    assert told.output == "Error: no such file or folder: nosuch.mp3, nor this\n"
 
 
 def test_an_address_is_no_file(no_files):
@@ -88,7 +89,7 @@ def test_a_bad_song_has_its_reason_and_the_rest_go_on(tmp_path, monkeypatch):
     assert found[2][1].content == "3.mp3"
 
 
-def test_what_nobody_foresaw_of_a_song_is_its_reason(tmp_path, monkeypatch, caplog, capfd):
+def test_an_unexpected_error_is_the_reason_of_a_song(tmp_path, monkeypatch, caplog, capfd):
     monkeypatch.setattr(hearing, "_classifier", lambda folder: Listener())
     songs = [tmp_path / name for name in ("1.wav", "2.mp3")]
     first, second = predict_files(songs, Listener(), ONE_PROCESS)
@@ -101,7 +102,7 @@ def test_what_nobody_foresaw_of_a_song_is_its_reason(tmp_path, monkeypatch, capl
     assert record.exc_info[0] is ValueError
 
 
-def test_a_song_that_takes_long_shows_that_something_happens(tmp_path, monkeypatch, capfd):
+def test_a_long_song_shows_a_progress_bar(tmp_path, monkeypatch, capfd):
     class Slow(Listener):
         def predict(self, song, check=None):
             for _ in range(40):
@@ -115,7 +116,7 @@ def test_a_song_that_takes_long_shows_that_something_happens(tmp_path, monkeypat
     assert "predicting: 40part" in capfd.readouterr().err
 
 
-def test_a_classifier_that_cannot_answer_is_no_song_s_fault(tmp_path, monkeypatch):
+def test_a_damaged_classifier_stops_the_run(tmp_path, monkeypatch):
     class Damaged(Listener):
         def predict(self, song, check=None):
             raise UserError("it is damaged")
@@ -163,7 +164,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 
 
 @pytest.mark.parametrize("other", [["--top", "3"], ["--json"]])
-def test_what_a_csv_cannot_have_beside_it_is_refused(other):
+def test_options_that_exclude_csv_are_refused(other):
     told = CliRunner().invoke(main, ["predict", "a.mp3", "--csv", "a.csv", *other])
     assert told.exit_code == 2
     assert "--csv writes" in told.output
@@ -201,14 +202,14 @@ def no_files(tmp_path, monkeypatch):
         ("nowhere/a.csv", "nowhere is no folder"),
     ],
 )
-def test_what_cannot_become_a_csv_is_told_before_anything_is_heard(no_files, command, name, said):
+def test_an_invalid_csv_path_is_refused_before_prediction(no_files, command, name, said):
     told = CliRunner().invoke(main, [*command, "--csv", name])
     assert told.exit_code == 2, told.output
     assert "Invalid value for '--csv'" in told.output
     assert said in told.output
 
 
-def test_a_stopped_run_says_that_its_rows_are_kept(tmp_path, capsys):
+def test_a_stopped_run_prints_how_to_resume(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended, _told_when_stopped(tmp_path / "a.csv"):
         raise KeyboardInterrupt
     assert ended.value.code == 130

@@ -1,4 +1,4 @@
-"""What is near to the training music and what is not, in a plane of two genres."""
+"""Novelty in a plane of two genres."""
 
 import pickle
 
@@ -52,7 +52,7 @@ def test_what_is_elsewhere_is_novel_in_any_direction():
         assert known.compare([place])[0] > known.threshold
 
 
-def test_a_feature_that_no_training_clip_stirs_shows_what_does():
+def test_a_feature_constant_in_training_detects_novelty():
     values, *rest = collection(False)
     values[:, 7] = 1.0
     known = NoveltyDetector.fit(values, *rest, 0.95)

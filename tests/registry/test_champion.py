@@ -1,4 +1,4 @@
-"""Promotion, rollback and history on a real registry, with classifiers that only remember."""
+"""Promotion, rollback and history in a real registry, with stored predictions."""
 
 import subprocess
 from dataclasses import replace
@@ -106,7 +106,7 @@ def test_a_better_one_takes_the_place_and_an_equal_one_does_not(tmp_path):
     assert [event["how"] for event in tracking.history(NAME)] == ["first", "challenge"]
 
 
-def test_the_champion_itself_has_nothing_to_prove(tmp_path):
+def test_the_champion_is_not_compared_with_itself(tmp_path):
     old = candidate(tmp_path, "old", held_out(60))
     settle(old)
     decision = settle(old)
@@ -115,7 +115,7 @@ def test_the_champion_itself_has_nothing_to_prove(tmp_path):
     assert len(tracking.history(NAME)) == 1
 
 
-def test_in_an_experiment_the_better_one_waits_until_it_is_let(tmp_path):
+def test_an_experiment_registers_a_challenger_only(tmp_path):
     old = candidate(tmp_path, "old", held_out(60))
     settle(old, may_promote=False)  # there was none: the first is crowned even so
     better = candidate(tmp_path, "better", held_out(110))
@@ -127,7 +127,7 @@ def test_in_an_experiment_the_better_one_waits_until_it_is_let(tmp_path):
     assert (at("champion"), at("challenger")) == (better.version, None)
 
 
-def test_only_clips_that_neither_has_learnt_from_count(tmp_path):
+def test_only_clips_that_neither_was_trained_on_count(tmp_path):
     seen = [f"content{i}" for i in range(60)]
     old = candidate(tmp_path, "old", held_out(120, range(60, 120)), trained_on=seen)
     settle(old)
@@ -146,7 +146,7 @@ def test_other_genres_cannot_be_compared(tmp_path):
         champion.challenge_champion(NAME, None, PARAMS)
 
 
-def test_what_the_champion_has_not_heard_it_must_hear(tmp_path):
+def test_the_champion_predicts_clips_that_it_lacks(tmp_path):
     old = candidate(tmp_path, "old", held_out(60, range(100)))
     settle(old)
     tracking.set_alias(NAME, "challenger", candidate(tmp_path, "new", held_out(110)).version)
@@ -182,13 +182,13 @@ def test_rollback_goes_back_and_forcing_takes_a_version_that_exists(tmp_path):
     ]
 
 
-def test_without_a_challenger_there_is_no_contest(tmp_path):
+def test_without_a_challenger_there_is_no_comparison(tmp_path):
     settle(candidate(tmp_path, "old", held_out(60)))
     with pytest.raises(UserError, match="no challenger"):
         champion.challenge_champion(NAME, None, PARAMS)
 
 
-def test_a_failed_stage_is_remembered_as_failed_and_an_interrupted_one_as_killed(tmp_path):
+def test_a_failed_stage_is_FAILED_and_an_interrupted_one_KILLED(tmp_path):
     mlflow.end_run()
     params = PARAMS.model_copy(update={"data": PARAMS.data.model_copy(update={"name": "test"})})
     with pytest.raises(UserError), tracking.record("mel", params, ["mel"], [], []):
@@ -213,7 +213,7 @@ def test_a_failed_stage_is_remembered_as_failed_and_an_interrupted_one_as_killed
     assert client.get_run(stage.run_id).info.status == "FINISHED"
 
 
-def test_rollback_goes_back_one_reign_after_another(tmp_path):
+def test_repeated_rollbacks_go_back_through_the_history(tmp_path):
     versions = []
     for number in range(3):
         it = candidate(tmp_path, f"m{number}", held_out(60))
@@ -240,7 +240,7 @@ def test_a_version_that_was_rolled_back_returns_only_by_hand(tmp_path):
     assert at("champion") == better.version
 
 
-def test_a_worse_experiment_does_not_send_the_waiting_challenger_away(tmp_path):
+def test_a_worse_experiment_does_not_replace_the_challenger(tmp_path):
     old = candidate(tmp_path, "old", held_out(60))
     settle(old)
     strong = candidate(tmp_path, "strong", held_out(110), validation_log_loss=0.2)
@@ -250,7 +250,7 @@ def test_a_worse_experiment_does_not_send_the_waiting_challenger_away(tmp_path):
     assert at("challenger") == strong.version
 
 
-def test_nobody_changes_the_champion_while_another_is_at_it(tmp_path, monkeypatch):
+def test_changes_of_the_champion_are_locked(tmp_path, monkeypatch):
     old = candidate(tmp_path, "old", held_out(60))
     settle(old)
     new = candidate(tmp_path, "new", held_out(110))

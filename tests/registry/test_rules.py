@@ -1,4 +1,4 @@
-"""Who becomes champion, who stays it, and who cannot be compared."""
+"""The promotion rules: first champion, challenges, comparability."""
 
 from dataclasses import replace
 
@@ -132,14 +132,14 @@ def test_a_worse_challenger_loses(hits):
     assert "points worse than" in decision.reason
 
 
-def test_unknown_artists_are_told(hits):
+def test_unknown_artists_are_reported(hits):
     decision = decide(truth_of(96, known=False), hits, ~hits, grouped=False)
     assert decision.protocol == "bootstrap over 96 clips; artists unknown, optimistic"
     decision = decide(truth_of(96, known=False), hits, ~hits, grouped=True)
     assert decision.protocol == "bootstrap over 96 clips; artists apart by the publisher's lists"
 
 
-def test_validation_clips_that_stand_in_are_told(hits):
+def test_scoring_on_validation_clips_is_reported(hits):
     decision = decide(truth_of(96), hits, hits, split="validation")
     assert "on 96 validation clips" in decision.reason
     assert decision.protocol.endswith("chosen and scored on the same clips, optimistic")
@@ -172,7 +172,7 @@ def test_other_genres_cannot_be_compared(hits):
     )
 
 
-def test_nothing_unseen_cannot_be_compared():
+def test_without_unseen_clips_there_is_no_comparison():
     with pytest.raises(NotComparable, match="no clip that neither .* was trained on"):
         decide(truth_of(0), [], [])
 
@@ -194,6 +194,6 @@ def test_tables_of_different_clips_are_refused(hits):
         )
 
 
-def test_a_decision_without_a_contest_has_no_figures():
+def test_a_decision_without_a_comparison_has_no_figures():
     decision = Decision(promote=True, reason="The first of its name.")
     assert decision.difference is None and decision.clips == 0

@@ -1,4 +1,4 @@
-"""Licences are told for what was really used: the collection, and what each network starts from."""
+"""The licences of the collection and of the initial weights."""
 
 from genre_pred.reporting.licences import SCRATCH, licences_of
 

@@ -1,4 +1,4 @@
-"""The report tells what the workspace holds, misses nothing loudly, loads nothing, escapes all."""
+"""The report: its content, missing content, no loaded resources, escaping."""
 
 import json
 import re
@@ -183,7 +183,7 @@ def test_the_verdict_names_the_champion_its_score_its_protocol_and_its_lead(told
 
 
 @pytest.mark.parametrize(("lead", "words"), [(0.0, "as many as"), (0.0004, "about as many as")])
-def test_a_champion_that_names_as_many_as_its_rival_has_no_points_more(told, params, lead, words):
+def test_equal_accuracies_are_reported_without_points(told, params, lead, words):
     folder, _ = told
     path = folder / "reports/metrics.json"
     metrics = json.loads(path.read_text())
@@ -231,7 +231,7 @@ def test_the_hardest_clips_and_confused_genres_are_those_of_the_champion(told, p
     assert path in render(found)
 
 
-def test_names_of_others_cannot_write_the_page(tmp_path, params):
+def test_foreign_text_is_escaped(tmp_path, params):
     left_by_the_stages(tmp_path, params, genres=HOSTILE)
     promoted(tmp_path, reason="<i>why</i>", overtaken_by="<img src=x onerror=y>")
     page = render(findings_of(tmp_path, params, Run(changed={"data.path": "<u>"})))
@@ -243,7 +243,7 @@ def test_names_of_others_cannot_write_the_page(tmp_path, params):
     assert "&lt;script&gt;" in page and "R&amp;B" in page and "&lt;u&gt;" in page
 
 
-def test_nothing_is_loaded(told, params):
+def test_the_page_loads_no_resources(told, params):
     page = render(findings_of(told[0], params))
     for tag, attrs in Page(page).elements:
         assert "src" not in attrs and tag != "link"
@@ -254,7 +254,7 @@ def test_nothing_is_loaded(told, params):
     assert not re.findall(r"url\((?!#)", page)
 
 
-def test_charts_and_tables_have_words_for_those_who_cannot_see_them(told, params):
+def test_charts_and_tables_have_text_alternatives(told, params):
     elements = Page(render(findings_of(told[0], params))).elements
     charts = [attrs for tag, attrs in elements if tag == "svg"]
     assert len(charts) == 4 + 2  # the best of each approach; accuracy and loss
@@ -267,7 +267,7 @@ def test_the_page_is_the_same_again(told, params):
     assert render(findings_of(told[0], params)) == render(findings_of(told[0], params))
 
 
-def test_without_a_test_split_validation_judges_and_says_so(tmp_path, params):
+def test_without_a_test_split_the_page_reports_validation(tmp_path, params):
     left_by_the_stages(tmp_path, params, artists=False, test=False)
     promoted(tmp_path)
     page = words_of(render(findings_of(tmp_path, params)))
@@ -277,7 +277,7 @@ def test_without_a_test_split_validation_judges_and_says_so(tmp_path, params):
     assert "The scores are optimistic" in page
 
 
-def test_what_is_missing_is_said_in_a_sentence(tmp_path, params):
+def test_missing_content_is_explained_in_a_sentence(tmp_path, params):
     left_by_the_stages(tmp_path, params, network=False, sound=False)
     page = words_of(render(findings_of(tmp_path, params)))
     for sentence in (
@@ -293,7 +293,7 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path, params):
         assert sentence in page
 
 
-def test_where_nobody_stands_the_reason_is_the_verdict(tmp_path, params):
+def test_without_candidates_the_verdict_is_the_reason(tmp_path, params):
     left_by_the_stages(tmp_path, params)
     reason = "Only reproductions were trained: nothing stands for champion."
     promoted(tmp_path, champion=None, candidates=[], reason=reason)
@@ -344,7 +344,7 @@ def test_costs_and_lineage_are_those_of_the_runs(told, params, monkeypatch):
     assert "classical.svc_rbf.C=10" in words and "0123456789abcdef" in words
 
 
-def test_coverage_is_told_with_its_interval(told, params):
+def test_coverage_is_reported_with_its_interval(told, params):
     tried = Coverage(0.875, 0.8, 0.94, clips=96, mean_size=1.62)
     sets = CoverageSection("mfcc/knn", 0.9, tried, "Calibrated out of fold.")
     page = words_of(render(replace(findings_of(told[0], params), coverage=sets)))
@@ -365,7 +365,7 @@ def test_without_a_champion_the_sets_are_those_of_the_best_on_validation(tmp_pat
         assert "4 artists (20 clips) to calibrate on, 50 are needed" in promise.note
 
 
-def test_sets_calibrated_on_enough_clips_and_artists_are_tried_on_test(tmp_path, params):
+def test_the_coverage_of_calibrated_sets_is_measured_on_test(tmp_path, params):
     left_by_the_stages(tmp_path, params, n_clips=900)
     promoted(tmp_path)
     found = findings_of(tmp_path, params)
@@ -378,7 +378,7 @@ def test_sets_calibrated_on_enough_clips_and_artists_are_tried_on_test(tmp_path,
     assert "300 {} [{}, {}] {:.1f}".format(*shares, sets.mean_size) in page
 
 
-def test_the_model_card_tells_what_unknown_means_where_sound_is_heard(told, tmp_path, params):
+def test_the_model_card_explains_unknown_for_audio_collections(told, tmp_path, params):
     line = "It says “unknown” beside music that lies far from what it was trained on."
     assert line in words_of(render(findings_of(told[0], params)))
     left_by_the_stages(tmp_path / "theirs", params, sound=False)

@@ -1,4 +1,4 @@
-"""What MLflow remembers of the stages, read back from a real store."""
+"""The MLflow runs of the stages, read back from a real store."""
 
 import json
 import subprocess
@@ -85,7 +85,7 @@ def test_a_run_names_the_runs_that_made_its_inputs_and_where_it_stands(params):
     assert differs == {"split.n_folds": 7}
 
 
-def test_the_newest_run_that_made_the_same_bytes_tells_of_them(params):
+def test_the_newest_run_with_equal_bytes_is_the_producer(params):
     write(MEL, "patches")
     run_stage(params, "mel", writes=[MEL], metrics={"patches": 1})
     run_stage(params, "mel", writes=[MEL], metrics={"patches": 2})
@@ -94,7 +94,7 @@ def test_the_newest_run_that_made_the_same_bytes_tells_of_them(params):
     assert run_stage(params, "evaluate", reads=[MEL]) == {}
 
 
-def test_a_failed_run_tells_nothing(params):
+def test_a_failed_run_is_no_producer(params):
     write(MEL, "patches")
     with pytest.raises(UserError), tracking.record("mel", params, [], [], [MEL]) as run:
         run.tags({"out:data/mel": digest(MEL)})
@@ -149,13 +149,13 @@ def shown(*words):
     return result.exit_code, result.output
 
 
-def test_the_leaderboard_without_a_run_says_what_to_do():
+def test_without_a_run_the_leaderboard_names_the_next_command():
     assert shown()[0] == 1 and "dvc repro" in shown()[1]
     tracking.store.open_experiment("genre-demo")
     assert "no leaderboard yet: run dvc repro" in shown()[1]
 
 
-def test_the_leaderboard_shows_all_runs_and_what_to_type(params):
+def test_the_leaderboard_shows_all_runs_and_their_commands(params):
     text = SETTINGS.read_text()
     run_stage(params, "evaluate", board=board_of("vggish/knn"))
     Path("params.yaml").write_text(text.replace("n_neighbors: 5 ", "n_neighbors: 9 "))

@@ -1,4 +1,4 @@
-"""What MLflow keeps, damaged: a sentence from every command that asks it for something."""
+"""A damaged MLflow store: every command reports it in a sentence."""
 
 import os
 
@@ -35,7 +35,7 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_database_that_is_none_is_a_sentence(workspace, command):
+def test_a_damaged_database_is_reported_in_a_sentence(workspace, command):
     (workspace / "mlflow.db").write_bytes(b"this is no database, but long enough to be one" * 100)
     told = CliRunner().invoke(main, command.split())
     assert told.exit_code == 1, told.exception
@@ -63,7 +63,7 @@ def test_a_challenger_that_is_gone_leaves_the_page_of_the_champion(workspace):
     assert "cannot be read" in told
 
 
-def test_a_stage_tells_of_a_damaged_database(workspace, params):
+def test_a_stage_reports_a_damaged_database(workspace, params):
     (workspace / "mlflow.db").write_bytes(b"this is no database, but long enough to be one" * 100)
     with (
         pytest.raises(UserError, match="what MLflow keeps in sqlite:///"),

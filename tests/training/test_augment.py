@@ -1,4 +1,4 @@
-"""Augmentation: how wide the masks are, what a shift moves, and who is laid over whom."""
+"""Augmentation: widths of masks, shifts, and mixup."""
 
 import pytest
 import torch

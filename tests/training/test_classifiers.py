@@ -1,4 +1,4 @@
-"""The registry of classifiers: each is made from its own settings and its seed."""
+"""The classifiers by name: each with its own settings and seed."""
 
 import pytest
 

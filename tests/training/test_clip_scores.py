@@ -1,4 +1,4 @@
-"""A clip's score is its windows' mean; a temperature must help clips that it was not chosen on."""
+"""Scores of clips as means over windows, and their calibration."""
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ def test_a_temperature_is_kept_where_it_lowers_the_log_loss_of_others():
 
 
 @pytest.mark.parametrize("fold", [-1, 0])
-def test_without_a_gain_for_others_there_is_no_temperature(fold):
+def test_without_a_gain_on_other_clips_the_temperature_is_1(fold):
     # Six clips, of which the wrong one is another in each part: each part misleads the other.
     scores = 2 * np.eye(3)[[0, 1, 2, 0, 1, 2]]
     targets = np.array([0, 1, 2, 1, 2, 0])
@@ -64,7 +64,7 @@ def test_without_a_gain_for_others_there_is_no_temperature(fold):
     np.testing.assert_array_equal(probabilities, softmax(scores))
 
 
-def test_one_artist_alone_shows_nothing():
+def test_one_artist_gives_no_temperature():
     scores, targets, rows = scored(2.5, 20)
     _, temperature = calibrate(scores, targets, rows.assign(artist="one"))
     assert temperature == 1.0

@@ -1,4 +1,4 @@
-"""Feature sets: their sums by hand, their shapes, and what happens when something is missing."""
+"""Feature sets: hand-computed values, shapes, and missing files."""
 
 import numpy as np
 import pandas as pd
@@ -129,7 +129,7 @@ def test_every_family_that_is_named_exists():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_value_that_is_no_number_is_told_with_its_clip(data, bad):
+def test_a_non_finite_feature_is_reported_with_its_clip(data, bad):
     path = data / "embeddings" / "vggish.npy"
     embeddings = np.load(path)
     embeddings[2, 1, 3] = bad
@@ -139,12 +139,12 @@ def test_a_value_that_is_no_number_is_told_with_its_clip(data, bad):
 
 
 @pytest.mark.parametrize("name", list(FEATURE_SETS))
-def test_what_was_not_computed_is_a_fault(tmp_path, name):
+def test_missing_features_are_an_error(tmp_path, name):
     with pytest.raises(UserError, match=f"features {name} need {FEATURE_SETS[name].origin} in"):
         read_features(name, tmp_path)
 
 
-def test_what_others_computed_is_read_under_its_name_and_by_pca(data):
+def test_precomputed_features_are_read_by_name_and_with_pca(data):
     table = pd.DataFrame({"clip_id": ["b"], "window": [0], "x": [1.0], "y": [2.0]})
     for name in ("vggish", "theirs"):
         write_table(table, data / "descriptors" / f"{name}.parquet")

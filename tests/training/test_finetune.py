@@ -1,4 +1,4 @@
-"""The training loop on a network that is too small to be slow."""
+"""The training loop, on a small network."""
 
 import numpy as np
 import pandas as pd
@@ -94,14 +94,14 @@ def trained(tmp_path, settings: Finetune, on_epoch=lambda _: None):
 
 
 @pytest.mark.parametrize("trainable", ["all", "fc", "head"])
-def test_a_dozen_clips_are_learnt_by_heart(tmp_path, trainable):
+def test_a_dozen_clips_are_overfitted(tmp_path, trainable):
     settings = SETTINGS.model_copy(update={"trainable": trainable, "epochs": 25})
     _, training = trained(tmp_path, settings)
     assert max(row["train_accuracy"] for row in training.history) == 1.0
 
 
 @pytest.mark.parametrize("trainable", ["all", "fc", "head"])
-def test_only_what_is_trainable_moves(tmp_path, trainable):
+def test_only_trainable_weights_change(tmp_path, trainable):
     settings = SETTINGS.model_copy(update={"trainable": trainable})
     before = net_of(settings).state_dict()
     net, _ = trained(tmp_path, settings)
@@ -183,7 +183,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(tmp_path):
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_a_training_that_diverges_says_what_to_lower(tmp_path):
+def test_a_diverging_training_names_the_learning_rate(tmp_path):
     settings = SETTINGS.model_copy(update={"learning_rate": 1e30, "optimizer": "sgd"})
     with pytest.raises(UserError, match=r"lower finetune\.learning_rate = 1e\+30"):
         trained(tmp_path, settings)

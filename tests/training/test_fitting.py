@@ -1,4 +1,4 @@
-"""One fit: what comes before the classifier, what data cannot carry, what a search finds."""
+"""One fit: preprocessing, settings that do not fit the data, search."""
 
 import warnings
 
@@ -128,7 +128,7 @@ def test_a_search_finds_the_value_that_tells_the_genres_apart(fit, clips):
     assert pipeline.score(planted(clips), clips["genre"] == "jazz") == 1
 
 
-def test_what_is_not_searched_is_as_it_was(fit, noise):
+def test_settings_outside_the_search_are_unchanged(fit, noise):
     search = {"svc_rbf": {"C": (0.1, 10)}}
     pipeline = fit("random_forest", noise, search=search)
     assert list(pipeline.named_steps) == ["scale", "classify"]

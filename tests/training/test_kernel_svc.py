@@ -1,4 +1,4 @@
-"""Support vectors by matrix products: what scikit-learn's SVC says, sooner."""
+"""KernelSVC: equal to scikit-learn's SVC."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_scores_and_predictions_are_those_of_scikit_learn(settings, dtype, n_cla
     assert ours.support_vectors_.dtype == dtype
 
 
-def test_the_classes_are_hard_but_not_hopeless():
+def test_the_test_classes_overlap_but_are_separable():
     values, targets = hard()
     accuracy = KernelSVC().fit(values[:600], targets[:600]).score(values[600:], targets[600:])
     assert 0.3 < accuracy < 0.8
@@ -77,7 +77,7 @@ def test_gamma_of_features_that_are_all_the_same_is_1():
     assert KernelSVC(gamma="auto").fit(np.ones((20, 4)), targets).gamma_ == 0.25
 
 
-def test_classes_may_be_words():
+def test_classes_may_be_strings():
     values, targets = hard(200, 20, 3)
     words = np.array(["blues", "folk", "jazz"])[targets]
     fitted = KernelSVC().fit(values, words)
@@ -124,7 +124,7 @@ def test_more_rows_than_fit_into_memory_go_to_scikit_learn(monkeypatch):
         np.testing.assert_array_equal(ours.predict(values), theirs.predict(values))
 
 
-def test_what_cannot_be_learnt_from_is_refused():
+def test_invalid_training_data_are_refused():
     values, targets = hard(50, 4)
     with pytest.raises(NotFittedError):
         KernelSVC().predict(values)

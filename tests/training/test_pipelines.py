@@ -1,4 +1,4 @@
-"""Pipelines on disk: the same bytes for the same pipeline, and no pickle when they are read."""
+"""Pipelines on disk: reproducible bytes, no pickle."""
 
 import os
 import pickle

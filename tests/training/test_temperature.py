@@ -1,4 +1,4 @@
-"""Temperatures that are found again, and never chosen on the clips they are used on."""
+"""Temperature scaling: known temperatures are recovered on held-out clips."""
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ def test_the_log_loss_is_smallest_at_the_temperature():
     assert log_loss(fit_temperature(scores, targets)) == pytest.approx(best, abs=1e-5)
 
 
-def test_few_clips_that_are_all_recognised_are_trusted_to_one_in_n():
+def test_confidence_on_n_correct_clips_is_about_1_minus_1_over_n():
     scores = 5 * np.eye(4)[np.arange(20) % 4]
     probabilities = softmax(scores, fit_temperature(scores, np.arange(20) % 4))
     assert 0.93 < probabilities.max() < 0.98

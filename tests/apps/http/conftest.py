@@ -1,4 +1,4 @@
-"""What tests of the server begin with: a classifier that is small."""
+"""Fixtures of the server's tests: a small classifier."""
 
 import pytest
 from served_tones import train_classifier

@@ -1,4 +1,4 @@
-"""A classifier of high tones and low ones, and how a server is asked to name some."""
+"""A classifier of high and low tones, and requests for it."""
 
 import asyncio
 import base64

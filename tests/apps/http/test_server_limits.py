@@ -1,4 +1,4 @@
-"""The server's limits, before an application that stands for MLflow's."""
+"""The server's limits, in front of a stand-in for MLflow's application."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ def test_a_body_within_the_limits_is_passed_on_whole():
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/ping/", "/"])
-def test_mlflows_further_pages_are_told_404(path):
+def test_other_pages_of_mlflow_return_404(path):
     behind = Behind()
     status, told = asyncio.run(ask(Bounded(behind, LIMITS), [], path=path))
     assert (status, told["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
@@ -58,7 +58,7 @@ def test_mlflows_further_pages_are_told_404(path):
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_large_body_is_told_413_and_never_held(announced):
+def test_a_large_body_returns_413_and_is_not_kept(announced):
     behind = Behind()
     server = Bounded(behind, LIMITS)
     headers = (JSON, (b"content-length", b"1500000")) if announced else (JSON,)
@@ -68,14 +68,14 @@ def test_a_large_body_is_told_413_and_never_held(announced):
     assert (server._inside, server._held) == (0, 0)
 
 
-def test_other_content_types_are_told_415():
+def test_other_content_types_return_415():
     for headers in ((), ((b"content-type", b"text/csv"),)):
         status, told = asked(Bounded(Behind(), LIMITS), [b"audio\nx"], headers)
         assert status == 415
         assert told["message"].startswith("Content-Type must be application/json")
 
 
-def test_a_body_that_does_not_come_is_told_408():
+def test_a_missing_body_returns_408():
     status, told = asked(Bounded(Behind(), LIMITS), [b"x"] * 100, pause=0.3)
     assert (status, told["message"]) == (408, "the body took more than 1 s")
     assert told["error_code"] == "REQUEST_TIMEOUT"
@@ -139,7 +139,7 @@ def test_bodies_that_come_together_are_held_within_a_limit():
     assert server._held == 0
 
 
-def test_a_slow_answer_is_told_504_and_the_next_waits_for_its_thread():
+def test_a_timeout_returns_504_and_the_next_request_waits_for_the_thread():
     behind = Behind(work=1.5)
     server = Bounded(behind, LIMITS)
 
@@ -172,7 +172,7 @@ def test_mlflows_own_errors_are_reworded(body, theirs, sentence):
     assert "stack_trace" not in told
 
 
-def test_an_application_that_breaks_is_told_500_and_blames_no_client(caplog):
+def test_internal_errors_return_500(caplog):
     async def broken(scope, receive, send):
         raise ValueError("odd")
 

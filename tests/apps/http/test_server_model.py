@@ -1,4 +1,4 @@
-"""The model that is served: a row for each sound, and a sentence for what it cannot be read."""
+"""The served model: a row per recording, and a sentence per error."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def two_threads():
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_faces_of_more_threads_give_the_commands_probabilities(
+def test_all_interfaces_give_the_same_probabilities_with_more_threads(
     params, tmp_path, two_threads, precision
 ):
     net, _ = load_backbone("mn04", params.weights.model_copy(update={"mn04": "random"}))
@@ -70,7 +70,7 @@ def test_a_table_of_base64_is_answered_row_by_row(classifier):
 
 
 @pytest.mark.parametrize("name", ["classifier.json", "pipeline.skops", "known_music.npz"])
-def test_what_answers_otherwise_in_any_part_has_another_identity(classifier, tmp_path, name):
+def test_the_identity_covers_every_file(classifier, tmp_path, name):
     copied = shutil.copytree(classifier.folder, tmp_path / "copied")
     assert GenreClassifier(copied).identity == classifier.identity
     with (copied / name).open("ab") as file:
@@ -87,7 +87,7 @@ def test_what_answers_otherwise_in_any_part_has_another_identity(classifier, tmp
         ("network.safetensors", "SafetensorError"),
     ],
 )
-def test_a_damaged_classifier_is_told_whoever_asks_it(classifier, tmp_path, name, cause):
+def test_a_damaged_classifier_is_reported(classifier, tmp_path, name, cause):
     copied = shutil.copytree(classifier.folder, tmp_path / "copied")
     if name == "network.safetensors":
         spec = replace(SPEC, features=None, network="s4_cnn", hidden=16)
@@ -100,7 +100,7 @@ def test_a_damaged_classifier_is_told_whoever_asks_it(classifier, tmp_path, name
         GenreClassifier(copied, "genre-x").predict(io.BytesIO(sound(210)))
 
 
-def test_parts_that_are_none_are_told(classifier, tmp_path):
+def test_damaged_parts_are_reported(classifier, tmp_path):
     copied = shutil.copytree(classifier.folder, tmp_path / "copied")
     for name in ("trained_on.txt", "held_out.parquet"):
         (copied / name).write_bytes(b"\xff\xfe")
@@ -126,7 +126,7 @@ def test_parts_that_are_none_are_told(classifier, tmp_path):
         ([text(sound(200, 2.6))] * 2, "the rows are too long together: more than 5 s"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_in_a_sentence(classifier, rows, sentence):
+def test_invalid_requests_are_refused_in_a_sentence(classifier, rows, sentence):
     with pytest.raises(Refused) as refused:
         Served(classifier, max_rows=2, max_seconds=5).predict(pd.DataFrame({"audio": rows}))
     refused.value.message = "as MLflow's server does: " + refused.value.message
@@ -135,7 +135,7 @@ def test_what_cannot_be_answered_is_refused_in_a_sentence(classifier, rows, sent
     assert refused.value.get_http_status_code() == 400
 
 
-def test_what_nobody_foresaw_is_told_500_with_what_happened(classifier, monkeypatch, caplog):
+def test_an_unexpected_error_is_500_with_its_cause(classifier, monkeypatch, caplog):
     def fail(*_):
         raise ValueError("Input X\ncontains NaN.")
 
@@ -156,7 +156,7 @@ def test_rows_are_as_long_together_as_they_may_be(classifier):
     assert len(Served(classifier, max_rows=2, max_seconds=5).predict(rows)) == 2
 
 
-def test_what_a_check_raises_ends_decoding_and_hearing(classifier):
+def test_an_exception_of_check_stops_the_prediction(classifier):
     calls = []
 
     def check() -> None:
@@ -174,7 +174,7 @@ def test_what_a_check_raises_ends_decoding_and_hearing(classifier):
         assert len(calls) == last + 1
 
 
-def test_an_answer_that_comes_too_late_is_told_504(classifier):
+def test_a_late_prediction_returns_504(classifier):
     token = DEADLINE.set(time.monotonic() - 1)
     try:
         with pytest.raises(Refused) as late:

@@ -1,4 +1,4 @@
-"""Real servers of a registered champion, on real ports: ours answers as MLflow's does."""
+"""Real servers of a registered champion on real ports, compared with MLflow's own."""
 
 import asyncio
 import contextlib
@@ -68,7 +68,7 @@ def test_a_registered_classifier_runs_on_the_code_that_it_brings(workspace):
     assert Path(found.stdout.strip()).is_relative_to(workspace / "mlartifacts")
 
 
-def test_hearing_ends_with_its_request(classifier, workspace, monkeypatch):
+def test_prediction_stops_at_the_deadline(classifier, workspace, monkeypatch):
     heard, read = [], WindowScorer.read
 
     def slowly(scorer, window, rate):
@@ -210,7 +210,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("body", WRONG, ids=lambda body: str(body)[:60])
-def test_a_wrong_body_is_told_400_without_a_stack_trace(servers, body):
+def test_a_wrong_body_returns_400_without_a_stack_trace(servers, body):
     for server in servers:
         answer = server.ask(body)
         assert answer.status_code == 400
@@ -222,7 +222,7 @@ def test_a_wrong_body_is_told_400_without_a_stack_trace(servers, body):
     assert 10 < len(sentence) < 200
 
 
-def test_what_the_classifier_refuses_both_servers_tell_alike(servers):
+def test_both_servers_give_the_same_errors(servers):
     ours, theirs = (server.ask(table(text(b"no sound"))) for server in servers)
     assert ours.json() == theirs.json()
     assert ours.json()["message"] == "row 0: is not a sound file that can be decoded"
@@ -235,7 +235,7 @@ def test_the_same_addresses_answer(servers):
         assert told[0].text == told[1].text
 
 
-def test_what_is_beyond_the_limits_is_told(servers):
+def test_requests_beyond_the_limits_are_refused(servers):
     ours, _ = servers
     large = ours.ask(table("A" * 3_000_000))
     assert (large.status_code, large.json()["message"]) == (
@@ -254,14 +254,14 @@ def test_what_is_beyond_the_limits_is_told(servers):
     assert ours.ask(table(text(sound(200)))).status_code == 200
 
 
-def test_a_model_that_is_not_there_is_told_before_anything_is_served(workspace):
+def test_an_unknown_model_is_reported_before_serving(workspace):
     told = CliRunner().invoke(main, ["serve", "--port", "0", "--model", "genre-nothing"])
     assert told.exit_code == 1
     known = "registered models are genre-tones"
     assert told.output == f"Error: no registered model 'genre-nothing'; {known}\n"
 
 
-def test_a_port_that_is_taken_is_told_before_anything_is_loaded(workspace):
+def test_a_port_in_use_is_reported_before_loading(workspace):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         told = CliRunner().invoke(main, ["serve", "--port", port, "--model", "genre-nothing"])
@@ -270,7 +270,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded(workspace):
 
 
 @pytest.mark.parametrize("host", ["ü" * 70, "256.0.0.1"])
-def test_a_host_that_cannot_be_is_told(workspace, host):
+def test_an_invalid_host_is_reported(workspace, host):
     told = CliRunner().invoke(main, ["serve", "--host", host, "--model", "genre-nothing"])
     assert told.exit_code == 1
     assert "cannot listen on" in told.output
@@ -336,14 +336,14 @@ def damaged_message(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_classifier_that_cannot_load_is_told_and_not_served(workspace, broken, workers):
+def test_a_damaged_classifier_is_reported_and_not_served(workspace, broken, workers):
     status, told = ended([*SERVE, "--workers", workers], workspace)
     assert status == 1
     assert told.endswith(f"Error: {damaged_message(broken)}")
     assert "Traceback" not in told
 
 
-def test_the_command_line_tells_of_it_too(workspace, broken):
+def test_predict_reports_a_damaged_classifier(workspace, broken):
     song = workspace / "whole.wav"
     song.write_bytes(sound(200))
     hearing._classifier.cache_clear()
@@ -363,7 +363,7 @@ def test_workers_that_cannot_load_end_the_server(workspace, broken):
     assert told.count("failed to start, stopping the parent process") == 1
 
 
-def test_under_load_nothing_is_lost_then_it_stops_cleanly(servers, workspace):
+def test_under_load_no_request_fails_and_the_server_stops_cleanly(servers, workspace):
     ours, _ = servers
     until = time.monotonic() + START_SECONDS
     while ours.log.read_text().count(" is ready\n") < 2 and time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""What tests of the page begin with: a classifier, songs, and nobody called beyond this machine."""
+"""Fixtures of the page's tests: a classifier, songs, and no calls to other hosts."""
 
 from pathlib import Path
 

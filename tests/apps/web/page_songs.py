@@ -1,4 +1,4 @@
-"""Songs of one tone each and a classifier trained on such: what tests of the page hear."""
+"""Songs of one tone each and a classifier trained on them."""
 
 import zipfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the page says of a song and of the models, piece by piece."""
+"""The HTML of a prediction and of the models."""
 
 import io
 from dataclasses import replace
@@ -28,7 +28,7 @@ from genre_pred.inference.prediction import Neighbour, Prediction, WindowPredict
 ROOT = Path(__file__).parents[3]
 
 
-def test_a_song_that_is_too_long_is_given_up(classifier, songs, monkeypatch):
+def test_a_song_that_is_too_long_is_refused(classifier, songs, monkeypatch):
     with pytest.raises(AudioError, match="too long: more than 6 s"):
         measure(songs["mp3"], 6)
     monkeypatch.setattr(page, "MOST_SECONDS", 6)
@@ -37,7 +37,7 @@ def test_a_song_that_is_too_long_is_given_up(classifier, songs, monkeypatch):
     assert others == ["", ""]
 
 
-def test_a_classifier_that_cannot_hear_says_so_everywhere(classifier, songs):
+def test_a_classifier_without_audio_input_is_reported_everywhere(classifier, songs):
     deaf = GenreClassifier(classifier.folder)
     deaf.spec = replace(classifier.spec, accepts_audio=False)
     assert "cannot predict audio files" in song_row(deaf, next(songs_of([songs["wav"]])))["error"]
@@ -55,7 +55,7 @@ def made_up(**more) -> Prediction:
     )
 
 
-def test_what_is_unknown_or_promised_is_said_plainly():
+def test_unknown_songs_and_sets_are_explained():
     told = genre_summary(made_up(genre_set=("Rock", "Folk & <i>"), coverage=0.9))
     assert "In 90% of songs like these, the genre is among: <strong>Rock</strong>" in told
     assert "<i>" not in told
@@ -64,7 +64,7 @@ def test_what_is_unknown_or_promised_is_said_plainly():
     assert "No prediction set:  too few to calibrate." in told
 
 
-def test_a_song_that_it_has_learnt_from_is_told_as_such(classifier, songs):
+def test_a_training_file_is_marked(classifier, songs):
     asked = GenreClassifier(classifier.folder)
     found = asked.predict(songs["wav"])
     assert not found.learnt_from and "training" not in genre_summary(found)
@@ -73,20 +73,20 @@ def test_a_song_that_it_has_learnt_from_is_told_as_such(classifier, songs):
     assert again.learnt_from and "used in training" in genre_summary(again)
 
 
-def test_the_time_line_has_the_recordings_own_time():
+def test_the_timeline_has_the_time_axis_of_the_recording():
     told = timeline(made_up(), "data:,", {})
     assert 'x="0.04545" y="0.3000" height="0.7000" width="0.45455"' in told
     assert "2 windows; blank parts were not used" in told
     assert '<span style="left:90.91%">0:20</span>' in told
 
 
-def test_a_neighbour_without_its_sound_is_named_all_the_same():
+def test_a_neighbour_without_audio_is_listed():
     told = neighbour_list([(Neighbour("7", "Rock", "gone.mp3", 1.0), None)])
     assert "clip 7" in told and "its audio file is missing or was replaced" in told
     assert neighbour_list([]) == ""
 
 
-def test_a_neighbour_plays_only_while_its_own_sound_lies_there(tmp_path):
+def test_a_neighbour_plays_only_its_unchanged_file(tmp_path):
     path, clip = tmp_path / "clip.wav", read_params(ROOT / "params.yaml").clip
     soundfile.write(path, tone("Low", 1), 16_000)
     near = Neighbour("1", "Low", str(path), 1.0, measure(path).content)
@@ -102,7 +102,7 @@ def test_a_neighbour_plays_only_while_its_own_sound_lies_there(tmp_path):
     assert excerpt_to_play(near, clip) is None
 
 
-def test_a_neighbour_that_cannot_be_played_costs_no_answer(tmp_path, monkeypatch, caplog):
+def test_a_neighbour_that_cannot_be_encoded_is_logged(tmp_path, monkeypatch, caplog):
     path, clip = tmp_path / "clip.wav", read_params(ROOT / "params.yaml").clip
     soundfile.write(path, tone("Low", 3), 16_000)
     near = Neighbour("1", "Low", str(path), 1.0, measure(path).content)
@@ -151,7 +151,7 @@ def test_the_leaderboard_names_notes_once_and_leaves_empty_columns_out():
     assert told.count("quoted") == 1 and "protocol" not in told
 
 
-def test_the_limits_are_told_to_who_drops_a_song():
+def test_the_page_states_its_limits():
     assert f"{limits.MOST_MEGABYTES} MB and {limits.MOST_SECONDS // 60} minutes" in page.UPLOAD_NOTE
     # Gradio's clock restarts whenever a file is used.
     assert "within 11 minutes after upload or last use" in page.UPLOAD_NOTE

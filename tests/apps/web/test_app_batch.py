@@ -1,4 +1,4 @@
-"""Many songs at once: a row for each, zips of every kind, and uploads that are bounded."""
+"""Prediction of many songs: rows, zip files and limits on uploads."""
 
 import asyncio
 import errno
@@ -29,7 +29,7 @@ def test_the_page_gives_the_classifiers_own_figures(classifier, songs):
     assert (row["genre"], row["error"]) == (found.genre, "")
 
 
-def test_uploads_that_are_deleted_while_a_batch_lasts_are_heard_all_the_same(
+def test_uploads_deleted_during_a_batch_are_still_predicted(
     classifier, songs, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
@@ -55,7 +55,7 @@ async def taking(scope, receive, send):
     await PlainTextResponse("taken")(scope, receive, send)
 
 
-def test_uploads_are_refused_where_they_would_fill_the_folder(tmp_path, monkeypatch):
+def test_uploads_beyond_the_limit_are_refused(tmp_path, monkeypatch):
     testing = pytest.importorskip("starlette.testclient")
     monkeypatch.setattr(uploads, "MOST_UPLOADED_MEGABYTES", 1)
     (tmp_path / "0").mkdir()
@@ -103,7 +103,7 @@ class Sender:
 
 @pytest.mark.parametrize("announced", [True, False])
 @pytest.mark.parametrize("path", ["/gradio_api/queue/join", "/gradio_api/run/upload"])
-def test_what_is_no_upload_is_not_read_beyond_its_limit(tmp_path, path, announced):
+def test_a_large_message_is_not_read_beyond_its_limit(tmp_path, path, announced):
     came = []
 
     async def gradios(scope, receive, send):
@@ -122,7 +122,7 @@ def test_what_is_no_upload_is_not_read_beyond_its_limit(tmp_path, path, announce
     "path", ["http://example.com/a.mp3", "/etc/hostname", "{folder}/../a.mp3", "a\0.mp3"]
 )
 @pytest.mark.parametrize("where", ["/gradio_api/queue/join", "/gradio_api/run/hear"])
-def test_what_was_not_uploaded_is_not_fetched(tmp_path, where, path):
+def test_files_that_were_not_uploaded_are_refused(tmp_path, where, path):
     testing = pytest.importorskip("starlette.testclient")
     client = testing.TestClient(uploads.BoundedUploads(taking, tmp_path))
 
@@ -135,7 +135,7 @@ def test_what_was_not_uploaded_is_not_fetched(tmp_path, where, path):
     assert (refused.status_code, refused.text) == (400, uploads.ELSEWHERE)
 
 
-def test_a_client_that_goes_before_its_body_has_come_is_let_go(tmp_path):
+def test_a_client_that_disconnects_during_upload_is_ignored(tmp_path):
     async def gone() -> dict:
         return {"type": "http.disconnect"}
 
@@ -220,7 +220,7 @@ def test_what_is_damaged_counts_as_unpacked_too(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("when", ["write", "flush"])
-def test_a_full_disk_is_told_once_and_is_no_damage(songs, tmp_path, monkeypatch, when):
+def test_a_full_disk_is_reported_once(songs, tmp_path, monkeypatch, when):
     class Full(io.BytesIO):
         """Refuses what it is given, and once more as it is closed."""
 
@@ -258,7 +258,7 @@ def test_a_zip_that_lists_too_many_files_is_not_read(tmp_path, monkeypatch, clai
     assert told.reason == "contains too many files"
 
 
-def test_songs_beyond_the_limit_are_not_heard(songs, monkeypatch):
+def test_songs_beyond_the_limit_are_skipped(songs, monkeypatch):
     monkeypatch.setattr("genre_pred.apps.web.batch.MOST_SONGS", 1)
     first, second = songs_of([songs["wav"], songs["mp3"]])
     assert first.reason == ""
@@ -278,7 +278,7 @@ class Stumbling:
         return self.classifier.predict(*asked)
 
 
-def test_what_nobody_foresaw_is_a_row_and_the_others_go_on(
+def test_an_unexpected_error_is_a_row_and_the_others_go_on(
     classifier, songs, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
@@ -292,7 +292,7 @@ def test_what_nobody_foresaw_is_a_row_and_the_others_go_on(
     assert others == ["", ""]
 
 
-def test_a_zip_that_breaks_as_none_before_is_a_row_and_the_others_go_on(songs, monkeypatch):
+def test_an_unexpected_zip_error_is_a_row_and_the_others_go_on(songs, monkeypatch):
     def broken(*_):
         raise RuntimeError("odd")
 
@@ -302,7 +302,7 @@ def test_a_zip_that_breaks_as_none_before_is_a_row_and_the_others_go_on(songs, m
     assert (second.name, second.reason) == ("high.wav", "")
 
 
-def test_what_was_learnt_from_is_marked_before_all_else(classifier, songs, monkeypatch):
+def test_the_training_mark_takes_precedence(classifier, songs, monkeypatch):
     (song,) = songs_of([songs["wav"]])
     heard = song_row(classifier, song)
     trained_on = frozenset([classifier.predict(songs["wav"]).content])

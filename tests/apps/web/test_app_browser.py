@@ -1,4 +1,4 @@
-"""The page in a real browser: what is dropped on it, what it says, and that it asks nobody else."""
+"""The page in a real browser: uploads, predictions, and no requests to other hosts."""
 
 import os
 import shutil
@@ -75,7 +75,7 @@ def drop(seen, where: str, *paths: Path) -> None:
     seen.locator(f"{where} input[type=file]").set_input_files([str(path) for path in paths])
 
 
-def test_a_dropped_mp3_is_answered_with_all_that_belongs_to_it(visit, songs):
+def test_a_dropped_mp3_shows_its_full_prediction(visit, songs):
     seen = visit()
     drop(seen, "#gp-sound", songs["mp3"])
     seen.locator(".gp-near").wait_for()
@@ -96,7 +96,7 @@ def test_a_dropped_mp3_is_answered_with_all_that_belongs_to_it(visit, songs):
     assert not seen.locator("b", has_text="Odd").count()  # a genre's name is text, never HTML
 
 
-def test_the_sound_of_a_video_is_answered(visit, tmp_path):
+def test_the_audio_of_a_video_is_predicted(visit, tmp_path):
     film = tmp_path / "film.mkv"
     with av.open(str(film), "w") as made:
         pictures = made.add_stream("mpeg4", rate=10)
@@ -114,7 +114,7 @@ def test_the_sound_of_a_video_is_answered(visit, tmp_path):
     assert "High" in seen.locator(".gp-genre").inner_text()
 
 
-def test_a_recording_from_the_microphone_is_answered(visit):
+def test_a_microphone_recording_is_predicted(visit):
     seen = visit(permissions=["microphone"])
     seen.get_by_label("Record audio").click()
     seen.get_by_role("button", name="Record", exact=True).click()
@@ -124,7 +124,7 @@ def test_a_recording_from_the_microphone_is_answered(visit):
     assert seen.locator(".gp-bars li").count() == 3
 
 
-def test_a_broken_file_gets_a_sentence_and_the_next_one_its_answer(visit, songs):
+def test_a_broken_file_shows_an_error_and_the_next_one_its_prediction(visit, songs):
     seen = visit()
     drop(seen, "#gp-sound", songs["broken"])
     alert = seen.locator("#gp-answer [role=alert]")

@@ -1,4 +1,4 @@
-"""The command that opens the page: where it is, or why it is not."""
+"""The command app: its address and its errors."""
 
 import os
 import signal
@@ -77,7 +77,7 @@ def test_a_page_that_outlives_its_terminal_goes_on(command, monkeypatch):
     assert seen == ["went on"]
 
 
-def test_a_taken_port_is_said(command):
+def test_a_port_in_use_is_reported(command):
     call, _ = command
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Clips whose genres are told apart more or less easily, and classifiers that learn them fast."""
+"""Clips with more or less separable genres, and classifiers that train fast."""
 
 import numpy as np
 

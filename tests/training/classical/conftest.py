@@ -1,4 +1,4 @@
-"""What tests of classifiers begin with: settings that train fast, and clips to learn from."""
+"""Fixtures of the tests of classifiers: fast settings, and training clips."""
 
 import pytest
 from classical_case import Case, small_settings

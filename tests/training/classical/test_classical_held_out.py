@@ -1,4 +1,4 @@
-"""Classifiers: nobody predicts what it has learnt from."""
+"""Classifiers: no model predicts its own training clips."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ def test_the_table_of_predictions_holds_validation_and_test(make_case, settings)
     assert set(table["fold"]) == {-1}
 
 
-def test_training_looks_at_the_training_clips_alone(make_case, settings, monkeypatch):
+def test_training_uses_only_training_clips(make_case, settings, monkeypatch):
     case, seen = make_case(), spy_on_fit(monkeypatch)
     case.train("svc_rbf", settings)
     assert seen == [set(case.rounds[0].train)]
@@ -46,7 +46,7 @@ def test_the_test_clips_labels_do_not_matter(make_case, settings):
     assert before.temperature == after.temperature
 
 
-def test_no_fold_is_predicted_by_who_has_learnt_from_it(make_case, settings, monkeypatch):
+def test_no_fold_is_predicted_by_a_model_trained_on_it(make_case, settings, monkeypatch):
     case, seen = make_case(folds=3), spy_on_fit(monkeypatch)
     table = case.train("svc_rbf", settings).predictions
     assert sorted(table["clip_id"]) == sorted(case.clips["clip_id"])
@@ -81,7 +81,7 @@ def test_a_clip_s_own_label_does_not_reach_its_prediction(make_case, settings, c
     assert not np.allclose(others[0], others[1], rtol=1e-3)
 
 
-def test_a_search_sees_no_label_and_no_sound_of_who_is_held_out(make_case, settings):
+def test_a_search_uses_no_held_out_clips(make_case, settings):
     case = make_case(noise=4.0)
     tuned = settings.model_copy(update={"search": {"svc_rbf": {"C": (0.01, 1, 100)}}})
     before = case.train("svc_rbf", tuned)

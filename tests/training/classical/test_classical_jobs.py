@@ -1,4 +1,4 @@
-"""Classifiers: which of them meets which features, and the row of each."""
+"""Classifiers: the jobs of feature sets and classifiers, and their rows."""
 
 import pickle
 
@@ -39,13 +39,13 @@ def test_every_classifier_meets_every_feature_set_and_the_majority_is_there(data
     assert len(pickle.dumps(made[0])) < 2000
 
 
-def test_without_features_the_majority_stands_alone(tmp_path, settings):
+def test_without_features_only_the_majority_class_is_trained(tmp_path, settings):
     (only,) = jobs(asking(settings, (), ("svc_rbf",)), tmp_path, CLIP_IDS)
     values, clip_ids = only.table()
     assert (only.features, values.shape, list(clip_ids)) == ("nothing", (96, 1), CLIP_IDS)
 
 
-def test_a_table_that_was_written_anew_is_read_anew(data):
+def test_a_rewritten_table_is_read_again(data):
     before = stored_table("mfcc", data)().values
     file = data / "descriptors" / "mfcc.parquet"
     table = pd.read_parquet(file)
@@ -54,7 +54,7 @@ def test_a_table_that_was_written_anew_is_read_anew(data):
     np.testing.assert_array_equal(after[:, 0], before[:, 0] + 1)
 
 
-def test_what_became_of_a_job_is_a_row(data, settings, make_case):
+def test_the_result_of_a_job_is_a_row(data, settings, make_case):
     case = make_case()
     made = jobs(asking(settings, ("mfcc",), ("svc_rbf",)), data, case.clip_ids)
     rows = [
@@ -74,7 +74,7 @@ def test_what_became_of_a_job_is_a_row(data, settings, make_case):
         (("vggish",), ("svc_rbf",), r"features vggish need vggish in .*embeddings"),
     ],
 )
-def test_what_is_unknown_or_was_not_computed_is_a_fault(
+def test_unknown_or_missing_features_are_errors(
     data, settings, features, classifiers, said
 ):
     with pytest.raises(UserError, match=said):

@@ -1,4 +1,4 @@
-"""Classifiers: easy genres are learnt, predictions agree with probabilities and repeat."""
+"""Classifiers: separable genres are learned, predictions are reproducible."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from genre_pred.training.classical.pipelines import save_pipeline
 
 @pytest.mark.parametrize("n_genres", [2, 4])
 @pytest.mark.parametrize("classifier", list(CLASSIFIERS))
-def test_the_genre_named_is_the_most_probable_one(make_case, settings, classifier, n_genres):
+def test_the_predicted_genre_is_the_most_probable_one(make_case, settings, classifier, n_genres):
     case = make_case(noise=6.0, n_genres=n_genres)
     targets = case.truth.map(case.genres.index)
     pipeline = fit(case.job(classifier), settings, targets, case.rounds[0].train, case.clips)
@@ -29,7 +29,7 @@ def test_the_genre_named_is_the_most_probable_one(make_case, settings, classifie
 @pytest.mark.parametrize("folds", [0, 3])
 @pytest.mark.parametrize("n_genres", [2, 4])
 @pytest.mark.parametrize("classifier", REAL)
-def test_what_is_told_apart_easily_is_learnt(make_case, settings, classifier, n_genres, folds):
+def test_separable_genres_are_learned(make_case, settings, classifier, n_genres, folds):
     # A covariance for each genre needs clips, and what hardly varies in a genre is collinear.
     easy = {"noise": 0.6, "artists": 24} if classifier == "qda" else {}
     case = make_case(n_genres=n_genres, folds=folds, **easy)
@@ -53,7 +53,7 @@ def test_the_temperature_makes_the_validation_log_loss_better(make_case, setting
     assert losses[0] < losses[1]
 
 
-def test_naive_bayes_knows_more_than_0_and_1(make_case, settings):
+def test_naive_bayes_gives_probabilities_between_0_and_1(make_case, settings):
     case = make_case()
     trained = case.train("naive_bayes", settings)
     scores = window_scores(trained.pipeline, case.values * 3)
@@ -73,7 +73,7 @@ def test_windows_of_a_clip_are_averaged(make_case, settings):
     np.testing.assert_allclose(found, softmax(mean, trained.temperature)[0], rtol=1e-9)
 
 
-def test_the_majority_names_the_most_frequent_genre_whatever_it_hears(make_case, settings):
+def test_the_majority_class_ignores_its_input(make_case, settings):
     case = make_case()
     drop = case.clips.index[case.clips["genre"] != "c"][::3]
     learnt = [

@@ -1,4 +1,4 @@
-"""Classifiers: what a training tells of itself, a choice, a note or the reason of a failure."""
+"""Classifiers: chosen settings, notes and reasons."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_more_components_than_clips_are_a_reason_and_no_prediction(make_case, se
     assert np.isnan(trained.summary()["temperature"])
 
 
-def test_any_other_mistake_rises(make_case, settings):
+def test_other_exceptions_are_not_caught(make_case, settings):
     case = make_case()
     case.values[5, 2] = np.nan
     with pytest.raises(ValueError, match="NaN"):
@@ -28,7 +28,7 @@ SEARCH = {"knn": {"n_neighbors": (1, 5, 12)}}
 
 
 @pytest.mark.parametrize("folds", [0, 3])
-def test_what_a_search_chose_is_told(make_case, settings, folds):
+def test_the_chosen_settings_are_reported(make_case, settings, folds):
     case = make_case(noise=4.0, folds=folds)
     trained = case.train("knn", settings.model_copy(update={"search": SEARCH}))
     chosen = trained.pipeline["classify"].n_neighbors
@@ -39,7 +39,7 @@ def test_what_a_search_chose_is_told(make_case, settings, folds):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("folds", [0, 3])
-def test_who_does_not_converge_has_a_note(make_case, settings, folds):
+def test_missing_convergence_is_noted(make_case, settings, folds):
     case = make_case(noise=4.0, folds=folds)
     assert case.train("mlp", settings).note == ""
     hasty = settings.model_copy(update={"mlp": settings.mlp.model_copy(update={"max_iter": 2})})
@@ -48,7 +48,7 @@ def test_who_does_not_converge_has_a_note(make_case, settings, folds):
     assert trained.predictions is not None
 
 
-def test_who_is_fitted_the_slow_way_has_a_note(make_case, settings, monkeypatch):
+def test_a_slow_fit_is_noted(make_case, settings, monkeypatch):
     case = make_case()
     assert case.train("svc_rbf", settings).note == ""
     monkeypatch.setattr(kernel_svc, "MOST_ROWS", 20)
