@@ -151,10 +151,10 @@ def test_a_test_set_is_known_by_its_sound_whatever_its_order_or_names():
 
 def test_the_metrics_are_those_of_the_best(verdict):
     assert list(verdict.metrics) == [
+        "baseline",
         "descriptors",
         "embedding",
         "finetune",
-        "baseline",
         "finetune_minus_embedding",
     ]
     found = verdict.metrics["embedding"]

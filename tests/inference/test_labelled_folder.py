@@ -196,7 +196,7 @@ def test_songs_without_a_label_carry_their_marks(tmp_path, evaluate):
         (tmp_path / name).write_bytes(b"sound")
     told = evaluate(tmp_path).stdout
     assert [line.split("  ")[1].strip() for line in told.splitlines() if ".wav" in line] == [
-        "blues", "jazz (learnt from)", "jazz (unknown)",
+        "blues", "jazz (used in training)", "jazz (unknown)",
     ]  # fmt: skip
     assert "unknown: unlike the training music" in told
     assert "used in training: this recording was used in training" in told

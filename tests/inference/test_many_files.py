@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from genre_pred.apps.cli import main
-from genre_pred.apps.cli.songs import _told_when_stopped
+from genre_pred.apps.cli.songs import _message_when_stopped
 from genre_pred.apps.cli.terminal import shown
 from genre_pred.audio.decoding.decoders import AudioError
 from genre_pred.audio.decoding.reading import measure
@@ -210,7 +210,7 @@ def test_an_invalid_csv_path_is_refused_before_prediction(no_files, command, nam
 
 
 def test_a_stopped_run_prints_how_to_resume(tmp_path, capsys):
-    with pytest.raises(SystemExit) as ended, _told_when_stopped(tmp_path / "a.csv"):
+    with pytest.raises(SystemExit) as ended, _message_when_stopped(tmp_path / "a.csv"):
         raise KeyboardInterrupt
     assert ended.value.code == 130
     assert "run the same command again to resume a.csv" in capsys.readouterr().err

@@ -12,8 +12,8 @@ def test_the_data_come_first_then_each_network_by_what_it_starts_from():
     told = table["licence"]
     assert (told["vggish"], told["mn04"]) == ("Apache-2.0", "MIT")
     assert told["resnet18"].startswith("BSD-3-Clause") and "ImageNet" in told["resnet18"]
-    assert told["cnn_mel"] == told["mn10"] == "No other's"
-    assert told["vgg16"].startswith("Not known here")
+    assert told["cnn_mel"] == told["mn10"] == "No third-party licence"
+    assert told["vgg16"].startswith("Unknown")
 
 
 def test_every_source_has_a_licence(params):

@@ -177,12 +177,12 @@ def test_the_verdict_names_the_champion_its_score_its_protocol_and_its_lead(told
     pair = verdict.metrics["finetune_minus_descriptors"]
     assert "mfcc/knn (descriptors, version 1) is champion of genre-demo" in page
     assert "under the protocol “publisher, artists apart”" in page
-    score = f"On 20 test clips it names the right genre in {best['test_accuracy'] * 100:.1f} %"
+    score = f"Its accuracy on 20 test clips is {best['test_accuracy'] * 100:.1f} %"
     assert score in page
-    assert f"{-pair['accuracy'] * 100:.1f} points more than finetune/vggish" in page
+    assert f"{-pair['accuracy'] * 100:.1f} points higher than that of finetune/vggish" in page
 
 
-@pytest.mark.parametrize(("lead", "words"), [(0.0, "as many as"), (0.0004, "about as many as")])
+@pytest.mark.parametrize(("lead", "words"), [(0.0, "equal to"), (0.0004, "about equal to")])
 def test_equal_accuracies_are_reported_without_points(told, params, lead, words):
     folder, _ = told
     path = folder / "reports/metrics.json"
@@ -190,8 +190,8 @@ def test_equal_accuracies_are_reported_without_points(told, params, lead, words)
     metrics["finetune_minus_descriptors"]["accuracy"] = -lead
     path.write_text(json.dumps(metrics))
     page = words_of(render(findings_of(folder, params)))
-    assert f"that is {words} finetune/vggish (95 % interval of the difference: " in page
-    assert "points more than" not in page
+    assert f", {words} that of finetune/vggish (95 % interval of the difference: " in page
+    assert "points higher than" not in page
 
 
 def test_every_section_stands_in_its_order_and_can_be_linked_to(told, params):
@@ -271,9 +271,9 @@ def test_without_a_test_split_the_page_reports_validation(tmp_path, params):
     left_by_the_stages(tmp_path, params, artists=False, test=False)
     promoted(tmp_path)
     page = words_of(render(findings_of(tmp_path, params)))
-    assert "On 60 validation clips it names the right genre" in page
-    assert "there are no test clips to judge the chosen ones" in page
-    assert "artists are unknown, so that one may stand on two sides" in page
+    assert "Its accuracy on 60 validation clips is" in page
+    assert "there are no test clips to score the chosen models" in page
+    assert "artists are unknown, so that an artist may be on two sides" in page
     assert "The scores are optimistic" in page
 
 
@@ -281,25 +281,25 @@ def test_missing_content_is_explained_in_a_sentence(tmp_path, params):
     left_by_the_stages(tmp_path, params, network=False, sound=False)
     page = words_of(render(findings_of(tmp_path, params)))
     for sentence in (
-        "Nobody has stood for champion of genre-demo yet.",
-        "Best on validation is mfcc/knn",
+        "genre-demo has no champion yet.",
+        "The best model on validation is mfcc/knn",
         "No network was fine-tuned.",
-        "too few to promise: 4 artists (20 clips) to calibrate on, 50 are needed.",
-        "MLflow here knows none of the runs that made these outputs.",
+        "too few to calibrate: 4 artists (20 clips), 50 are needed.",
+        "The MLflow store has no run that made these outputs.",
         "their times are unknown",
-        "there is no sound, only what others have computed of it",
-        "what was trained on it cannot hear a file",
+        "it holds precomputed features, no audio",
+        "models trained on it cannot predict audio files",
     ):
         assert sentence in page
 
 
 def test_without_candidates_the_verdict_is_the_reason(tmp_path, params):
     left_by_the_stages(tmp_path, params)
-    reason = "Only reproductions were trained: nothing stands for champion."
+    reason = "Only reproductions were trained: there is no candidate for champion."
     promoted(tmp_path, champion=None, candidates=[], reason=reason)
     page = words_of(render(findings_of(tmp_path, params)))
-    assert f"genre-demo has no champion. {reason} Best on validation is" in page
-    assert "candidate" not in words_of(page).split("Leaderboard")[2].split("Champion against")[0]
+    assert f"genre-demo has no champion. {reason} The best model on validation is" in page
+    assert "candidate" not in words_of(page).split("Leaderboard")[2].split("Champion and")[0]
 
 
 def test_a_champion_of_another_run_keeps_its_paired_test(told, params):
@@ -312,8 +312,8 @@ def test_a_champion_of_another_run_keeps_its_paired_test(told, params):
     )  # fmt: skip
     page = words_of(render(findings_of(folder, params)))
     assert f"it was not trained by this run. {reason}" in page
-    assert "difference of accuracies −1.0" in page
-    assert "which decides: above 0 the challenger takes the title −15.0" in page
+    assert "difference of accuracy −1.0" in page
+    assert "one-sided interval; above 0, the challenger becomes champion −15.0" in page
     assert "mfcc/knn candidate" in page
 
 
@@ -348,7 +348,7 @@ def test_coverage_is_reported_with_its_interval(told, params):
     tried = Coverage(0.875, 0.8, 0.94, clips=96, mean_size=1.62)
     sets = CoverageSection("mfcc/knn", 0.9, tried, "Calibrated out of fold.")
     page = words_of(render(replace(findings_of(told[0], params), coverage=sets)))
-    assert "should hold the true one in 90.0 % of cases. Calibrated out of fold." in page
+    assert "nominal coverage of the true genre is 90.0 %. Calibrated out of fold." in page
     assert "96 87.5 % [80.0 %, 94.0 %] 1.6" in page
 
 
@@ -362,7 +362,7 @@ def test_without_a_champion_the_sets_are_those_of_the_best_on_validation(tmp_pat
         told.write_text(json.dumps({approach: metrics[approach] for approach in order}))
         promise = findings_of(tmp_path, params).coverage
         assert promise.model == best
-        assert "4 artists (20 clips) to calibrate on, 50 are needed" in promise.note
+        assert "4 artists (20 clips), 50 are needed" in promise.note
 
 
 def test_the_coverage_of_calibrated_sets_is_measured_on_test(tmp_path, params):
@@ -379,7 +379,7 @@ def test_the_coverage_of_calibrated_sets_is_measured_on_test(tmp_path, params):
 
 
 def test_the_model_card_explains_unknown_for_audio_collections(told, tmp_path, params):
-    line = "It says “unknown” beside music that lies far from what it was trained on."
+    line = "Music far from the training music is marked “unknown”."
     assert line in words_of(render(findings_of(told[0], params)))
     left_by_the_stages(tmp_path / "theirs", params, sound=False)
     assert line not in words_of(render(findings_of(tmp_path / "theirs", params)))
@@ -388,7 +388,7 @@ def test_the_model_card_explains_unknown_for_audio_collections(told, tmp_path, p
 def test_the_model_card_gives_licences(told, params):
     page = words_of(render(findings_of(told[0], params)))
     assert "demo Composed by rules" in page
-    assert "vggish Untrained at the start" in page
+    assert "vggish Randomly initialised" in page
     start = params.weights.model_copy(update={"vggish": "audioset"})
     page = words_of(render(findings_of(told[0], params.model_copy(update={"weights": start}))))
     assert "Apache-2.0" in page
@@ -398,7 +398,7 @@ def test_so_many_genres_make_no_matrix(tmp_path, params):
     left_by_the_stages(tmp_path, params, genres=[f"genre {i:02d}" for i in range(30)])
     promoted(tmp_path)
     page = words_of(render(findings_of(tmp_path, params)))
-    assert "30 genres make a table that nobody can read" in page
+    assert "30 genres are too many for a readable matrix" in page
 
 
 def test_the_stage_leaves_its_page_to_git_no_more_than_the_promotion():

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from genre_pred import tracking
 from genre_pred.apps.cli import main
-from genre_pred.apps.web.standing import contest
+from genre_pred.apps.web.standing import challenge_summary
 from genre_pred.core.errors import UserError
 
 
@@ -39,7 +39,7 @@ def test_a_damaged_database_is_reported_in_a_sentence(workspace, command):
     (workspace / "mlflow.db").write_bytes(b"this is no database, but long enough to be one" * 100)
     told = CliRunner().invoke(main, command.split())
     assert told.exit_code == 1, told.exception
-    assert "what MLflow keeps in sqlite:///" in told.output
+    assert "the MLflow store sqlite:///" in told.output
     assert "genre-pred champion sync" in told.output
 
 
@@ -58,8 +58,8 @@ def test_a_challenger_that_is_gone_leaves_the_page_of_the_champion(workspace):
     client.create_registered_model("genre-x")
     version = client.create_model_version("genre-x", (workspace / "gone").as_uri())
     client.set_registered_model_alias("genre-x", "challenger", version.version)
-    told = contest("genre-x")
-    assert "nobody" in told  # is champion
+    told = challenge_summary("genre-x")
+    assert "<td>none</td>" in told  # no champion
     assert "cannot be read" in told
 
 
