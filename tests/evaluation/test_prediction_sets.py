@@ -92,9 +92,7 @@ def test_too_few_clips_give_no_threshold():
 
 def test_where_artists_are_known_they_are_counted():
     few = calibrate_sets(*drawn(392, 7, clips_each=8), GENRES, 0.9)
-    assert few.why_not == (
-        "too few to calibrate: 49 artists (392 clips), 50 are needed"
-    )
+    assert few.why_not == ("too few to calibrate: 49 artists (392 clips), 50 are needed")
     enough = calibrate_sets(*drawn(400, 7, clips_each=8), GENRES, 0.9)
     assert (enough.why_not, enough.clips, enough.artists) == ("", 400, 50)
     predictions, truth = drawn(392, 7, clips_each=8)

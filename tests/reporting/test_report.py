@@ -176,7 +176,7 @@ def test_the_verdict_names_the_champion_its_score_its_protocol_and_its_lead(told
     best = verdict.metrics["descriptors"]
     pair = verdict.metrics["finetune_minus_descriptors"]
     assert "mfcc/knn (descriptors, version 1) is champion of genre-demo" in page
-    assert "under the protocol “publisher, artists apart”" in page
+    assert "under the protocol “official, artists apart”" in page
     score = f"Its accuracy on 20 test clips is {best['test_accuracy'] * 100:.1f} %"
     assert score in page
     assert f"{-pair['accuracy'] * 100:.1f} points higher than that of finetune/vggish" in page

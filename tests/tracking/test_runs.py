@@ -169,7 +169,7 @@ def test_the_leaderboard_shows_all_runs_and_their_commands(params):
     assert "dvc exp run" not in shown()[1]
     assert shown("--top", "1")[1].count("vggish/knn") == 1
     markdown = shown("--markdown")[1]
-    assert "## demo" in markdown and "```sh\n# each starts from the committed" in markdown
+    assert "## demo" in markdown and "```sh\n# each command assumes the committed" in markdown
     assert shown("--approach", "nothing")[0] == 1
     code, output = shown("--collection", "nothing")
     assert code == 1 and "there are runs on demo" in output
@@ -177,22 +177,22 @@ def test_the_leaderboard_shows_all_runs_and_their_commands(params):
 
 def test_published_figures_are_quoted_below_their_collection(params):
     run_stage(params, "evaluate", board=board_of("vggish/knn", collection="fma-small"))
-    table, below = shown()[1].split("Quoted, not measured here")
+    table, below = shown()[1].split("Published accuracies, quoted")
     assert "vggish/knn" in table and "BYOL-A" in below and "vggish/knn" in below
-    table, below = shown("--wide")[1].split("Quoted, not measured here")
+    table, below = shown("--wide")[1].split("Published accuracies, quoted")
     assert (
         "S1 Genre_Pred; publisher's split, test" in table
         and "BYOL-A" in below
         and "vggish/knn" not in below
     )
-    assert "Quoted" not in shown("--approach", "baseline")[1]
+    assert "Published accuracies" not in shown("--approach", "baseline")[1]
 
 
 def test_an_approach_and_a_number_narrow_what_is_quoted_too(params):
     run_stage(params, "evaluate", board=board_of("vggish/knn", collection="fma-small"))
     quoted = shown("--approach", "finetune")[1]
     assert "finetune/vggish" in quoted and "BYOL-A" not in quoted and "vggish/knn" not in quoted
-    below = shown("--top", "2")[1].split("Quoted, not measured here")[1]
+    below = shown("--top", "2")[1].split("Published accuracies, quoted")[1]
     assert "BYOL-A" in below and "vggish_pca/svc_rbf" in below and "vggish/svc_rbf" not in below
     code, output = shown("--approach", "nosuch")
     assert code == 1 and "there are descriptors, embedding, finetune" in output
@@ -220,7 +220,7 @@ def test_the_table_goes_whole_to_a_file_and_in_full_to_csv(params, tmp_path, mon
     assert (tmp_path / "all.csv").read_bytes() == first
     (tmp_path / "other.csv").write_text("clip_id,genre\n")
     told = CliRunner().invoke(main, ["leaderboard", "--csv", str(tmp_path / "other.csv")])
-    assert told.exit_code == 2 and "holds something else than this command" in told.stderr
+    assert told.exit_code == 2 and "was not written by this command" in told.stderr
     assert (tmp_path / "other.csv").read_text() == "clip_id,genre\n"
 
 

@@ -43,7 +43,7 @@ def test_a_damaged_database_is_reported_in_a_sentence(workspace, command):
     assert "genre-pred champion sync" in told.output
 
 
-def test_artifacts_that_are_gone_are_a_sentence(workspace):
+def test_missing_artifacts_are_reported_in_a_sentence(workspace):
     client = tracking.model_registry.mlflow.MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
     client.create_registered_model("genre-x")
     gone = (workspace / "mlartifacts" / "gone").as_uri()
@@ -66,7 +66,7 @@ def test_a_challenger_that_is_gone_leaves_the_page_of_the_champion(workspace):
 def test_a_stage_reports_a_damaged_database(workspace, params):
     (workspace / "mlflow.db").write_bytes(b"this is no database, but long enough to be one" * 100)
     with (
-        pytest.raises(UserError, match="what MLflow keeps in sqlite:///"),
+        pytest.raises(UserError, match="the MLflow store sqlite:///"),
         tracking.record("split", params, [], [], []),
     ):
         pass

@@ -180,8 +180,7 @@ def test_internal_errors_return_500(caplog):
     assert status == 500
     assert told == {
         "error_code": "INTERNAL_ERROR",
-        "message": "internal error: ValueError: odd "
-        "(see the server's log)",
+        "message": "internal error: ValueError: odd (see the server's log)",
     }
     assert "Traceback" in caplog.text
 

@@ -74,9 +74,7 @@ def test_the_result_of_a_job_is_a_row(data, settings, make_case):
         (("vggish",), ("svc_rbf",), r"features vggish need vggish in .*embeddings"),
     ],
 )
-def test_unknown_or_missing_features_are_errors(
-    data, settings, features, classifiers, said
-):
+def test_unknown_or_missing_features_are_errors(data, settings, features, classifiers, said):
     with pytest.raises(UserError, match=said):
         jobs(asking(settings, features, classifiers), data, CLIP_IDS)
 
