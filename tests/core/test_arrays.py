@@ -32,5 +32,5 @@ def test_a_part_of_a_map_is_refused(tmp_path):
     np.save(tmp_path / "array.npy", np.arange(12.0).reshape(6, 2))
     whole = np.load(tmp_path / "array.npy", mmap_mode="r")
     for part in (whole[2:], whole[::-1], whole.reshape(3, 4)):
-        with pytest.raises(ValueError, match="part of .*array.npy"):
+        with pytest.raises(ValueError, match="slice of .*array.npy"):
             rows_of(part, [0])

@@ -134,7 +134,7 @@ def test_without_a_number_all_cores_work(monkeypatch):
 
 
 def test_a_killed_worker_is_a_fault_and_the_next_map_works_again():
-    with pytest.raises(UserError, match=r"was killed {SIGKILL.*compute\.workers to fewer than 2"):
+    with pytest.raises(UserError, match=r"was killed {SIGKILL.*compute\.workers below 2"):
         list(the_map(2)(die, [1, 2]))
     assert list(the_map(2)(square, [1, 2])) == [1, 4]
 

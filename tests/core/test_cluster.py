@@ -306,7 +306,7 @@ def test_a_scheduler_that_goes_away_is_named(own_cluster):
     assert next(iter(results)) == 0
     own_cluster.running[0].kill()
     with pytest.raises(
-        UserError, match=f"the Dask scheduler at {own_cluster.address} is gone: start"
+        UserError, match=f"the Dask scheduler at {own_cluster.address} was lost: start"
     ):
         list(results)
 
@@ -314,7 +314,7 @@ def test_a_scheduler_that_goes_away_is_named(own_cluster):
 def test_work_that_ends_one_worker_after_another_is_given_up(own_cluster):
     own_cluster.worker(), own_cluster.worker()
     wait_for_workers(own_cluster, 2)
-    with pytest.raises(UserError, match=r"has ended 2 workers of .* the last was tcp://"):
+    with pytest.raises(UserError, match=r"has killed 2 workers of .* the last was tcp://"):
         list(own_cluster.map()(die, [1]))
 
 

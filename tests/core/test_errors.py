@@ -21,7 +21,7 @@ def test_ctrl_c_ends_a_stage_with_a_sentence(capsys):
     with pytest.raises(SystemExit) as caught:
         run_stage(main)
     assert caught.value.code == 130
-    assert capsys.readouterr().err == "stopped: the same command does this stage again\n"
+    assert capsys.readouterr().err == "interrupted: run the same command to restart this stage\n"
 
 
 def test_everything_else_rises():

@@ -24,10 +24,10 @@ def test_waits_for_whoever_compiles(tmp_path, monkeypatch):
 def test_a_read_only_package_and_no_home_will_do(tmp_path, monkeypatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     beside = Path(librosa.__file__).parent / "__pycache__"
-    assert compiled._where_numba_keeps_them() == beside
+    assert compiled._numba_cache() == beside
     monkeypatch.setattr("os.access", lambda *_: False)
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, "/proc/none")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     load_librosa()
-    assert compiled._where_numba_keeps_them().is_relative_to(tmp_path)
+    assert compiled._numba_cache().is_relative_to(tmp_path)

@@ -210,7 +210,7 @@ def test_a_disk_that_fills_up_leaves_whole_files_only(tmp_path, small_disk, monk
     songs = {f"000/{n:06d}.mp3": np.random.default_rng(n).bytes(700_000) for n in range(5)}
     path = write_zip(tmp_path / "fma_small.zip", songs)
     folder = small_disk / "fma_small"
-    with pytest.raises(DiskFull, match=r"0\.0 GB are to come, but .* has 0\.0 GB free"):
+    with pytest.raises(DiskFull, match=r"0\.0 GB are needed, but .* has 0\.0 GB free"):
         unpack_zip(path, folder)
     monkeypatch.setattr(archives, "require_space", lambda folder, n_bytes: None)
     with pytest.raises(DiskFull, match=r"the disk is full while writing \d+\.mp3 into"):
@@ -223,7 +223,7 @@ def test_a_disk_that_fills_up_leaves_whole_files_only(tmp_path, small_disk, monk
 
 
 def test_a_disk_without_room_is_noticed_before(tmp_path):
-    with pytest.raises(DiskFull, match=r"1000\.0 GB are to come"):
+    with pytest.raises(DiskFull, match=r"1000\.0 GB are needed"):
         require_space(tmp_path / "not" / "yet", 10**12)
 
 

@@ -130,8 +130,8 @@ def test_a_server_that_recovers_gives_the_right_tree(publisher, asked, tmp_path,
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        pytest.param(lying, "sha1 is .* what arrived was removed", id="wrong bytes"),
-        pytest.param(shorter, "sha1 is .* what arrived was removed", id="wrong length"),
+        pytest.param(lying, "sha1 is .* the download was removed", id="wrong bytes"),
+        pytest.param(shorter, "sha1 is .* the download was removed", id="wrong length"),
         pytest.param(failing(500), "answers 500", id="500"),
         pytest.param(failing(404), "answers 404", id="404"),
     ],
@@ -202,7 +202,7 @@ def test_a_folder_that_is_not_there_is_no_wish_to_download(publisher, asked, tmp
 def test_room_for_archive_and_tree_is_asked_for_first(publisher, asked, tmp_path, monkeypatch):
     n_small = len(publisher.files["fma_small.zip"])
     monkeypatch.setitem(ARCHIVES, "fma_small", Archive(n_small, 10**15, "0" * 40))
-    with pytest.raises(DiskFull, match=r"1000000\.0 GB are to come"):
+    with pytest.raises(DiskFull, match=r"1000000\.0 GB are needed"):
         bring("fma_small", tmp_path / "local", None)
     assert publisher.asked == []
 

@@ -213,7 +213,7 @@ def test_an_address_is_downloaded_if_its_md5_fits(tmp_path, archive, ask, server
     monkeypatch.setattr(gtzan, "ABOUT_BYTES", 1000)
     server.files["genres.tar.gz"] = archive.read_bytes()
     url = f"{server.url}/genres.tar.gz"
-    with pytest.raises(UserError, match=f"its md5 is .* instead of {gtzan.MD5}; what arrived was"):
+    with pytest.raises(UserError, match=f"its md5 is .* instead of {gtzan.MD5}; the download was"):
         bring(tmp_path, ask(tmp_path / "music", url=url))
     assert not (tmp_path / "raw").exists()
     md5 = hashlib.md5(archive.read_bytes()).hexdigest()

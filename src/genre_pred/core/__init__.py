@@ -1,1 +1,1 @@
-"""What every room needs: errors, tables, files, arrays, caches, downloads, one map over clips."""
+"""Shared foundations: errors, tables, files, arrays, caches, downloads, one map over clips."""

@@ -1,7 +1,7 @@
 """Arrays on disk that are larger than memory: written in pieces, read in batches.
 
-Neither is done through a long-lived memory map: its pages count as the process's own, so that a
-run over many clips would look, to whoever limits memory, as large as its files.
+Neither uses a long-lived memory map. Its pages count towards the memory of the process, so a memory
+limit would see a run over many clips as large as its files.
 """
 
 import mmap
@@ -12,15 +12,15 @@ import numpy as np
 
 
 class RowsFile:
-    """A .npy file that is filled in pieces, which tell its shape; used as a context manager."""
+    """A .npy file written in pieces, the first of which gives the row shape; a context manager."""
 
     def __init__(self, path: Path, n_rows: int, dtype: str | np.dtype) -> None:
         """Open the file.
 
         Args:
-            path: Its name, ending in .npy; what is there is overwritten.
-            n_rows: Length of the array.
-            dtype: Of its numbers.
+            path: File name, ending in .npy; an existing file is overwritten.
+            n_rows: Number of rows of the array.
+            dtype: The array's dtype.
         """
         self.dtype = np.dtype(dtype)
         self._n_rows, self._row_bytes, self._start = n_rows, 0, 0
@@ -33,15 +33,15 @@ class RowsFile:
         self.close()
 
     def close(self) -> None:
-        """End the writing; once is enough, twice does no harm."""
+        """Close the file; a second call does nothing."""
         self._file.close()
 
     def write(self, first: int, rows: np.ndarray) -> None:
-        """Write rows where they belong.
+        """Write rows at their place in the file.
 
         Args:
-            first: Number of the first of them.
-            rows: (n, ...), of one shape in all calls.
+            first: Index of the first row.
+            rows: (n, ...); the row shape is the same in all calls.
         """
         if not self._start:
             header = {
@@ -57,22 +57,23 @@ class RowsFile:
 
 
 def rows_of(array: np.ndarray, rows: Sequence[int] | np.ndarray | slice) -> np.ndarray:
-    """Copy rows of an array; of one that np.load has mapped, without leaving its pages in memory.
+    """Copy rows of an array; the pages of a memory map do not stay in memory.
 
     Args:
-        array: (n_rows, ...); where it is mapped, what np.load gave, and no slice of that.
-        rows: Their numbers.
+        array: (n_rows, ...); a memory map must be the whole array from np.load, not a slice of it.
+        rows: Row indices.
 
     Returns:
         (n, ...) of the same dtype.
 
     Raises:
-        ValueError: If it is a part of a map: its file does not tell which.
+        ValueError: If the array is a slice of a memory map: the file does not record which slice.
     """
     if isinstance(array, np.memmap):
         if not isinstance(array.base, mmap.mmap):
             raise ValueError(
-                f"this is a part of {array.filename}: give the whole map, and its rows"
+                f"the array is a slice of the memory map {array.filename}: pass the whole map and "
+                "the indices of its rows"
             )
         array = np.load(str(array.filename), mmap_mode="r")  # unmapped when this returns
     return np.array(array[rows])

@@ -1,4 +1,4 @@
-"""The per-user cache: what must survive DVC's deleting of outputs before a stage runs again."""
+"""The per-user cache, for files that must survive when DVC deletes the outputs of a stage."""
 
 import hashlib
 import json
@@ -16,30 +16,30 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def user_cache() -> Path:
-    """The folder of the cache: $GENRE_PRED_CACHE, or genre-pred in the user's cache folder."""
+    """The cache folder: $GENRE_PRED_CACHE, or genre-pred in the user's cache folder."""
     return Path(os.environ.get("GENRE_PRED_CACHE") or platformdirs.user_cache_dir("genre-pred"))
 
 
 def code_digests(places: Iterable[Path] = (PACKAGE,)) -> list[str]:
-    """The digests of modules, as they are on disk now.
+    """The md5 digests of Python files, as they are on disk now.
 
     Args:
-        places: Python files, or folders of them.
+        places: Python files, or folders that hold them.
     """
     files = [file for place in places for file in ([place], place.rglob("*.py"))[place.is_dir()]]
     return [digest(file) for file in sorted(files)]
 
 
 def work_folder(stage: Stage, settings: Mapping[str, Any]) -> Path:
-    """A folder for the unfinished work of a stage, found again only by the same work.
+    """The folder for a stage's unfinished work: the same work is given the same folder.
 
     Args:
         stage: The stage, with its inputs and code.
-        settings: What it is asked to do.
+        settings: The settings of this work.
 
     Returns:
-        A folder, which exists, named by the digest of the settings, the inputs and the code that
-        the stage depends on.
+        An existing folder, named by a digest of the settings, the inputs and the code that the
+        stage depends on.
     """
     inputs = [digest(path) for path in stage.inputs]
     work = [settings, inputs, code_digests(stage.code)]

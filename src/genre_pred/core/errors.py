@@ -1,43 +1,43 @@
-"""Errors that a person can put right: their text says what was wrong and what to do."""
+"""Errors that a user can fix: the message says what is wrong and what to do."""
 
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
-STOPPED = 130  # the exit code of what Ctrl-C has ended
+STOPPED = 130  # exit code after Ctrl-C
 
 
 class UserError(Exception):
-    """Something in the settings, the collection or the machine that a person can put right."""
+    """Something in the settings, the collection or the machine that a user can fix."""
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage; a fault ends it with a sentence instead of a stack trace, and so does Ctrl-C."""
+    """Run a stage; report a UserError or Ctrl-C in one sentence instead of a stack trace."""
     try:
         main()
-    except UserError as fault:
-        sys.exit(f"error: {fault}")
+    except UserError as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.stderr.write("stopped: the same command does this stage again\n")
+        sys.stderr.write("interrupted: run the same command to restart this stage\n")
         sys.exit(STOPPED)
 
 
 def describe_error(error: Exception) -> str:
-    """What an exception that nobody foresaw says, on one line: as "ValueError: no samples"."""
+    """An unexpected exception on one line, such as "ValueError: no samples"."""
     return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
 
 
 def unknown_name(name: str, known: Iterable[str]) -> str:
-    """Tell an unknown name and the known ones, first those that look like it.
+    """Describe an unknown name and list the known ones, similar names first.
 
     Args:
-        name: What was asked for.
-        known: What there is.
+        name: The unknown name.
+        known: The known names.
 
     Returns:
-        As "'mfc'; known are mfcc, chroma".
+        Text such as "'mfc'; known are mfcc, chroma".
     """
     known = sorted(known)
-    near = get_close_matches(name, known)
-    others = [it for it in known if it not in near]
-    return f"{name!r}; known are {', '.join([*near, *others]) or 'none'}"
+    similar = get_close_matches(name, known)
+    others = [other for other in known if other not in similar]
+    return f"{name!r}; known are {', '.join([*similar, *others]) or 'none'}"

@@ -1,4 +1,4 @@
-"""Downloads that resume, and are never taken for right before their length and hash are."""
+"""Downloads that resume, and are accepted only when their length and hash are right."""
 
 import hashlib
 import shutil
@@ -13,16 +13,16 @@ from genre_pred.core.files import user_error_if_disk_full
 from genre_pred.core.progress import bar
 
 N_TRIES = 5
-_CHUNK_BYTES = 1 << 16  # a cut connection loses the chunk it was in
+_CHUNK_BYTES = 1 << 16  # a cut connection loses the current chunk
 _SPARE_BYTES = 256 << 20  # left free on the disk
 
 
 class FetchError(UserError):
-    """A download that did not succeed; the message names the address and what is wrong."""
+    """A download that failed; the message names the URL and the cause."""
 
 
 class _TryAgain(Exception):
-    """A cut connection or a busy server."""
+    """A cut connection or a busy server: worth another try."""
 
 
 def fetch(
@@ -36,28 +36,28 @@ def fetch(
     progress: bool = True,
     timeout: float = 30,
 ) -> Path:
-    """Download a file, unless it is there.
+    """Download a file, unless it exists and is the expected one.
 
-    A connection that is cut is taken up again where it broke, and so is what an earlier call left
-    unfinished, if there is a hash to tell that the pieces fit.
+    A download continues where the connection was cut. If a hash is given to verify the whole, it
+    also continues the partial file of an earlier call.
 
     Args:
-        url: Its address.
-        target: Where it goes; its folder is made.
-        md5: Of the file, hexadecimal, or the start of it.
+        url: Address of the file.
+        target: Path to write; its folder is created.
+        md5: Expected hexadecimal digest, or the start of it.
         sha1: Likewise.
         sha256: Likewise.
-        n_bytes: The file's length.
-        progress: Whether to show a bar with the time left.
-        timeout: Seconds of silence after which the connection counts as cut.
+        n_bytes: Expected length.
+        progress: Whether to show a progress bar.
+        timeout: Seconds without data after which the connection counts as cut.
 
     Returns:
-        The target, which has the length and the hashes given.
+        The target, which has the expected length and hashes.
 
     Raises:
-        FetchError: If the server refuses, 5 tries bring nothing more, the disk is too
-            full, or what arrived is not what was expected.
-        DiskFull: If somebody else fills the disk meanwhile; what came is kept.
+        FetchError: If the server refuses, 5 tries in a row receive no data, the disk has too
+            little space, or the file is not the expected one.
+        DiskFull: If the disk becomes full during the download; the partial file is kept.
     """
     hashes = {
         name: value
@@ -67,15 +67,15 @@ def fetch(
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     with FileLock(target.with_name(f"{target.name}.lock")):
-        if target.exists() and not _fault(target, hashes, n_bytes, progress):
+        if target.exists() and not _mismatch(target, hashes, n_bytes, progress):
             return target
         if not hashes:
-            # The file may have changed at its address since, and nothing would tell the mixture.
+            # The file at the URL may have changed since, and no hash would reveal the mixture.
             part.unlink(missing_ok=True)
         _download(url, part, n_bytes, progress, timeout)
-        if fault := _fault(part, hashes, n_bytes, progress):
+        if mismatch := _mismatch(part, hashes, n_bytes, progress):
             part.unlink()
-            raise FetchError(f"{url}: {fault}; what arrived was removed")
+            raise FetchError(f"{url}: {mismatch}; the download was removed")
         part.replace(target)
     return target
 
@@ -88,11 +88,11 @@ def _download(url: str, part: Path, n_bytes: int | None, progress: bool, timeout
             return
         except _TryAgain as error:
             kept = part.stat().st_size if part.exists() else 0
-            # Only tries in vain count: a hundred gigabytes may well be cut more often.
+            # Only tries without progress count: 100 GB may well be cut more often.
             attempt = 1 if kept > longest else attempt + 1
             longest = max(longest, kept)
             if attempt >= N_TRIES:
-                where = f"; {kept} bytes of it are kept in {part}" if kept else ""
+                where = f"; the first {kept} bytes are kept in {part}" if kept else ""
                 raise FetchError(f"{url}: {error} ({N_TRIES} tries){where}") from error
             time.sleep(_pause_seconds(attempt))
 
@@ -102,18 +102,18 @@ def _pause_seconds(attempt: int) -> float:
 
 
 def _append(url: str, part: Path, n_bytes: int | None, progress: bool, timeout: float) -> None:
-    """Fetch what is missing of a file in one request."""
+    """Append the missing rest of a file, in one request."""
     kept = part.stat().st_size if part.exists() else 0
     if n_bytes is not None and kept == n_bytes:
         return
-    # identity: a server that compresses would give lengths and ranges of something else
+    # identity: lengths and ranges of a compressed response would not be those of the file
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={kept}-"} if kept else {})
     try:
         with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
             if response.status_code == 416 and kept:
                 total = response.headers.get("Content-Range", "").rpartition("/")[2]
                 if total == str(kept):
-                    return  # it was complete, only not yet renamed
+                    return  # complete, but not yet renamed
                 part.unlink()
                 raise _TryAgain("the server has no such range")
             if response.status_code >= 500 or response.status_code == 429:
@@ -121,10 +121,10 @@ def _append(url: str, part: Path, n_bytes: int | None, progress: bool, timeout: 
             if not response.ok:
                 raise FetchError(f"{url}: the server answers {response.status_code}")
             if response.status_code != 206:
-                kept = 0  # it sends the whole file, asked or not
+                kept = 0  # the server ignores the range and sends the whole file
             elif not response.headers.get("Content-Range", "").startswith(f"bytes {kept}-"):
                 part.unlink(missing_ok=True)
-                raise _TryAgain("the server sends another range than the one asked for")
+                raise _TryAgain("the server sends another range than requested")
             length = response.headers.get("Content-Length")
             total_bytes = kept + int(length) if length else n_bytes
             if n_bytes not in (None, total_bytes):
@@ -132,33 +132,33 @@ def _append(url: str, part: Path, n_bytes: int | None, progress: bool, timeout: 
             _require_space(part, (total_bytes or 0) - kept, url)
             _save(response, part, kept, total_bytes, progress)
     except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
-        raise FetchError(f"{url} is not an address") from error
+        raise FetchError(f"{url} is not a valid URL") from error
     except requests.RequestException as error:
-        raise _TryAgain(f"the connection was cut or never made ({type(error).__name__})") from error
-    arrived = part.stat().st_size
-    if total_bytes is not None and arrived < total_bytes:
-        raise _TryAgain(f"the connection was cut at {arrived} of {total_bytes} bytes")
+        raise _TryAgain(f"the connection failed or was cut ({type(error).__name__})") from error
+    received = part.stat().st_size
+    if total_bytes is not None and received < total_bytes:
+        raise _TryAgain(f"the connection was cut at {received} of {total_bytes} bytes")
 
 
 def _save(
     response: requests.Response, part: Path, kept: int, total: int | None, progress: bool
 ) -> None:
-    shown = bar(
+    progress_bar = bar(
         doing=part.stem, unit="B", total=total, initial=kept, unit_scale=True, disable=not progress
     )
-    full = user_error_if_disk_full(part.parent, part.stem)
-    with full, shown, part.open("ab" if kept else "wb") as file:
+    disk_full = user_error_if_disk_full(part.parent, part.stem)
+    with disk_full, progress_bar, part.open("ab" if kept else "wb") as file:
         for chunk in response.iter_content(_CHUNK_BYTES):
             file.write(chunk)
-            shown.update(len(chunk))
+            progress_bar.update(len(chunk))
 
 
 def _require_space(part: Path, n_bytes: int, url: str) -> None:
     free = shutil.disk_usage(part.parent).free
     if free < n_bytes + _SPARE_BYTES:
         raise FetchError(
-            f"{url}: {n_bytes / 1e9:.1f} GB are to come, but {part.parent} has {free / 1e9:.1f} GB "
-            "free"
+            f"{url}: {n_bytes / 1e9:.1f} GB are needed, but {part.parent} has {free / 1e9:.1f} GB "
+            "free: make room"
         )
 
 
@@ -168,10 +168,10 @@ def checksum(path: Path, kind: str, progress: bool = True) -> str:
     Args:
         path: The file.
         kind: md5, sha1 or sha256.
-        progress: Whether to show a bar, if it takes long.
+        progress: Whether to show a progress bar after 2 seconds.
     """
-    found = hashlib.new(kind)
-    shown = bar(
+    hasher = hashlib.new(kind)
+    progress_bar = bar(
         doing=f"{kind} of {path.name}",
         unit="B",
         total=path.stat().st_size,
@@ -179,20 +179,22 @@ def checksum(path: Path, kind: str, progress: bool = True) -> str:
         delay=2,  # seconds
         disable=not progress,
     )
-    with shown, path.open("rb") as file:
+    with progress_bar, path.open("rb") as file:
         while chunk := file.read(1 << 20):
-            found.update(chunk)
-            shown.update(len(chunk))
-    return found.hexdigest()
+            hasher.update(chunk)
+            progress_bar.update(len(chunk))
+    return hasher.hexdigest()
 
 
-def _fault(path: Path, hashes: dict[str, str], n_bytes: int | None, progress: bool) -> str | None:
-    """Say in words how a file differs from what was expected, or None."""
+def _mismatch(
+    path: Path, hashes: dict[str, str], n_bytes: int | None, progress: bool
+) -> str | None:
+    """Describe how a file differs from the expected one; None if it does not."""
     size = path.stat().st_size
     if n_bytes is not None and size != n_bytes:
         return f"it has {size} bytes instead of {n_bytes}"
     for kind, expected in hashes.items():
-        found = checksum(path, kind, progress)
-        if not found.startswith(expected.lower()):
-            return f"its {kind} is {found} instead of {expected}"
+        actual = checksum(path, kind, progress)
+        if not actual.startswith(expected.lower()):
+            return f"its {kind} is {actual} instead of {expected}"
     return None

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and digests of what they hold."""
+"""Files that are either whole or absent, and digests of files."""
 
 import errno
 import hashlib
@@ -12,19 +12,19 @@ from genre_pred.core.errors import UserError
 
 
 class DiskFull(UserError):
-    """There is no room for what was to be written."""
+    """The disk is full, or will not hold what is to be written."""
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary name in the same folder; rename it to `path` if the block succeeds.
+    """Yield a temporary name in the same folder; rename it to `path` if the block succeeds.
 
     Raises:
         DiskFull: As user_error_if_disk_full.
     """
-    # Not the name itself: that may be as long as the system allows.
-    told = hashlib.md5(os.fsencode(path.name)).hexdigest()[:8]
-    temporary = path.with_name(f".{os.getpid()}.{told}{path.suffix[-16:]}")
+    # A hash, because the name itself may already be as long as the system allows.
+    name_hash = hashlib.md5(os.fsencode(path.name)).hexdigest()[:8]
+    temporary = path.with_name(f".{os.getpid()}.{name_hash}{path.suffix[-16:]}")
     with user_error_if_disk_full(path.parent, path.name):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -36,14 +36,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def user_error_if_disk_full(place: Path, what: str) -> Iterator[None]:
-    """Turn the operating system's word for a full disk into a sentence.
+    """Turn the operating system's error for a full disk into a DiskFull.
 
     Args:
-        place: Where is written.
-        what: What is written, as "fma_small.zip".
+        place: The folder that is written to.
+        what: The name of the file, such as "fma_small.zip".
 
     Raises:
-        DiskFull: If the disk, or what this user may take of it, is full.
+        DiskFull: If the disk, or this user's quota, is full.
     """
     try:
         yield
@@ -51,16 +51,16 @@ def user_error_if_disk_full(place: Path, what: str) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DiskFull(
-            f"the disk is full while writing {what} into {place}: make room there, or set "
-            "GENRE_PRED_CACHE to a folder on another disk if that is the cache, and run again"
+            f"the disk is full while writing {what} into {place}: make room there and run again "
+            "(if this is the cache, you can set GENRE_PRED_CACHE to a folder on another disk)"
         ) from error
 
 
 def digest(path: Path) -> str:
-    """The md5 of a file or folder, as dvc.lock has it.
+    """The md5 of a file or folder, as in dvc.lock.
 
     Returns:
-        The hex digest; of a folder, the digest of DVC's own listing, with `.dir` behind it.
+        The hex digest; for a folder, the digest of DVC's listing of it, with the suffix `.dir`.
     """
     if not path.is_dir():
         with path.open("rb") as file:

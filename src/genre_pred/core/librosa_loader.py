@@ -1,37 +1,40 @@
-"""librosa's compiled functions, loaded by one process at a time.
+"""Loads librosa's compiled functions, in one process at a time.
 
-numba keeps such a function as two files, written one after the other. Processes that compile at
-once, as the workers on a new machine do, pair one's file with the other's, and whoever loads the
-pair crashes from then on (github.com/numba/numba/issues/10128).
+numba stores a compiled function as two files, written one after the other. If several processes
+compile at once, such as workers on a new machine, files of two processes may be paired, and every
+process that loads the pair crashes (github.com/numba/numba/issues/10128).
 """
 
 import importlib
 import os
 from pathlib import Path
 
-import librosa  # by itself it loads nothing
+import librosa  # lazy: loads none of its modules
 import platformdirs
 from filelock import FileLock
 
-# Where librosa's functions are compiled as they are imported.
+# The modules of librosa that compile functions on import.
 ALWAYS = ("librosa.core.audio", "librosa.core.pitch", "librosa.util.utils")
 
 
 def load_librosa(*modules: str) -> None:
-    """Import the parts of librosa that are compiled at import; quick when they are there.
+    """Import the modules of librosa that compile functions on import; fast once cached.
 
     Args:
-        modules: Further ones, such as librosa.beat.
+        modules: Further modules, such as librosa.beat.
     """
-    with FileLock(_where_numba_keeps_them() / "librosa.lock"):
+    with FileLock(_numba_cache() / "librosa.lock"):
         for module in (*ALWAYS, *modules):
             importlib.import_module(module)
 
 
-def _where_numba_keeps_them() -> Path:
-    """Whoever shares the compiled files waits for one lock; a read-only package needs no home."""
-    told = os.environ.get("NUMBA_CACHE_DIR")
+def _numba_cache() -> Path:
+    """The folder of the compiled files: processes that share the files share the lock.
+
+    If librosa's folder is read-only, a user's processes share a lock in the runtime folder.
+    """
+    cache = os.environ.get("NUMBA_CACHE_DIR")
     package = Path(librosa.__file__).parent / "__pycache__"
-    if told or os.access(package, os.W_OK):
-        return Path(told or package)
+    if cache or os.access(package, os.W_OK):
+        return Path(cache or package)
     return Path(platformdirs.user_runtime_dir("genre-pred"))

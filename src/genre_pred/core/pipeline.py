@@ -1,4 +1,4 @@
-"""dvc.yaml as the stages read it: the params, inputs, code and outputs that it names for each."""
+"""Reads dvc.yaml: the params, inputs, code and outputs of each stage."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from genre_pred.core.errors import UserError
 
-MADE = ("data", "models", "reports")  # the folders that stages write
+MADE = ("data", "models", "reports")  # the folders that stages write to
 CODE = ("stages", "src")
 
 
@@ -16,11 +16,11 @@ class Stage:
     """A stage of dvc.yaml.
 
     Attributes:
-        name: In dvc.yaml.
+        name: Its name in dvc.yaml.
         params: Dotted keys of params.yaml.
-        inputs: What it reads of other stages' outputs.
-        code: The script and folders that it runs.
-        outputs: What DVC tracks of what it writes.
+        inputs: The outputs of other stages that it reads.
+        code: The script and the folders of the package that it runs.
+        outputs: The files and folders it writes that DVC tracks.
     """
 
     name: str
@@ -33,8 +33,8 @@ class Stage:
 def read_stage(name: str, path: Path = Path("dvc.yaml")) -> Stage:
     """Read a stage of dvc.yaml.
 
-    A dependency that the user brings, as ${data.path}, is neither input nor code: the stage
-    download lists it with checksums of its own.
+    A dependency of the user's own, such as ${data.path}, counts neither as input nor as code: the
+    stage download records its checksums.
 
     Args:
         name: The stage.
@@ -48,13 +48,13 @@ def read_stage(name: str, path: Path = Path("dvc.yaml")) -> Stage:
     stages = YAML(typ="safe").load(path)["stages"]
     if name not in stages:
         raise UserError(f"{path} has no stage {name}")
-    told = stages[name]
-    deps = [Path(dep) for dep in told.get("deps", ())]
+    entry = stages[name]
+    deps = [Path(dep) for dep in entry.get("deps", ())]
     return Stage(
         name,
-        tuple(told.get("params", ())),
+        tuple(entry.get("params", ())),
         tuple(dep for dep in deps if dep.parts[0] in MADE),
         tuple(dep for dep in deps if dep.parts[0] in CODE),
-        # An output is its path, or a mapping of its path to how DVC keeps it.
-        tuple(Path(out if isinstance(out, str) else next(iter(out))) for out in told["outs"]),
+        # An output is a path, or a mapping of a path to how DVC caches it.
+        tuple(Path(out if isinstance(out, str) else next(iter(out))) for out in entry["outs"]),
     )

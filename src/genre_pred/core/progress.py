@@ -1,4 +1,4 @@
-"""Progress bars: lively in a terminal, a line every half minute in a log."""
+"""Progress bars: updated often in a terminal, every half minute in a log."""
 
 import sys
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ LOG_SECONDS = 30.0
 
 
 def bar(items: Iterable | None = None, *, doing: str, unit: str, **more: Any) -> tqdm:
-    """Show how far something is.
+    """Show progress.
 
     Args:
-        items: What is gone through; None to call update.
-        doing: What the bar says, as "decoding".
-        unit: What is counted, as "clip".
-        more: As tqdm takes it: total, leave, disable, ...
+        items: The items to iterate over; None for a bar that is moved by `update`.
+        doing: The label of the bar, such as "decoding".
+        unit: What is counted, such as "clip".
+        more: Further arguments of tqdm: total, leave, disable, ...
 
     Returns:
-        The items, or a bar to be updated.
+        The bar, which yields the items.
     """
     seconds = 0.1 if sys.stderr.isatty() else LOG_SECONDS
     return tqdm(items, desc=doing, unit=unit, mininterval=seconds, maxinterval=seconds, **more)

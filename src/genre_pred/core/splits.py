@@ -1,6 +1,6 @@
-"""How a split table is read: rounds of training, folds, and the protocol behind every score.
+"""Reads a split table: rounds of training, folds, and the protocol behind every score.
 
-Whatever the method, no clip and, where artists are known, no artist is on two sides.
+Whatever the method, no clip is on two sides and, where artists are known, no artist either.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from genre_pred.core.tables import APART_BY, TEST, TRAIN, VALIDATION
 
 
 class SplitError(UserError):
-    """The collection cannot be split as asked."""
+    """The collection cannot be split as requested."""
 
 
 class SplitSettings(Protocol):
-    """What the section `split` of params.yaml says."""
+    """The section `split` of params.yaml."""
 
     @property
     def method(self) -> str: ...
@@ -37,7 +37,7 @@ class SplitSettings(Protocol):
 
 @dataclass(frozen=True)
 class Round:
-    """One training: who is learnt from, who watches over it, who is predicted."""
+    """One training: the clips to train on, to validate on and to predict."""
 
     fold: int
     train: list[str]
@@ -46,7 +46,7 @@ class Round:
 
 
 def taking_part(clips: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
-    """The clips that a split did not leave out."""
+    """The clips that take part in a split."""
     return clips[clips["clip_id"].isin(split["clip_id"])]
 
 
@@ -56,16 +56,16 @@ def artist_groups(clips: pd.DataFrame) -> pd.Series | None:
 
 
 def rounds(split: pd.DataFrame, clips: pd.DataFrame, settings: SplitSettings) -> list[Round]:
-    """The trainings that a split asks for.
+    """The rounds of training of a split.
 
     Args:
         split: clip_id, split, fold.
         clips: clip_id, genre, artist.
-        settings: For folds, the inner share and its seed.
+        settings: For folds, the share of the inner validation and its seed.
 
     Returns:
-        One round that predicts validation and test; with folds, one for each fold, whose inner
-        validation is taken from the clips that it does not predict.
+        One round that predicts validation and test clips. With folds, one round per fold, whose
+        inner validation clips come from the clips that it does not predict.
     """
     if not (split["fold"] >= 0).any():
         side = {name: part["clip_id"].tolist() for name, part in split.groupby("split")}
@@ -83,23 +83,23 @@ def rounds(split: pd.DataFrame, clips: pd.DataFrame, settings: SplitSettings) ->
 
 
 def trainings(split: pd.DataFrame, clips: pd.DataFrame, settings: SplitSettings) -> list[Round]:
-    """The rounds of a split, the last of which gives the model that is kept.
+    """The rounds of a split, the last of which trains the model that is kept.
 
-    With folds one more round follows, which trains on all clips and holds out none.
+    With folds, one more round follows, which trains on all clips and holds out none.
     """
-    found = rounds(split, clips, settings)
-    if found[0].fold >= 0:
-        found.append(inner_round(taking_part(clips, split), settings, -1, []))
-    return found
+    planned = rounds(split, clips, settings)
+    if planned[0].fold >= 0:
+        planned.append(inner_round(taking_part(clips, split), settings, -1, []))
+    return planned
 
 
 def inner_round(
     clips: pd.DataFrame, settings: SplitSettings, fold: int, predicted: Sequence[str]
 ) -> Round:
-    """A round on these clips alone, a share of which watches over the training.
+    """A round on these clips alone, a share of which is the validation for early stopping.
 
-    Where artists or the number of clips leave no stratified share, or that share would take the
-    last of a genre, the round has no validation and trains on everything.
+    If there are too few clips or artists for a stratified share, or the share would take all clips
+    of a genre, the round has no validation and trains on everything.
     """
     n_inner = max(2, round(1 / settings.validation_share))
     smallest = clips["genre"].value_counts().min()
@@ -116,10 +116,10 @@ def inner_round(
 
 
 def fold_numbers(clips: pd.DataFrame, n_folds: int, seed: int) -> np.ndarray:
-    """Stratified folds; by artist where artists are known.
+    """Assign clips to stratified folds, grouped by artist where artists are known.
 
     Returns:
-        (n_clips,) int.
+        (n_clips,) int, the fold of each clip.
 
     Raises:
         SplitError: If a genre has fewer clips (or artists) than folds.
@@ -143,6 +143,17 @@ def fold_numbers(clips: pd.DataFrame, n_folds: int, seed: int) -> np.ndarray:
 def check_enough(
     clips: pd.DataFrame, n_parts: int, parts: str, *, by_artist: bool | None = None
 ) -> None:
+    """Check that every genre has at least one clip, or one artist, for each part.
+
+    Args:
+        clips: clip_id, genre, artist.
+        n_parts: Number of parts.
+        parts: What the message calls the parts, such as "5 folds".
+        by_artist: Whether artists are counted; by default where all are known.
+
+    Raises:
+        SplitError: If a genre has fewer.
+    """
     if by_artist is None:
         by_artist = artist_groups(clips) is not None
     unit = "artists" if by_artist else "clips"
@@ -155,25 +166,25 @@ def check_enough(
 
 
 def artists_apart(clips: pd.DataFrame, split: pd.DataFrame) -> bool:
-    """Whether every artist stands on one side only: as known, or by the publisher's lists."""
+    """Whether every artist is on one side only, by the artists or by the publisher's lists."""
     if artist_groups(clips) is None:
         return bool(lists_that_hold_artists_apart(clips, split))
-    whole = clips[["clip_id", "artist"]].merge(split, on="clip_id", validate="1:1")
-    sides = whole["split"] + whole["fold"].astype(str)
-    return bool((sides.groupby(whole["artist"]).nunique() == 1).all())
+    merged = clips[["clip_id", "artist"]].merge(split, on="clip_id", validate="1:1")
+    sides = merged["split"] + merged["fold"].astype(str)
+    return bool((sides.groupby(merged["artist"]).nunique() == 1).all())
 
 
 def lists_that_hold_artists_apart(clips: pd.DataFrame, split: pd.DataFrame) -> str:
-    """The publisher's lists that do so without naming them; empty where they are not followed."""
+    """The publisher's lists that keep artists apart; empty if the split does not follow them."""
     if APART_BY not in clips:
         return ""
-    whole = clips.merge(split, on="clip_id", validate="1:1", suffixes=("_published", ""))
-    followed = whole["split"].eq(whole["split_published"]) & whole["fold"].eq(-1)
+    merged = clips.merge(split, on="clip_id", validate="1:1", suffixes=("_published", ""))
+    followed = merged["split"].eq(merged["split_published"]) & merged["fold"].eq(-1)
     return str(clips[APART_BY].iloc[0]) if followed.all() else ""
 
 
 def protocol(clips: pd.DataFrame, split: pd.DataFrame, settings: SplitSettings) -> str:
-    """How the scores came about, in the words that stand beside every one of them."""
+    """How the scores were obtained, in the words shown beside every score."""
     name = f"{settings.n_folds} folds" if settings.method == "folds" else settings.method
     if lists := lists_that_hold_artists_apart(clips, split):
         words = f"{name}, {lists} (artists apart by its lists)"

@@ -1,19 +1,19 @@
-"""The tables that pass between the stages: their columns, their reading and writing.
+"""The tables that stages pass to each other: their columns, reading and writing.
 
 | table | columns |
 |---|---|
-| tracks | clip_id, path, genre, artist, split: a collection as its source describes it |
+| tracks | clip_id, path, genre, artist, split: the collection as described by its source |
 | clips | tracks that decode: + sample_rate, n_samples, rms_db, content |
 | split | clip_id, split, fold |
-| index | clip_id, window: what the rows of an array stand for |
+| index | clip_id, window: what each row of an array belongs to |
 | predictions | clip_id, split, fold, then one probability per genre |
 
-`clip_id` is the only join key. `artist` is NA where unknown, `split` NA where the publisher says
-nothing. The table split holds those who take part. `fold` is -1 where there are no folds; with
-folds, `split` is validation throughout, because each clip is predicted by a model that has not
-seen it. Where a publisher's lists keep artists apart without naming them, tracks and clips have
-one column more: `apart_by`, what these lists are called. `content` is a digest of the decoded
-sound; where there is only what others computed, of that, and n_samples is 0.
+`clip_id` is the only join key. `artist` is NA where unknown; `split` is NA where the publisher
+gives none. The table split holds only the clips that take part. `fold` is -1 without folds; with
+folds, `split` is always validation, because each clip is predicted by a model that has not seen it.
+Where a publisher's lists keep artists apart without naming them, tracks and clips have one more
+column, `apart_by`: the name of these lists. `content` is a digest of the decoded audio. In a
+precomputed collection it stands for the published numbers, and n_samples is 0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,16 +30,16 @@ APART_BY = "apart_by"
 SPLIT_COLUMNS = ("clip_id", "split", "fold")
 INDEX_COLUMNS = ("clip_id", "window")
 PREDICTION_COLUMNS = ("clip_id", "split", "fold")
-# Columns that stand beside one per genre: a genre called so would take their place.
+# Further columns of tables with one column per genre: a genre must not have such a name.
 _BESIDE_GENRES = ("predicted", "probability", "learnt_from", "reason", "genre_set", "unknown")
 NO_GENRES = frozenset((*PREDICTION_COLUMNS, *CLIP_COLUMNS, APART_BY, *_BESIDE_GENRES))
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-LEFT_OUT = "left out"  # of a collection whose publisher's split does not take every clip
+LEFT_OUT = "left out"  # clips that the publisher's split does not use
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as Parquet or, where the name ends so, CSV; same table, same bytes."""
+    """Write a table as CSV if the name ends in .csv, else as Parquet; same table, same bytes."""
     with atomic_write(path) as temporary:
         if path.suffix == ".csv":
             table.to_csv(temporary, index=False, lineterminator="\n")
@@ -48,7 +48,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def write_contents(folder: Path, names: Iterable[str]) -> None:
-    """Tell in a folder what a stage left there; it may be nothing, but the folder is not empty."""
+    """List what a stage wrote to a folder, in contents.csv, so that the folder is never empty."""
     write_table(pd.DataFrame({"name": list(names)}), folder / "contents.csv")
 
 
@@ -57,10 +57,10 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
 
     Args:
         path: A Parquet file.
-        columns: Those that it must have.
+        columns: Columns that it must have.
 
     Raises:
-        ValueError: If one is missing or a clip stands twice in the same window.
+        ValueError: If a column is missing or the same window of a clip appears twice.
     """
     table = pd.read_parquet(path)
     missing = [name for name in columns if name not in table]
@@ -74,27 +74,28 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def have_sound(clips: pd.DataFrame) -> bool:
-    """Whether the clips are sound; of precomputed collections there are only numbers."""
+    """Whether the clips have audio; a precomputed collection has only numbers."""
     return bool((clips["n_samples"] > 0).all())
 
 
 def as_clips(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep the columns of clips, with apart_by where the source tells it, and number the rows."""
+    """Keep the columns of clips, with apart_by where the source gives it, and renumber the rows."""
     return table[[name for name in (*CLIP_COLUMNS, APART_BY) if name in table]].reset_index(
         drop=True
     )
 
 
 def duplicate_reasons(tracks: pd.DataFrame, content: pd.Series, *, once: bool) -> list[str | None]:
-    """Why a clip must go that is the same as another one; None where it may stay.
+    """Why duplicate clips are rejected; None for a clip that is kept.
 
-    On two sides of the publisher's split, those on the side that judges stay: test before
-    validation before train before what is left out.
+    Of duplicates on different sides of the publisher's split, those on the side used for scoring
+    are kept: test before validation before train before left out.
 
     Args:
         tracks: clip_id, split (the publisher's, or NA).
-        content: (n_tracks,) digests of what each holds; NA of what is out already.
-        once: Whether of several on one side only the first stays. Without a split it does.
+        content: (n_tracks,) digests of the clips' content; NA for clips already rejected.
+        once: Whether only the first of several duplicates on one side is kept. Without a
+            publisher's split only the first is kept in any case.
 
     Returns:
         (n_tracks,) a reason, or None.
@@ -105,18 +106,18 @@ def duplicate_reasons(tracks: pd.DataFrame, content: pd.Series, *, once: bool) -
     ranks = [-1 if pd.isna(side) else rank[side] for side in sides]
     groups = pd.Series(range(len(tracks)), index=tracks.index).groupby(content.to_numpy())
     for _, group in groups:
-        places = group.tolist()
-        best = max(places, key=lambda place: ranks[place])  # the first of equals
-        for place in places:
-            if ranks[place] < ranks[best]:
-                reasons[place] = f"identical to {ids[best]}, which is in {sides[best]}"
-            elif place != best and (once or ranks[place] < 0):
-                reasons[place] = f"identical to {ids[best]}"
+        rows = group.tolist()
+        best = max(rows, key=lambda row: ranks[row])  # the first of equal ranks
+        for row in rows:
+            if ranks[row] < ranks[best]:
+                reasons[row] = f"identical to {ids[best]}, which is in {sides[best]}"
+            elif row != best and (once or ranks[row] < 0):
+                reasons[row] = f"identical to {ids[best]}"
     return reasons
 
 
 def genres_of(clips: pd.DataFrame) -> list[str]:
-    """The genres of a collection, in the alphabetical order that every table keeps."""
+    """The genres of a collection, in alphabetical order, as in every table."""
     return sorted(clips["genre"].unique())
 
 

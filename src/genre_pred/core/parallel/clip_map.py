@@ -1,8 +1,8 @@
 """One map over clips, on this machine's cores or on a Dask cluster: the results are the same.
 
-Work goes out in blocks and comes back in the order of the items. Only so many blocks are under way
-or waiting to be taken at a time, so memory does not grow with the number of clips, however slowly
-they are taken.
+Items are sent to workers in blocks; results come back in the order of the items. The number of
+blocks in flight is limited, so memory does not grow with the number of clips, even if the results
+are consumed slowly.
 """
 
 import time
@@ -26,18 +26,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Map = Callable[[Callable[[Item], Result], Sequence[Item]], Iterable[Result]]
 
-BLOCKS_PER_WORKER = 4  # at least, where there are items enough: the last ones end at about one time
-IN_FLIGHT = 3  # blocks per worker: one in work, one at hand, one for a slow neighbour
-CRASHED_WORKER = "ends the process that works on it: it is damaged, or too large for the memory"
-PATIENCE = 60.0  # seconds without a result before the workers are counted
+BLOCKS_PER_WORKER = 4  # at least, if there are enough items: workers finish at about the same time
+IN_FLIGHT = 3  # blocks per worker: one running, one queued, one spare while a slow block is awaited
+CRASHED_WORKER = "crashes the process that decodes it: it is damaged, or too large for the memory"
+PATIENCE = 60.0  # seconds without a result before the workers are checked
 
 
 class Workers(Protocol):
-    """How work is spread: the section `compute` of params.yaml.
+    """How work is distributed: the section `compute` of params.yaml.
 
     Attributes:
-        workers: Processes; None for as many as this machine has cores.
-        scheduler: None for processes of this machine, "local" or tcp://HOST:PORT for Dask.
+        workers: Number of processes; None for one per core of this machine.
+        scheduler: None for processes on this machine; "local" or tcp://HOST:PORT for Dask.
     """
 
     @property
@@ -54,33 +54,32 @@ def clip_map(
     block: int = 8,
     lost: Callable[[Item], Result] | None = None,
 ) -> Map:
-    """A `map` over clips that uses every core, keeps the order and shows its progress.
+    """A `map` over clips that uses all cores, keeps the order and shows progress.
 
     Args:
         settings: How many processes, or which cluster.
-        doing: What the progress bar says, as "decoding".
-        unit: What the bar counts.
-        block: Most items that go out together; 1 where each takes long or is large.
-        lost: What stands for an item that ends the process which works on it, by a library's crash
-            or for want of memory, also when it is done once more by itself. With it nothing is
-            done in this process.
+        doing: The label of the progress bar, such as "decoding".
+        unit: What the progress bar counts.
+        block: Maximum number of items sent to a worker at once; 1 if items are slow or large.
+        lost: Gives the result for an item whose worker crashes or runs out of memory, and does so
+            again when the item is retried alone. With `lost`, no item runs in this process.
 
     Returns:
         A function of (function, items) that yields the results in the items' order. Its workers
         are single-threaded: two processes are faster than one with two threads, and the last
-        digits of a matrix product depend on the number of threads. What the function raises is
-        raised here; a UserError tells of a cluster that cannot be used, and of a worker that was
-        killed without `lost` (on a cluster, another one does its block again first).
+        digits of a matrix product depend on the number of threads. Exceptions of the function are
+        raised here. A UserError reports a cluster that cannot be used and, without `lost`, a
+        worker that was killed (on a cluster, other workers retry its block first).
     """
     return partial(_map, settings, doing, unit, block, lost)
 
 
 class TimedMap:
-    """A map that tells how long an item takes one worker.
+    """A map that measures how long one item takes one worker.
 
     Attributes:
-        seconds: The median over the items of the last use: the first item of each worker, for
-            which libraries are loaded, counts for no more than any other. NaN without items.
+        seconds: The median over the items of the last call, so that the first item of each worker,
+            which also loads libraries, hardly counts. NaN without items.
     """
 
     def __init__(self, each: Map) -> None:
@@ -91,12 +90,12 @@ class TimedMap:
         self, function: Callable[[Item], Result], items: Sequence[Item]
     ) -> Iterator[Result]:
         """Yield the results in the items' order."""
-        taken = []
+        durations = []
         for seconds, result in self._each(partial(_timed, function), items):
-            taken.append(seconds)
+            durations.append(seconds)
             yield result
-        if taken:
-            self.seconds = median(taken)
+        if durations:
+            self.seconds = median(durations)
 
 
 def _timed(function: Callable[[Item], Result], item: Item) -> tuple[float, Result]:
@@ -114,20 +113,20 @@ def _map(
     function: Callable[[Item], Result],
     items: Sequence[Item],
 ) -> Iterator[Result]:
-    do = partial(_whatever_is_lost, lost) if lost else _results
-    # Closed at once when nobody takes the rest: the workers stop.
-    with closing(do(settings, most, function, items)) as results:
+    compute = partial(_results_or_lost, lost) if lost else _results
+    # Closed at once if the caller stops early, so that the workers stop too.
+    with closing(compute(settings, most, function, items)) as results:
         yield from bar(results, total=len(items), doing=doing, unit=unit)
 
 
-def _whatever_is_lost(
+def _results_or_lost(
     lost: Callable[[Item], Result],
     settings: Workers,
     most: int,
     function: Callable[[Item], Result],
     items: Sequence[Item],
 ) -> Generator[Result]:
-    """Find the item that ends processes among those that were under way, and go on behind it."""
+    """If a worker is killed, retry the items in flight alone, skip the culprit and continue."""
     while items:
         n_done = 0
         try:
@@ -163,26 +162,26 @@ def _results(
 
 
 def _n_workers(settings: Workers, items: Sequence) -> int:
-    return max(1, min(settings.workers or cpu_count(), len(items)))  # nobody without work
+    return max(1, min(settings.workers or cpu_count(), len(items)))  # no idle workers
 
 
 def spread(
     pool: Pool, most: int, function: Callable[[Item], Result], items: Sequence[Item]
 ) -> Iterator[Result]:
-    """Do the items on open workers.
+    """Map a function over items on running workers.
 
     Args:
         pool: The workers.
-        most: Items that go out together.
+        most: Maximum number of items sent to a worker at once.
         function: Picklable.
-        items: In the order of the results.
+        items: Its arguments.
 
     Yields:
-        Its results; a few blocks are under way meanwhile, however slowly they are taken.
+        The results in the order of the items; a limited number of blocks is in flight meanwhile.
     """
     size = max(1, min(most, len(items) // (BLOCKS_PER_WORKER * pool.n_workers)))
     blocks = (items[start : start + size] for start in range(0, len(items), size))
-    sent = (pool.submit(partial(run_block, function, block)) for block in blocks)  # when asked
+    sent = (pool.submit(partial(run_block, function, block)) for block in blocks)  # lazy
     waiting = deque(islice(sent, IN_FLIGHT * pool.n_workers))
     while waiting:
         while not wait([waiting[0]], timeout=PATIENCE).done:

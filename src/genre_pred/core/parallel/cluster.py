@@ -1,4 +1,4 @@
-"""Workers of a Dask cluster: one that runs already, or one started on this machine for the map."""
+"""Workers of a Dask cluster: an existing one, or one started on this machine for the map."""
 
 import functools
 import hashlib
@@ -23,9 +23,9 @@ from genre_pred.core.errors import UserError
 from genre_pred.core.parallel.pool import Pool, WorkerKilled
 
 LOCAL = "local"
-CONNECT_SECONDS = 20.0  # for the scheduler to answer, and for a first worker
+CONNECT_SECONDS = 20.0  # timeout for the scheduler, and for the first worker
 INSTALL = "install genre_pred, in the same version, where the scheduler and the workers run"
-# Another version may give other digits, or cannot read what is sent.
+# Another version may give other digits, or fail to unpickle the work.
 LIBRARIES = (
     "av cloudpickle librosa numba numpy pandas scikit-learn scipy soundfile soxr torch "
     "torchaudio torchvision xgboost xgboost-cpu"
@@ -34,20 +34,20 @@ LIBRARIES = (
 
 @contextmanager
 def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
-    """Open a Dask cluster.
+    """Connect to a Dask cluster.
 
-    Its workers must run this code with these libraries, one thread each, and see the working
-    directory under the same path; this is looked at before anything is sent, and again by each
-    worker, because one may join later.
+    Its workers must run this code with these library versions, one thread each, and see the working
+    directory under the same path. This is checked before any work is sent, and again on each
+    worker, because a worker may join later.
 
     Args:
-        scheduler: tcp://HOST:PORT, or "local" for one that lives as long as the block.
-        n_workers: Of a local one.
+        scheduler: tcp://HOST:PORT, or "local" for a cluster that lives as long as the block.
+        n_workers: Number of workers of a local cluster.
 
     Raises:
-        UserError: If the extra `cluster` is missing, or the scheduler or its workers cannot be
-            reached or are not set up as they must be.
-        WorkerKilled: If the same work has ended several workers.
+        UserError: If the extra `cluster` is not installed, or the scheduler or its workers cannot
+            be reached or are set up differently.
+        WorkerKilled: If the same work has killed several workers.
     """
     try:
         import cloudpickle
@@ -58,9 +58,9 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
             "pip install -c constraints.txt -e '.[cluster]'"
         ) from error
     with ExitStack() as stack:
-        place: Any = scheduler
+        address: Any = scheduler
         if scheduler == LOCAL:
-            place = stack.enter_context(
+            address = stack.enter_context(
                 LocalCluster(
                     n_workers=n_workers,
                     threads_per_worker=1,
@@ -71,7 +71,7 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
                 )
             )
         try:
-            client = Client(place, timeout=CONNECT_SECONDS, set_as_default=False)
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise UserError(
                 f"no Dask scheduler answers at {scheduler} (compute.scheduler) within "
@@ -79,20 +79,21 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
             ) from error
         stack.enter_context(client)
         workplace = stack.enter_context(_workplace())
-        count = _look_at_all(client, scheduler, workplace)
+        n_workers = _check_workers(client, scheduler, workplace)
         submit = client.get_executor(pure=False).submit
         try:
             yield Pool(
-                count,
-                # As bytes: the scheduler would load and pickle again whatever it understands.
-                submit=lambda work: submit(_run_there, workplace, cloudpickle.dumps(work)),
-                check=partial(_first_worker, client, scheduler),
+                n_workers,
+                # As bytes, because the scheduler would unpickle and pickle other arguments again.
+                submit=lambda work: submit(_run_on_worker, workplace, cloudpickle.dumps(work)),
+                check=partial(_wait_for_worker, client, scheduler),
             )
         except KilledWorker as error:
             raise WorkerKilled(
-                f"the same piece of work has ended {error.allowed_failures + 1} workers of "
-                f"{scheduler}, most often because their memory was full: the last was "
-                f"{error.last_worker.address}. Give each more memory, or start fewer on a machine"
+                f"the same block of work has killed {error.allowed_failures + 1} workers of "
+                f"{scheduler}, probably because their memory was full; the last was "
+                f"{error.last_worker.address}. Give each worker more memory, or start fewer per "
+                "machine"
             ) from error
         except RuntimeError as error:
             if "deserialization of the task graph" not in str(error):
@@ -102,7 +103,7 @@ def dask_workers(scheduler: str, n_workers: int) -> Iterator[Pool]:
             ) from error
         except CancelledError as error:
             raise UserError(
-                f"the Dask scheduler at {scheduler} is gone: start it and run again"
+                f"the Dask scheduler at {scheduler} was lost: start it and run again"
             ) from error
 
 
@@ -111,9 +112,9 @@ class Workplace:
     """What every worker must have.
 
     Attributes:
-        folder: The working directory, by the path that it has here.
-        token: The name of a file in it: a folder of the same name elsewhere is not the same.
-        versions: Of this package's code, Python, the processor and the libraries.
+        folder: The working directory, by its path on this machine.
+        token: The name of a file in it, to detect another folder at the same path.
+        versions: Those of this package's code, Python, the processor and the libraries.
     """
 
     folder: Path
@@ -121,20 +122,20 @@ class Workplace:
     versions: dict[str, str]
 
     def check(self, threads: int) -> None:
-        """Make sure that this process has it.
+        """Check that this process meets these requirements.
 
         Args:
-            threads: That this process works with.
+            threads: Number of threads of this worker.
 
         Raises:
-            UserError: If it has not, or more threads than one.
+            UserError: If it does not, or has more than one thread.
         """
         me = f"the Dask worker {os.getpid()} on {socket.gethostname()}"
         if threads != 1:
             raise UserError(
-                f"{me} has {threads} threads: threads of one process share its working directory "
-                "and the number of threads of a matrix product. Start it with --nworkers as many "
-                "as cores and --nthreads 1"
+                f"{me} has {threads} threads, which would share its working directory and the "
+                "thread count of matrix products: start it with --nworkers set to the number of "
+                "cores and --nthreads 1"
             )
         if not (self.folder / self.token).is_file():
             raise UserError(
@@ -146,31 +147,32 @@ class Workplace:
             if here[name] != wanted:
                 raise UserError(
                     f"{me} has {name} {here[name]}, this process {wanted}: their results might "
-                    "differ. Bring both to the same state and start the workers again"
+                    "differ. Install the same versions on both and restart the workers"
                 )
 
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """The versions of what shapes results, as they were when this process first asked.
+    """The versions of everything that affects results, as of the first call in this process.
 
-    A module that is edited later is not loaded again, so a worker must not hash it again. Of the
-    processor it is the vector instructions that count, as numpy names them: matrix products and
-    transforms choose their way by them. Two makes with the same instructions are not told apart,
-    though a library may still treat them differently in the last digits.
+    A module edited later is not loaded again, so a worker must not hash it again. The processor is
+    described by its vector instructions, as numpy names them: matrix products and transforms choose
+    their code path by them. Two processors with the same instructions count as equal, although a
+    library may still treat them differently in the last digits.
     """
     vectors = np.show_config(mode="dicts")["SIMD Extensions"]
-    found = {
+    installed = {
         "genre_pred of digest": hashlib.sha256("".join(code_digests()).encode()).hexdigest()[:12],
         "Python": ".".join(platform.python_version_tuple()[:2]),
         "processor": " ".join([platform.machine(), *vectors["baseline"], *vectors["found"]]),
     }
     for name in LIBRARIES:
         try:
-            found[name] = importlib.metadata.version(name).partition("+")[0]  # torch: 2.13.0+cpu
+            # torch has 2.13.0+cpu
+            installed[name] = importlib.metadata.version(name).partition("+")[0]
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
+            installed[name] = "missing"
+    return installed
 
 
 @contextmanager
@@ -180,7 +182,7 @@ def _workplace() -> Iterator[Workplace]:
         yield Workplace(folder, Path(token.name).name, versions())
 
 
-def _run_there(workplace: Workplace, pickled: bytes) -> Any:
+def _run_on_worker(workplace: Workplace, pickled: bytes) -> Any:
     from distributed import get_worker
 
     workplace.check(get_worker().state.nthreads)
@@ -188,11 +190,11 @@ def _run_there(workplace: Workplace, pickled: bytes) -> Any:
         return pickle.loads(pickled)()
 
 
-def _check_there(workplace: Workplace, dask_worker: Any) -> None:
-    workplace.check(dask_worker.state.nthreads)  # Dask gives itself to who has that argument
+def _check_worker(workplace: Workplace, dask_worker: Any) -> None:
+    workplace.check(dask_worker.state.nthreads)  # Dask passes the worker to this argument name
 
 
-def _first_worker(client: Any, scheduler: str) -> None:
+def _wait_for_worker(client: Any, scheduler: str) -> None:
     try:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
     except TimeoutError as error:
@@ -202,10 +204,10 @@ def _first_worker(client: Any, scheduler: str) -> None:
         ) from error
 
 
-def _look_at_all(client: Any, scheduler: str, workplace: Workplace) -> int:
-    """Make sure that every worker is as it must be; returns how many there are."""
-    _first_worker(client, scheduler)
-    answers = client.run(_check_there, workplace, on_error="return")
+def _check_workers(client: Any, scheduler: str, workplace: Workplace) -> int:
+    """Check that every worker meets the requirements; return their number."""
+    _wait_for_worker(client, scheduler)
+    answers = client.run(_check_worker, workplace, on_error="return")
     for worker, answer in answers.items():
         if isinstance(answer, UserError):
             raise answer

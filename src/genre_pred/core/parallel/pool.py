@@ -1,4 +1,4 @@
-"""What the map asks of those who work, and what they do with a block."""
+"""The interface of a pool of workers, and what a worker does with a block."""
 
 import os
 import sys
@@ -16,23 +16,23 @@ from genre_pred.core.errors import UserError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# For libraries that look only once, when they are loaded; whoever has all of these from the start
-# needs no more.
+# For libraries that read these only when they are loaded. A process that starts with all of them
+# needs nothing else.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")}
 
 
 class WorkerKilled(UserError):
-    """A process was ended with work in its hands: by a library's crash, or for want of memory."""
+    """A worker process died during work: a library crashed, or the memory was full."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Workers, while they are there.
+    """Running workers.
 
     Attributes:
-        n_workers: How many.
-        submit: Takes a picklable callable, gives the future of what it returns.
-        check: Raises a UserError if nobody is left to work.
+        n_workers: Their number.
+        submit: Takes a picklable callable, returns the future of its result.
+        check: Raises a UserError if no worker is left.
     """
 
     n_workers: int
@@ -41,27 +41,27 @@ class Pool:
 
 
 def run_block(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Do a block, with one thread."""
+    """Apply a function to a block of items, in one thread."""
     with one_thread():
         return [function(item) for item in items]
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Work with one thread within the block, also in libraries that count threads themselves.
+    """Use one thread within the block, also in libraries with thread pools of their own.
 
-    Several threads may be within such blocks at once. A library that is first loaded within one
-    keeps to one thread afterwards.
+    Several threads may be in such blocks at once. A library that is first loaded within a block
+    stays at one thread afterwards.
     """
     if _thread.inside:
         yield
         return
-    torch: Any = sys.modules.get("torch")  # has a count of its own; not imported for that
+    torch: Any = sys.modules.get("torch")  # has its own thread count; not imported for this
     threads = torch.get_num_threads() if torch else 1
     if threads == 1 and not _process.inside and _environment() == ONE_THREAD:
-        yield  # a worker; to look through all libraries takes 3 ms
+        yield  # already so in a worker; inspecting all libraries would take 3 ms
         return
-    # OpenMP counts for each thread of Python, OpenBLAS, MKL and the environment for the process.
+    # OpenMP's limit is per Python thread; those of OpenBLAS, MKL and the environment per process.
     with _process, threadpool_limits(1):
         if threads > 1:
             torch.set_num_threads(1)
@@ -79,7 +79,7 @@ class _Thread(local):
 
 
 class _Process:
-    """What all threads share: the first to come sets it, the last to go restores it."""
+    """The process-wide limits: set by the first thread to enter, restored by the last to leave."""
 
     def __init__(self) -> None:
         self.inside, self._lock, self._restored = 0, Lock(), ExitStack()

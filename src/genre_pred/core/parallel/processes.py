@@ -1,4 +1,4 @@
-"""Processes on this machine's cores."""
+"""Worker processes on this machine."""
 
 import os
 import re
@@ -13,22 +13,22 @@ from loky.process_executor import TerminatedWorkerError
 from genre_pred.core.parallel.memory import keep_memory
 from genre_pred.core.parallel.pool import ONE_THREAD, Pool, WorkerKilled
 
-SECONDS_ALONE = 5  # that a worker may outlive whoever started it
-# A worker that holds a network's weights has grown since its first task. loky would take that for
-# a leak above this many bytes, and start another worker, which loads them again.
+SECONDS_ALONE = 5  # that a worker may outlive its parent
+# A worker that loads a network's weights grows after its first task. Above this many bytes loky
+# takes the growth for a leak and replaces the worker, which would load the weights again.
 WORKERS = ONE_THREAD | {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"}
-KEPT = 1 << 28  # bytes: more than any array of a clip's patches within a network
+KEPT = 1 << 28  # bytes: more than any activation of a network for one clip's patches
 
 
 @contextmanager
 def loky_workers(n_workers: int) -> Iterator[Pool]:
-    """Open processes, which end with the block.
+    """Start processes, which exit with the block.
 
     Args:
-        n_workers: How many.
+        n_workers: Number of processes.
 
     Raises:
-        WorkerKilled: If one was killed.
+        WorkerKilled: If a process was killed.
     """
     executor = ProcessPoolExecutor(
         n_workers, initializer=_start, initargs=(os.getpid(),), env=WORKERS
@@ -40,8 +40,8 @@ def loky_workers(n_workers: int) -> Iterator[Pool]:
         if isinstance(error, TerminatedWorkerError):
             codes = re.search(r"{.*}", str(error))
             raise WorkerKilled(
-                f"a worker process was killed {codes[0] if codes else ''}: most often the memory "
-                f"was full (SIGKILL). Set compute.workers to fewer than {n_workers}"
+                f"a worker process was killed {codes[0] if codes else ''}, most often because "
+                f"the memory was full (SIGKILL): set compute.workers below {n_workers}"
             ) from error
         raise
     executor.shutdown()
@@ -53,9 +53,9 @@ def _start(parent: int) -> None:
 
 
 def end_with(parent: int) -> None:
-    """Let this process end when its parent has, by whatever.
+    """Make this process exit after its parent has died.
 
-    Whoever is killed cannot end its workers: they would wait for ever, with all they hold.
+    A parent that is killed cannot stop its workers: they would wait forever and keep their memory.
     """
     Thread(target=_watch, args=(parent,), daemon=True).start()
 

@@ -131,7 +131,7 @@ def require_space(folder: Path, n_bytes: int) -> None:
     free = shutil.disk_usage(there).free
     if free < n_bytes + _SPARE_BYTES:
         raise DiskFull(
-            f"{n_bytes / 1e9:.1f} GB are to come, but {folder} has {free / 1e9:.1f} GB free: make "
+            f"{n_bytes / 1e9:.1f} GB are needed, but {folder} has {free / 1e9:.1f} GB free: make "
             "room, or set GENRE_PRED_CACHE to a folder on another disk"
         )
 
