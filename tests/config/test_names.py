@@ -1,4 +1,4 @@
-"""The names that params.yaml may use are those that the code knows, with what they need."""
+"""The names allowed in params.yaml are those implemented, with their requirements."""
 
 from genre_pred.audio.descriptors.sets import DESCRIPTORS
 from genre_pred.audio.logmel.front_ends import FRONT_ENDS
@@ -13,7 +13,7 @@ from genre_pred.training.classical.features import FEATURE_SETS
 KEYS = {"embeddings": "embed.backbones", "descriptors": "descriptors.sets", "mel": "mel.front_ends"}
 
 
-def test_front_ends_and_descriptors_are_those_that_there_are():
+def test_front_ends_and_descriptors_are_those_implemented():
     frames = {name: each.sample_rate / each.hop_length for name, each in FRONT_ENDS.items()}
     assert frames == names.FRONT_ENDS
     assert set(names.DESCRIPTORS) == set(DESCRIPTORS)
@@ -25,7 +25,7 @@ def test_backbones_and_networks_have_their_front_ends():
     assert {name: it.front_end for name, it in NETWORKS.items()} == names.NETWORKS
 
 
-def test_feature_sets_name_what_they_are_made_of():
+def test_feature_sets_name_their_inputs():
     made_of = {name: (KEYS[it.kind], it.origin) for name, it in FEATURE_SETS.items()}
     assert made_of == names.FEATURES
 

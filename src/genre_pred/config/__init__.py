@@ -1,1 +1,1 @@
-"""params.yaml as frozen, strict sections, and the names that it may use."""
+"""params.yaml as frozen, strict sections, and the names allowed in it."""

@@ -7,14 +7,14 @@ from ruamel.yaml import YAML
 
 
 def changed_settings(before: str, after: str) -> dict[str, Any]:
-    """What has to be said to `dvc exp run -S` to come from one params.yaml to another.
+    """The settings to pass to `dvc exp run -S` to turn one params.yaml into another.
 
     Args:
-        before: The text of the one.
-        after: The text of the other.
+        before: The text of the first file.
+        after: The text of the second file.
 
     Returns:
-        Dotted keys and their values in the other.
+        Dotted keys and their values in the second file.
     """
     yaml = YAML(typ="safe")
     return dict(_changed(yaml.load(before) or {}, yaml.load(after) or {}))

@@ -1,4 +1,4 @@
-"""The section `classical` of params.yaml: feature sets under classifiers and their settings."""
+"""The section `classical` of params.yaml: feature sets, classifiers and their settings."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -15,52 +15,52 @@ from pydantic import (
 from genre_pred.config.section import Name, Names, Section, SomeNames, only_known
 from genre_pred.core.errors import unknown_name
 
-# Values to try, by setting.
+# Values to try, per setting.
 Grid = Annotated[dict[Name, Annotated[tuple[Any, ...], Field(min_length=1)]], Field(min_length=1)]
 
 
 class SvcRbf(Section):
-    """Support vectors with a Gaussian kernel."""
+    """A support vector machine with a Gaussian (RBF) kernel."""
 
     C: PositiveFloat
     gamma: Literal["scale", "auto"] | PositiveFloat
 
 
 class SvcPoly(Section):
-    """Support vectors with a polynomial kernel."""
+    """A support vector machine with a polynomial kernel."""
 
     C: PositiveFloat
     degree: PositiveInt
 
 
 class SvcLinear(Section):
-    """Support vectors with a linear kernel, one genre against one other."""
+    """A support vector machine with a linear kernel, one-vs-one."""
 
     C: PositiveFloat
 
 
 class LinearSvc(Section):
-    """A linear separation of each genre from all others."""
+    """A linear support vector machine, one-vs-rest."""
 
     C: PositiveFloat
     max_iter: PositiveInt
 
 
 class LogisticRegression(Section):
-    """A linear classifier; C is the inverse of its regularisation."""
+    """Logistic regression; C is the inverse of the regularisation strength."""
 
     C: PositiveFloat
     max_iter: PositiveInt
 
 
 class Knn(Section):
-    """The nearest training clips vote."""
+    """k nearest neighbours."""
 
     n_neighbors: PositiveInt
 
 
 class DecisionTree(Section):
-    """One tree of decisions."""
+    """A single decision tree."""
 
     max_depth: PositiveInt | None
 
@@ -73,14 +73,14 @@ class Forest(Section):
 
 
 class AdaBoost(Section):
-    """Stumps, each minding what those before it got wrong."""
+    """AdaBoost over decision stumps."""
 
     n_estimators: PositiveInt
     learning_rate: PositiveFloat
 
 
 class XGBoost(Section):
-    """Boosted trees."""
+    """Gradient-boosted trees."""
 
     n_estimators: PositiveInt
     max_depth: PositiveInt
@@ -88,7 +88,7 @@ class XGBoost(Section):
 
 
 class Mlp(Section):
-    """A network of fully connected layers."""
+    """A multilayer perceptron."""
 
     hidden_layer_sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     alpha: Annotated[float, Field(ge=0)]
@@ -96,19 +96,19 @@ class Mlp(Section):
 
 
 class NaiveBayes(Section):
-    """A Gaussian for each feature and genre, as if features were independent."""
+    """Gaussian naive Bayes."""
 
     var_smoothing: PositiveFloat
 
 
 class Qda(Section):
-    """A Gaussian with a covariance of its own for each genre."""
+    """Quadratic discriminant analysis: a Gaussian with its own covariance per genre."""
 
     reg_param: Annotated[float, Field(ge=0, le=1)]
 
 
 class Classical(Section):
-    """Feature sets under classifiers."""
+    """Every feature set is trained with every classifier."""
 
     features: Names
     classifiers: SomeNames
@@ -134,35 +134,35 @@ class Classical(Section):
 
     @field_validator("classifiers")
     @classmethod
-    def _know_the_classifiers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_classifiers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return only_known(names, cls.known())
 
     @classmethod
     def known(cls) -> dict[str, type[Section]]:
-        """The classifiers by name, each with its settings: all that have a section here."""
-        parts = {name: field.annotation for name, field in cls.model_fields.items()}
+        """The classifiers by name, each with the class of its settings."""
+        annotations = {name: field.annotation for name, field in cls.model_fields.items()}
         return {
-            name: part
-            for name, part in parts.items()
-            if isinstance(part, type) and issubclass(part, Section)
+            name: section
+            for name, section in annotations.items()
+            if isinstance(section, type) and issubclass(section, Section)
         }
 
     @model_validator(mode="after")
-    def _search_what_there_is(self) -> "Classical":
+    def _check_search(self) -> "Classical":
         for classifier, grid in self.search.items():
             if classifier not in self.known():
                 raise ValueError(f"search names {unknown_name(classifier, self.known())}")
             section = getattr(self, classifier)
             for setting, values in grid.items():
-                where = f"search.{classifier}.{setting}"
+                key = f"search.{classifier}.{setting}"
                 if setting not in type(section).model_fields:
                     known = ", ".join(type(section).model_fields)
-                    raise ValueError(f"{where} is not a setting; known are {known}")
+                    raise ValueError(f"{key} is not a setting; known are {known}")
                 for value in values:
                     try:
                         changed = json.dumps(section.model_dump() | {setting: value})
                         type(section).model_validate_json(changed, strict=True)
                     except ValidationError as error:
-                        wrong = error.errors()[0]["msg"]
-                        raise ValueError(f"{where} names {value!r}: {wrong}") from None
+                        reason = error.errors()[0]["msg"]
+                        raise ValueError(f"{key} names {value!r}: {reason}") from None
         return self

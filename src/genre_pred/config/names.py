@@ -1,16 +1,16 @@
-"""The names that params.yaml may use, and what each asks of the settings before it.
+"""The names allowed in params.yaml, and the settings that each one requires.
 
-What does the work under these names takes seconds to import, and the first stage must know of a
-misspelt name: a test holds these tables equal to FRONT_ENDS, DESCRIPTORS, BACKBONES, NETWORKS and
+The modules that implement these names take seconds to import, but a misspelt name must fail in the
+first stage. A test keeps these tables equal to FRONT_ENDS, DESCRIPTORS, BACKBONES, NETWORKS and
 FEATURE_SETS.
 """
 
-PICTURES = "mel128"  # the front end of networks on pictures, if there is sound
+PICTURES = "mel128"  # the front end of image networks, for collections with audio
 SPECTROGRAMS = "spectrograms"  # of a precomputed collection
-# The frames per second of each.
+# Frames per second of each front end.
 FRONT_ENDS = {"vggish": 100.0, "efficientat": 100.0, PICTURES: 22_050 / 512}
-# The lowest sample rate of each, in Hz. FMA's seven bands of spectral contrast, an octave each,
-# from 200 Hz, need 6400 Hz below Nyquist.
+# The lowest sample rate of each set, in Hz. FMA's spectral contrast has seven octave bands from
+# 200 Hz, so 6400 Hz must be below Nyquist.
 DESCRIPTORS = {"mfcc": 1, "fma": 12_801, "gtzan": 1}
 
 _EFFICIENTAT = ("mn04", "mn10", "mn20", "mn40")
@@ -25,7 +25,7 @@ _ON_PICTURES = (
     "cnn_mel",
     "s4_cnn",
 )
-# The front end of each.
+# The front end of each network.
 BACKBONES = {"vggish": "vggish", **dict.fromkeys(_EFFICIENTAT, "efficientat")}
 NETWORKS = {**BACKBONES, **dict.fromkeys(_ON_PICTURES, PICTURES)}
 
@@ -48,7 +48,7 @@ _FMA = (
     "mfcc_contrast_chroma_centroid_tonnetz",
     "mfcc_contrast_chroma_centroid_zcr",
 )
-# Which setting must name what. Besides, a trained network gives NETWORK_finetuned(_pca).
+# The setting that must contain a name, and the name. Trained networks add NETWORK_finetuned(_pca).
 FEATURES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("vggish", "vggish_pca", "vggish_stats"), ("embed.backbones", "vggish")),
     **{name: ("embed.backbones", name) for name in _EFFICIENTAT},

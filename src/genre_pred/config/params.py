@@ -1,7 +1,7 @@
 """params.yaml as frozen, strict sections; the only reader of that file.
 
-There are no defaults here: what is not in the file is an error, and so are an unknown key and an
-impossible value. Each library function takes its own section, never the whole.
+There are no defaults here: a missing key, an unknown key and an impossible value are errors. Each
+library function takes its own section, never the whole file.
 """
 
 import json
@@ -58,14 +58,14 @@ class Params(Section):
 
     @property
     def starts(self) -> dict[str, str]:
-        """What each network that will be run starts from, by its name in `weights`."""
-        # Of a collection without sound there is nothing for frozen backbones.
+        """The initial weights of each network that will run, by its name in `weights`."""
+        # A precomputed collection has no audio for frozen backbones.
         backbones = () if self.data.source == "precomputed" else self.embed.backbones
         names = dict.fromkeys([*backbones, *self.finetune.networks])
         return {name: self.weights.of(name) for name in names if name in Weights.model_fields}
 
     @model_validator(mode="after")
-    def _ask_for_what_is_needed(self) -> "Params":
+    def _check_requirements(self) -> "Params":
         unmet = [*unmet_by_networks(self), *unmet_by_features(self)]
         if unmet:
             raise ValueError("\n".join(unmet))
@@ -77,45 +77,46 @@ def read_params(path: Path = Path("params.yaml"), called: str | None = None) -> 
 
     Args:
         path: The file.
-        called: What faults call it, if not by its path.
+        called: What error messages call the file, if not its path.
 
     Returns:
         Its sections.
 
     Raises:
-        ParamsError: With a line for each thing that is wrong: key, value, what is allowed.
+        ParamsError: With one line per mistake: key, value and what is allowed.
     """
     called = called or str(path)
     if not path.is_file():
         raise ParamsError(f"{called} is missing: run from the repository's top folder")
     try:
-        written = YAML(typ="safe").load(path)
+        content = YAML(typ="safe").load(path)
     except YAMLError as error:
         raise ParamsError(f"{called} is not valid YAML: {error}") from error
     try:
-        # By way of JSON, the strict mode takes lists for tuples but no "8" for 8; a name that
-        # YAML takes for a date is its text again.
-        return Params.model_validate_json(json.dumps(written, default=str), strict=True)
+        # Validating JSON in strict mode accepts lists for tuples, but not "8" for 8. default=str
+        # restores a name that YAML read as a date.
+        return Params.model_validate_json(json.dumps(content, default=str), strict=True)
     except ValidationError as error:
-        raise ParamsError(_for_people(called, error)) from None
+        raise ParamsError(_describe(called, error)) from None
 
 
-def _for_people(path: str, error: ValidationError) -> str:
+def _describe(path: str, error: ValidationError) -> str:
+    """One line per mistake, with the file, the key and the reason."""
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"]) or "the file"
-        wrong = problem["msg"].removeprefix("Value error, ")
+        reason = problem["msg"].removeprefix("Value error, ")
         match problem["type"]:
             case "missing":
                 lines.append(f"{path}: {key} is missing")
             case "extra_forbidden":
-                lines.append(f"{path}: {key} is not a setting; is it misspelt?")
+                lines.append(f"{path}: {key} is not a setting: remove it or check its spelling")
             case "value_error" if not problem["loc"]:
-                lines += [f"{path}: {line}" for line in wrong.splitlines()]
-            case "value_error" if isinstance(problem["input"], dict):  # its text has the values
-                lines.append(f"{path}: {key}: {wrong}")
+                lines += [f"{path}: {line}" for line in reason.splitlines()]
+            case "value_error" if isinstance(problem["input"], dict):  # the reason has the values
+                lines.append(f"{path}: {key}: {reason}")
             case _:
-                # Of a setting with alternatives pydantic adds which of them it tried.
+                # For a union type, pydantic appends the alternative that it tried to the key.
                 key = ".".join(p for p in key.split(".") if p.isidentifier() or p.isdigit()) or key
-                lines.append(f"{path}: {key} is {problem['input']!r}: {wrong}")
+                lines.append(f"{path}: {key} is {problem['input']!r}: {reason}")
     return "\n".join(lines)

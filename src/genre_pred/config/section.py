@@ -1,4 +1,4 @@
-"""What the sections of params.yaml are made of: frozen, and strict about keys, types and ranges."""
+"""Field types of the sections of params.yaml, and their frozen, strict base class."""
 
 from collections.abc import Collection
 from functools import partial
@@ -10,32 +10,32 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from genre_pred.core.errors import unknown_name
 
 
-def _stay_inside_or_be_absolute(path: str) -> str:
+def _inside_or_absolute(path: str) -> str:
     # A queued experiment runs in a copy of the repository, where ../music is another place.
     if ".." in Path(path).parts:
         raise ValueError("give an absolute path, or one inside this repository")
     return path
 
 
-def _name_each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+def _without_duplicates(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
-        raise ValueError("name each only once")
+        raise ValueError("list each name only once")
     return names
 
 
-each_once = AfterValidator(_name_each_once)
+each_once = AfterValidator(_without_duplicates)
 
 
 def among(known: Collection[str]) -> AfterValidator:
-    """A list that holds only names that are known."""
+    """Validator of a list that holds known names only."""
     return AfterValidator(partial(only_known, known=known))
 
 
 def only_known(names: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
-    """The names.
+    """Return the names if all are known.
 
     Raises:
-        ValueError: If one is not known.
+        ValueError: If a name is unknown.
     """
     for name in names:
         if name not in known:
@@ -48,7 +48,7 @@ PartOrNone = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], each_once]
 SomeNames = Annotated[Names, Field(min_length=1)]
-Place = Annotated[str, Field(min_length=1), AfterValidator(_stay_inside_or_be_absolute)]
+Place = Annotated[str, Field(min_length=1), AfterValidator(_inside_or_absolute)]
 Precision = Literal["float32", "bfloat16"]
 
 

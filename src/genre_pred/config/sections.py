@@ -1,4 +1,4 @@
-"""The sections of params.yaml but `classical`: one class each, with what is allowed."""
+"""The sections of params.yaml except `classical`: one class each, with the allowed values."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ from genre_pred.config.section import (
 
 
 class Data(Section):
-    """Which collection of labelled music."""
+    """The collection of labelled music."""
 
     source: Literal[
         "demo",
@@ -41,7 +41,7 @@ class Data(Section):
     subset: Literal["small", "medium", "large"]
 
     @model_validator(mode="after")
-    def _have_a_name(self) -> "Data":
+    def _check_name(self) -> "Data":
         if not self.collection:
             raise ValueError(
                 f"name is {self.name!r} and path {self.path!r}: name needs a letter or a digit"
@@ -58,7 +58,7 @@ class Data(Section):
 
 
 class Demo(Section):
-    """The composed collection."""
+    """The synthetic demo collection."""
 
     seed: Annotated[int, Field(ge=0)]
     artists_per_genre: Annotated[int, Field(ge=3)]
@@ -74,14 +74,14 @@ class Clip(Section):
 
 
 class Clean(Section):
-    """What is rejected."""
+    """Which clips are rejected."""
 
     min_rms_db: Annotated[float, Field(lt=0)]
     max_rejected: Annotated[float, Field(ge=0, le=1)]
 
 
 class Split(Section):
-    """Who is learnt from, who chooses, who judges."""
+    """Train, validation and test clips."""
 
     method: Literal["official", "grouped", "stratified", "folds"]
     validation_share: Share
@@ -91,34 +91,34 @@ class Split(Section):
 
     @field_validator("method", mode="before")
     @classmethod
-    def _accept_the_old_name(cls, method: object) -> object:
+    def _accept_old_name(cls, method: object) -> object:
         return "official" if method == "publisher" else method  # its name before version 0.2
 
     @model_validator(mode="after")
-    def _leave_something_to_learn_from(self) -> "Split":
+    def _check_shares(self) -> "Split":
         if self.validation_share + self.test_share >= 1:
             raise ValueError(
                 f"validation_share + test_share is {self.validation_share + self.test_share:g}: "
-                "they must leave something to train on"
+                "they must leave clips to train on"
             )
         return self
 
 
 class Mel(Section):
-    """The patches of log-mel."""
+    """Log-mel patches."""
 
     front_ends: Annotated[Names, among(FRONT_ENDS)]
     dtype: Literal["float16", "float32"]
 
 
 class Descriptors(Section):
-    """The hand-made features."""
+    """Hand-crafted features."""
 
     sets: Annotated[Names, among(DESCRIPTORS)]
     sample_rate: Annotated[int, Field(ge=4000)]
 
     @model_validator(mode="after")
-    def _have_a_rate_for_all_sets(self) -> "Descriptors":
+    def _check_sample_rate(self) -> "Descriptors":
         for name in self.sets:
             if self.sample_rate < DESCRIPTORS[name]:
                 raise ValueError(
@@ -129,7 +129,7 @@ class Descriptors(Section):
 
 
 class Weights(Section):
-    """What each network starts from: random, the name of published weights, or a file."""
+    """The initial weights of each network: random, a published name, or a file."""
 
     vggish: Place
     mn04: Place
@@ -146,7 +146,7 @@ class Weights(Section):
     seed: Annotated[int, Field(ge=0)]
 
     def of(self, backbone: str) -> str:
-        """What a network starts from."""
+        """The initial weights of a network."""
         return str(getattr(self, backbone))
 
 
@@ -158,7 +158,7 @@ class Embed(Section):
 
 
 class Finetune(Section):
-    """Networks trained on the sound itself."""
+    """Networks trained on log-mel patches."""
 
     networks: Annotated[Names, among(NETWORKS)]
     pictures: Literal["mel128", "spectrograms", "images"]
@@ -181,18 +181,18 @@ class Finetune(Section):
     seed: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
-    def _augment_only_what_passes_the_convolutions(self) -> "Finetune":
+    def _check_augmentation(self) -> "Finetune":
         for name in ("spec_augment", "time_shift"):
             if getattr(self, name) and self.trainable != "all":
                 raise ValueError(
                     f"{name} is {getattr(self, name):g} and trainable is {self.trainable!r}: it "
-                    "needs trainable: all (the others train on stored features)"
+                    "needs trainable: all (the other choices train on stored features)"
                 )
         return self
 
 
 class Evaluate(Section):
-    """How sure a score is, what is averaged into the ensemble, and what only repeats others."""
+    """Confidence intervals, the ensemble, and models that only reproduce published results."""
 
     reproductions: Annotated[tuple[Name, ...], each_once]
 
@@ -204,7 +204,7 @@ class Evaluate(Section):
 
 
 class Promote(Section):
-    """Who may become champion, and how sure one must be."""
+    """Which models may become champion, and with what confidence."""
 
     approaches: Annotated[
         tuple[Literal["embedding", "finetune", "descriptors", "ensemble"], ...],
@@ -215,20 +215,20 @@ class Promote(Section):
 
 
 class Predict(Section):
-    """What an answer promises, and when it is called unknown."""
+    """Coverage of the prediction sets, and when a song is called unknown."""
 
     coverage: Share
     accept: Share
 
 
-def _place(scheduler: str) -> str:
+def _scheduler(scheduler: str) -> str:
     if not re.fullmatch(r"local|tcp://.+:\d+", scheduler):
         raise ValueError("it must be null, local or tcp://HOST:PORT")
     return scheduler
 
 
 class Compute(Section):
-    """How the work is spread, over this machine or a cluster."""
+    """How work is distributed, over this machine or a cluster."""
 
     workers: PositiveInt | None
-    scheduler: Annotated[str, AfterValidator(_place)] | None
+    scheduler: Annotated[str, AfterValidator(_scheduler)] | None
