@@ -204,7 +204,7 @@ def test_a_mistake_is_reported_with_its_key_and_value(read_with, changes, key, s
         ),
         (
             {"classical.features": ["vggish_finetuned"], "split.method": "folds"},
-            ["with split.method 'folds' each fold trains its own network: remove it"],
+            ["with split.method 'folds' each fold has its own network: remove it"],
         ),
         ({"finetune.embed": True, "split.method": "folds"}, ["set finetune.embed to false"]),
     ],

@@ -1,1 +1,1 @@
-"""Sound into numbers: decoding, log-mel patches, descriptors."""
+"""Audio to numbers: decoding, log-mel patches, descriptors."""

@@ -65,7 +65,7 @@ def unmet_by_features(params: "Params") -> Iterator[str]:
             if trained[1] not in params.finetune.networks:
                 yield f"{named}: add {trained[1]!r} to finetune.networks"
             if params.split.method == "folds":
-                yield f"{named}: with split.method 'folds' each fold trains its own network: remove it"
+                yield f"{named}: with split.method 'folds' each fold has its own network: remove it"
             elif not params.finetune.embed:
                 yield f"{named}: set finetune.embed to true"
             continue

@@ -127,7 +127,7 @@ def test_samples_that_are_no_numbers_are_refused(bad: float, tmp_path: Path) -> 
 def test_what_is_far_louder_than_sound_can_be_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "loud.wav"
     soundfile.write(path, np.full(10_000, -1e20, np.float32), 8000, subtype="FLOAT")
-    with pytest.raises(AudioError, match=r"no sound: a sample is 1e\+20 times full scale"):
+    with pytest.raises(AudioError, match=r"not audio: a sample is 1e\+20 times full scale"):
         measure(path)
     with pytest.raises(AudioError, match="full scale"):
         read_samples(path, 5000, 100)
@@ -234,7 +234,7 @@ def test_a_rate_that_no_recording_has_is_refused(kind, rate, tmp_path):
             stream.layout = "mono"
             output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
-    with pytest.raises(AudioError, match=f"its sample rate is {rate} Hz: 1 to 768 kHz can be"):
+    with pytest.raises(AudioError, match=f"its sample rate is {rate} Hz; sample rates from 1 to 768"):
         measure(path)
     with pytest.raises(AudioError, match="its sample rate"):
         read_samples(path, 0, 100)

@@ -1,1 +1,1 @@
-"""Sound files into excerpts and waveforms."""
+"""Audio files to excerpts and waveforms."""

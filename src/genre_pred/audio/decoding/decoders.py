@@ -1,9 +1,9 @@
-"""Files of sound decoded block by block, so that hours need little memory.
+"""Decodes audio files block by block, so that files of several hours need little memory.
 
-libsndfile decodes what it decodes exactly (lossless formats and Ogg), FFmpeg all the rest. MP3
-goes to FFmpeg because libsndfile believes the length in an MP3's header, or guesses one: of a
-variable-rate file of 60 s without a header it returned 10 s (measured). Neither library seeks in
-MP3 or Ogg to the exact sample, so reading always starts at the beginning, except in plain PCM.
+libsndfile decodes the formats that it decodes exactly (lossless formats and Ogg); FFmpeg decodes
+all others. MP3 goes to FFmpeg because libsndfile trusts the length in an MP3's header, or guesses
+it: from a variable-bitrate file of 60 s without a header it returned 10 s (measured). Neither
+library seeks to the exact sample in MP3 or Ogg, so reading starts at the beginning, except in PCM.
 """
 
 import math
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
 AudioSource = Path | BinaryIO
 
 _BLOCK_SAMPLES = 1 << 16
-_RATES_HZ = 1_000, 768_000  # memory and work go with the rate, and a header may claim any
-# Integers of 32 bits that were stored as floats reach 2^31. What lies far beyond is no sound, but
-# bytes read as what they are not; its squares would overflow float32 from about 1e17 on.
+_RATES_HZ = 1_000, 768_000  # cost grows with the rate, and a header may claim any
+# 32-bit integers stored as floats reach 2^31. Samples far beyond are not audio but misread bytes;
+# their squares would overflow float32 from about 1e17 on.
 _LOUDEST = 2.0**32
 # First bytes of RIFF, RF64, Wave64, AIFF, AU, CAF, FLAC and Ogg.
 _SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"caff", b"fLaC", b"OggS")
 _SEEKS_EXACTLY = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU")
-# Containers FFmpeg may open. Playlist formats (hls, concat, dash) are left out on purpose: they
-# make FFmpeg open other files and addresses, which a stranger's upload could choose.
+# Containers that FFmpeg may open. Playlist formats (hls, concat, dash) are excluded on purpose: an
+# uploaded playlist could make FFmpeg open other files and URLs.
 _CONTAINERS = (
     "mp3,aac,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,asf,ape,wv,tta,tak,mpc,mpc8,ac3,eac3,amr,"
     "caf,aiff,wav,w64,flac,ogg,avi,flv,mpegts,mpeg,dsf"
 )
-# By FFmpeg's names; those of planar formats end in p.
+# NumPy dtypes by FFmpeg's format names; names of planar formats end in p.
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
 class AudioError(UserError):
-    """Sound that cannot be used, with a reason for people."""
+    """An audio file that cannot be used, with the reason for the user."""
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(path, reason)  # both in args, so that it pickles between processes
+        super().__init__(path, reason)  # both in args, so that it can be pickled
         self.path = path
         self.reason = reason
 
@@ -55,12 +55,12 @@ class AudioError(UserError):
 
 @dataclass(frozen=True)
 class Block:
-    """A stretch of a track, decoded.
+    """A decoded stretch of a track.
 
     Attributes:
         sample_rate: In Hz.
-        channels: Of the file.
-        first: Number of its first sample within the track.
+        channels: Number of channels of the file.
+        first: Index of its first sample within the track.
         mono: (n,) float32, the mean of the channels.
     """
 
@@ -75,15 +75,15 @@ def decoded(source: AudioSource, start: int) -> Iterator[Block]:
 
     Args:
         source: Path, or seekable binary stream.
-        start: The first sample that is asked for, at the native rate.
+        start: The first sample needed, at the native rate.
 
     Yields:
-        At least one block, one after the other without a gap; the first begins no later than
+        At least one block. Blocks follow each other without a gap; the first begins no later than
         `start`.
 
     Raises:
         AudioError: If the source cannot be opened or decoded, is empty, holds no audio, NaN or
-            samples beyond 2^32 times full scale, or its sample rate is beyond 1 to 768 kHz.
+            samples beyond 2^32 times full scale, or its sample rate is not within 1 to 768 kHz.
     """
     with _opened(source) as (stream, path):
         magic = stream.read(4)
@@ -94,14 +94,16 @@ def decoded(source: AudioSource, start: int) -> Iterator[Block]:
         for block in _sndfile_or_ffmpeg(_Stream(stream), path, magic, start):
             if not _RATES_HZ[0] <= block.sample_rate <= _RATES_HZ[1]:
                 raise AudioError(
-                    path, f"its sample rate is {block.sample_rate} Hz: 1 to 768 kHz can be heard"
+                    path,
+                    f"its sample rate is {block.sample_rate} Hz; sample rates from 1 to 768 kHz "
+                    "are supported",
                 )
             peak = float(np.abs(block.mono).max())
             if not math.isfinite(peak):
                 raise AudioError(path, "holds samples that are not numbers (NaN or infinite)")
             if peak > _LOUDEST:
                 raise AudioError(
-                    path, f"is damaged or no sound: a sample is {peak:.0e} times full scale"
+                    path, f"is damaged or not audio: a sample is {peak:.0e} times full scale"
                 )
             n_blocks += 1
             yield block
@@ -110,10 +112,10 @@ def decoded(source: AudioSource, start: int) -> Iterator[Block]:
 
 
 class _Stream:
-    """A stream that cannot seek where a damaged file points, and then says so without raising.
+    """A stream whose `seek` returns -1 instead of raising, when a damaged file points outside.
 
-    libsndfile calls back where nothing can be raised: Python prints the trace. PyAV keeps the
-    exception for later, perhaps for the next file.
+    libsndfile's callbacks cannot raise: Python would print the stack trace. PyAV would raise the
+    exception later, perhaps for the next file.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -133,11 +135,11 @@ class _Stream:
 def _opened(source: AudioSource) -> Iterator[tuple[BinaryIO, str]]:
     if isinstance(source, Path):
         try:
-            if source.exists() and not source.is_file():  # opening a pipe would wait for a writer
+            if source.exists() and not source.is_file():  # opening a pipe would block
                 raise AudioError(str(source), "cannot be read (it is no regular file)")
             with source.open("rb") as stream:
                 yield stream, str(source)
-        except OSError as error:  # also while it is decoded, where a disk fails
+        except OSError as error:  # also during decoding, if the disk fails
             raise AudioError(str(source), f"cannot be read ({error.strerror})") from error
     else:
         source.seek(0)
@@ -145,16 +147,16 @@ def _opened(source: AudioSource) -> Iterator[tuple[BinaryIO, str]]:
 
 
 def source_name(source: AudioSource) -> str:
-    """What a source is called when something is told of it."""
+    """The name of a source in messages."""
     name = source if isinstance(source, Path) else getattr(source, "name", None)
-    return str(name) if isinstance(name, str | Path) else "the sound given"
+    return str(name) if isinstance(name, str | Path) else "the audio stream"
 
 
 def _sndfile_or_ffmpeg(stream: _Stream, path: str, magic: bytes, start: int) -> Iterator[Block]:
     if magic in _SNDFILE_MAGIC:
         try:
             sound = soundfile.SoundFile(stream)
-        except (soundfile.LibsndfileError, TypeError):  # TypeError: the name ends in .raw
+        except (soundfile.LibsndfileError, TypeError):  # TypeError if the name ends in .raw
             stream.seek(0)
         else:
             with sound:
@@ -170,25 +172,26 @@ def _sndfile_blocks(sound: soundfile.SoundFile, start: int) -> Iterator[Block]:
     buffer = np.empty((_BLOCK_SAMPLES, sound.channels), np.float32)
     while True:
         try:
-            read = sound.read(out=buffer)
+            samples = sound.read(out=buffer)
         except soundfile.LibsndfileError:
-            return  # a damaged file ends where the damage begins
-        if not len(read):
+            return  # keep what precedes the damage
+        if not len(samples):
             return
-        yield Block(sound.samplerate, sound.channels, first, _mono(read.T))
-        first += len(read)
+        yield Block(sound.samplerate, sound.channels, first, _mono(samples.T))
+        first += len(samples)
 
 
 def _ffmpeg_blocks(stream: _Stream, path: str) -> Iterator[Block]:
-    first, kind, held, n_held = 0, None, list["av.AudioFrame"](), 0  # MP3's are only 26 ms each
+    # Frames are joined to larger blocks, because those of MP3 last only 26 ms.
+    first, kind, held, n_held = 0, None, list["av.AudioFrame"](), 0
     for frame in _ffmpeg_frames(stream, path):
-        found = _kind(frame)
-        if held and (found != kind or n_held >= _BLOCK_SAMPLES):
+        frame_kind = _kind(frame)
+        if held and (frame_kind != kind or n_held >= _BLOCK_SAMPLES):
             if held[0].sample_rate != frame.sample_rate:
                 raise AudioError(path, "changes its sample rate within the track")
             yield _block(held, first)
             first, held, n_held = first + n_held, [], 0
-        kind = found
+        kind = frame_kind
         held.append(frame)
         n_held += frame.samples
     if held:
@@ -209,14 +212,14 @@ def _ffmpeg_frames(stream: _Stream, path: str) -> Iterator["av.AudioFrame"]:
                 try:
                     frames = packet.decode()
                 except av.error.InvalidDataError:
-                    n_bad += 1  # players go on after a broken frame as well
+                    n_bad += 1  # skip a broken frame, as players do
                     continue
                 n_good += len(frames)
                 yield from frames
-    except (av.FFmpegError, IndexError) as error:  # IndexError: PyAV, of a stream that begins late
+    except (av.FFmpegError, IndexError) as error:  # PyAV's IndexError: a stream that begins late
         if not n_good:
             raise AudioError(path, "is not a sound file that can be decoded") from error
-    if n_bad > n_good:  # noise can look like the odd frame of sound
+    if n_bad > n_good:  # random bytes can look like a few valid frames
         raise AudioError(path, "is not a sound file that can be decoded (mostly broken frames)")
 
 
@@ -230,15 +233,15 @@ def _block(frames: Sequence["av.AudioFrame"], first: int) -> Block:
 
 
 def _planes(frames: Sequence["av.AudioFrame"]) -> np.ndarray:
-    """The samples of frames of one kind as (channels, n) float32."""
-    # PyAV's to_ndarray knows no s64, and of every frame, each of 26 ms, would take a quarter more
-    # than the decoding.
+    """The samples of frames of the same format, (channels, n) float32."""
+    # PyAV's to_ndarray does not support s64, and called for every frame of 26 ms it would make
+    # decoding a quarter slower.
     first = frames[0]
     dtype = np.dtype(_DTYPES[first.format.name.removesuffix("p")])
     n_channels = 1 if first.format.is_planar else first.layout.nb_channels
 
     def read(frame: "av.AudioFrame", number: int) -> np.ndarray:
-        plane: Any = frame.planes[number]  # a buffer, which its stub does not say
+        plane: Any = frame.planes[number]  # a buffer, which PyAV's stub does not declare
         return np.frombuffer(plane, dtype, frame.samples * n_channels)
 
     n_samples = sum(frame.samples for frame in frames) * n_channels
@@ -256,9 +259,9 @@ def _planes(frames: Sequence["av.AudioFrame"]) -> np.ndarray:
 
 
 def _mono(planes: np.ndarray) -> np.ndarray:
-    """(channels, n) -> (n,), added channel by channel so that every decoder rounds alike."""
+    """(channels, n) -> (n,), summed channel by channel so that all decoders round alike."""
     mono = planes[0].copy()
-    with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused
+    with np.errstate(over="ignore", invalid="ignore"):  # rejected by `decoded`
         for plane in planes[1:]:
             mono += plane
     if len(planes) > 1:

@@ -1,4 +1,4 @@
-"""The excerpts of a track that stand for it: each is decoded once for every front end."""
+"""Excerpts of a track, each decoded once for all front ends."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from genre_pred.config.sections import Clip
 
 @dataclass(frozen=True)
 class Recording:
-    """A decodable sound, as clean found it.
+    """An audio file that decodes, as measured by the stage clean.
 
     Attributes:
         source: A path, or an open file.
         sample_rate: In Hz.
-        n_samples: Per channel.
+        n_samples: Length in samples.
     """
 
     source: Path | BinaryIO
@@ -37,7 +37,7 @@ class Recording:
 
 
 def excerpt_starts(recording: Recording, clip: Clip, count: int | None) -> list[int]:
-    """Where the excerpts begin, in samples; with count None, as many as fit."""
+    """First samples of the excerpts; with count None, of as many as fit."""
     window = round(clip.clip_seconds * recording.sample_rate)
     return window_starts(recording.n_samples, window, count)
 
@@ -45,7 +45,7 @@ def excerpt_starts(recording: Recording, clip: Clip, count: int | None) -> list[
 def window_index(
     clip_ids: Iterable[str], recordings: Sequence[Recording], clip: Clip
 ) -> pd.DataFrame:
-    """What the rows of an array over clips stand for: clip_id, window."""
+    """The index of an array over clips: clip_id and window of each row."""
     return pd.DataFrame(
         [
             (clip_id, window)
@@ -63,18 +63,18 @@ def read_excerpts(recording: Recording, clip: Clip, count: int | None) -> Iterat
         (round(clip_seconds * sample_rate),) float32 mono at the recording's own rate.
 
     Raises:
-        AudioError: If it cannot be decoded, or is not any more what the recording says.
+        AudioError: If the file cannot be decoded, or has changed since it was measured.
     """
     window = round(clip.clip_seconds * recording.sample_rate)
     starts = excerpt_starts(recording, clip, count)
-    read = read_windows(recording.source, starts, window)
-    for start, (samples, rate) in zip(starts, read, strict=True):
-        told = recording.sample_rate, min(window, recording.n_samples - start)
-        if (rate, len(samples)) != told:
+    windows = read_windows(recording.source, starts, window)
+    for start, (samples, rate) in zip(starts, windows, strict=True):
+        expected = recording.sample_rate, min(window, recording.n_samples - start)
+        if (rate, len(samples)) != expected:
             raise AudioError(source_name(recording.source), "has changed since it was first read")
         yield fit_length(samples, window)
 
 
 def excerpt_to_waveform(excerpt: np.ndarray, rate: int, to_rate: int, clip: Clip) -> np.ndarray:
-    """Resample an excerpt to exactly `clip_seconds` of another rate: (samples,) float32."""
+    """Resample an excerpt to exactly `clip_seconds` at another rate: (samples,) float32."""
     return fit_length(resample(excerpt, rate, to_rate), round(clip.clip_seconds * to_rate))

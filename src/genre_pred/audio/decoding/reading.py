@@ -1,4 +1,4 @@
-"""What is read of a file of sound: its measurements, or windows, in one streaming pass."""
+"""Reads an audio file in one streaming pass: its measurements, or windows of it."""
 
 import hashlib
 import math
@@ -15,11 +15,11 @@ _SILENCE_DB = -200.0
 
 @dataclass(frozen=True)
 class Measured:
-    """What one pass over a file of sound finds.
+    """The measurements of an audio file.
 
-    n_samples counts per channel what was really decoded, whatever the header says. rms_db (dB
-    relative to full scale, -200 for digital silence) and peak (1 is full scale) are those of the
-    mono mix. content digests the mono samples: tags and lossless containers do not change it.
+    n_samples is the decoded length per channel, whatever the header states. rms_db (dB relative to
+    full scale, -200 for digital silence) and peak (1 is full scale) are those of the mono mix.
+    content is a digest of the mono samples: tags and lossless containers do not change it.
     """
 
     sample_rate: int
@@ -40,19 +40,19 @@ def measure(
     max_seconds: float = math.inf,
     check: Callable[[], object] | None = None,
 ) -> Measured:
-    """Decode the whole of a source once and measure it.
+    """Decode a whole source once and measure it.
 
     Args:
         source: Path, or seekable binary stream.
-        max_seconds: Where decoding stops and gives up: a small file can hold days of silence.
-        check: Called again and again while it is decoded; what it raises ends that.
+        max_seconds: Longest length allowed: a small file can hold days of silence.
+        check: Called for every decoded block; an exception that it raises stops the decoding.
 
     Returns:
         The measurements.
 
     Raises:
-        AudioError: If it cannot be opened or decoded, is empty or too long, holds no audio, NaN
-            or samples beyond 2^32 times full scale, or its sample rate is beyond 1 to 768 kHz.
+        AudioError: If it cannot be opened or decoded, is empty or too long, holds no audio, NaN or
+            samples beyond 2^32 times full scale, or its sample rate is not within 1 to 768 kHz.
     """
     digest, n_samples, energy, peak = hashlib.sha256(), 0, 0.0, 0.0
     for block in decoded(source, 0):
@@ -66,7 +66,7 @@ def measure(
         peak = max(peak, float(np.abs(block.mono).max()))
     power = energy / n_samples
     return Measured(
-        sample_rate=block.sample_rate,  # decoded gives at least one or raises
+        sample_rate=block.sample_rate,  # `decoded` yields at least one block or raises
         channels=block.channels,
         n_samples=n_samples,
         rms_db=max(10 * float(np.log10(power)), _SILENCE_DB) if power > 0 else _SILENCE_DB,
@@ -78,7 +78,7 @@ def measure(
 def read_samples(
     source: AudioSource, start: int = 0, n_samples: int | None = None
 ) -> tuple[np.ndarray, int]:
-    """Read a stretch of a source as mono: exactly that slice of the whole decoded track.
+    """Read a stretch of a source as mono: exactly this slice of the decoded track.
 
     Args:
         source: Path, or seekable binary stream.
@@ -107,7 +107,7 @@ def read_windows(
         n_samples: Length of a window in samples.
 
     Yields:
-        Per window what read_samples returns for it, shorter where the track ends.
+        For each window what read_samples returns; it is shorter where the track ends.
 
     Raises:
         AudioError: As read_samples.

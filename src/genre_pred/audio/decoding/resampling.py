@@ -1,4 +1,4 @@
-"""Waveforms at another sample rate."""
+"""Resampling of waveforms."""
 
 import numpy as np
 import soxr

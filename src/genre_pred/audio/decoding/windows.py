@@ -1,4 +1,4 @@
-"""Which stretches of a track are listened to: plain arithmetic on lengths in samples."""
+"""Positions of windows in a track: arithmetic on lengths in samples."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ import numpy as np
 def window_starts(n_samples: int, window: int, count: int | None) -> list[int]:
     """Place windows in a track, without overlap, evenly and symmetric about its middle.
 
-    The gaps before, between and after the windows are equal. A track shorter than two windows
-    gives the one in its middle, whatever the count.
+    The gaps before, between and after the windows are equal. A track shorter than two windows has
+    one window, in its middle, whatever the count.
 
     Args:
         n_samples: Length of the track in samples.
@@ -15,7 +15,7 @@ def window_starts(n_samples: int, window: int, count: int | None) -> list[int]:
         count: How many windows, at least 1, or None for as many whole ones as fit.
 
     Returns:
-        Ascending first samples: `count` of them, fewer where fewer whole windows fit, never none.
+        Ascending first samples: `count`, or fewer if fewer whole windows fit, at least one.
 
     Raises:
         ValueError: If n_samples is negative, or window or count is below 1.
@@ -29,7 +29,7 @@ def window_starts(n_samples: int, window: int, count: int | None) -> list[int]:
 
 
 def fit_length(samples: np.ndarray, window: int) -> np.ndarray:
-    """Give samples the length of a window: short ones are repeated from their start, long cut.
+    """Bring samples to the length of a window: repeat short ones from their start, cut long ones.
 
     Args:
         samples: (n,) with n at least 1.

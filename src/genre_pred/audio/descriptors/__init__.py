@@ -1,1 +1,1 @@
-"""Waveforms into hand-made features."""
+"""Waveforms to hand-crafted features."""

@@ -1,4 +1,4 @@
-"""Clips into tables of hand-made features."""
+"""Clips to tables of hand-crafted features."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,19 +19,19 @@ from genre_pred.core.tables import INDEX_COLUMNS, read_table
 def describe_clips(
     clips: pd.DataFrame, clip: Clip, settings: Descriptors, each: Callable
 ) -> dict[str, pd.DataFrame]:
-    """Describe every clip by every set of descriptors.
+    """Compute every set of descriptors for every clip.
 
     Args:
         clips: clip_id, path, sample_rate, n_samples.
-        clip: Length and number of its windows.
-        settings: The sets, and the sample rate that they are computed at.
+        clip: Length and number of windows.
+        settings: The sets, and the sample rate at which they are computed.
         each: A map over recordings.
 
     Returns:
-        By set: clip_id, window, then one float32 column per descriptor.
+        For each set, a table: clip_id, window, then one float32 column per descriptor.
     """
     if not settings.sets:
-        return {}  # rather than decode everything for nothing
+        return {}  # nothing to decode for
     recordings = Recording.of(clips)
     index = window_index(clips["clip_id"], recordings, clip)
     describe = partial(
@@ -47,18 +47,18 @@ def describe_clips(
 def recording_to_descriptors(
     recording: Recording, sets: Sequence[str], rate: int, clip: Clip
 ) -> list[dict[str, pd.Series]]:
-    """Decode a recording once: for each of its windows, every set of descriptors."""
-    # Seconds of librosa, which only those who work have to load.
+    """Decode a recording once and compute every set of descriptors for each of its windows."""
+    # Loads librosa, which takes seconds; only the workers need it.
     from genre_pred.audio.descriptors.sets import waveform_to_descriptors
 
-    described = []
+    windows = []
     for excerpt in read_excerpts(recording, clip, clip.windows_per_track):
         waveform = excerpt_to_waveform(excerpt, recording.sample_rate, rate, clip)
-        described.append({name: waveform_to_descriptors(waveform, rate, name) for name in sets})
-    return described
+        windows.append({name: waveform_to_descriptors(waveform, rate, name) for name in sets})
+    return windows
 
 
 def take_descriptors(precomputed: Path) -> dict[str, pd.DataFrame]:
-    """Read the features laid out before, by their names."""
+    """Read the features of a precomputed collection, as stored by the stage clean, by name."""
     paths = sorted((precomputed / "descriptors").glob("*.parquet"))
     return {path.stem: read_table(path, INDEX_COLUMNS) for path in paths}

@@ -1,8 +1,8 @@
-"""FMA's hand-made features: eleven families, each summarised over its frames by seven statistics.
+"""FMA's hand-crafted features: eleven families, each summarised over frames by seven statistics.
 
 Defferrard et al., FMA: a dataset for music analysis, ISMIR 2017, and its features.py at
-github.com/mdeff/fma. What librosa 0.5 did by default when FMA was measured, and today's does not,
-is asked for here: reflected edges, a constant-Q chroma of 12 bins an octave, its rmse.
+github.com/mdeff/fma. FMA used librosa 0.5. Where the defaults have changed since, the old ones are
+set here: reflected edges, a constant-Q chroma of 12 bins per octave, and the old rmse.
 """
 
 import warnings
@@ -17,7 +17,15 @@ from genre_pred.core.librosa_loader import load_librosa
 
 load_librosa()
 
-STATISTICS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")  # as FMA sorts its columns
+STATISTICS = (
+    "kurtosis",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "skew",
+    "std",
+)  # in FMA's order
 N_FFT = 2048
 HOP_LENGTH = 512
 N_MFCC = 20
@@ -26,7 +34,7 @@ N_OCTAVES = 7
 
 
 class Sound:
-    """A clip's intermediates, each computed when the first family asks for it, and only once.
+    """The intermediate results of a clip, each computed once, on first use.
 
     Args:
         samples: (n,) float32 mono.
@@ -38,19 +46,19 @@ class Sound:
 
     @cached_property
     def magnitude(self) -> np.ndarray:
-        """(1025, n_frames) of the short-time Fourier transform."""
+        """(1025, n_frames) magnitudes of the short-time Fourier transform."""
         return np.abs(
             librosa.stft(self.samples, n_fft=N_FFT, hop_length=HOP_LENGTH, pad_mode="reflect")
         )
 
     @cached_property
     def power(self) -> np.ndarray:
-        """(1025, n_frames), the squares of `magnitude`."""
+        """(1025, n_frames) squares of `magnitude`."""
         return self.magnitude**2
 
     @cached_property
     def constant_q(self) -> np.ndarray:
-        """(84, n_frames) magnitudes of the constant-Q transform from C1 on, tuned to the clip."""
+        """(84, n_frames) magnitudes of the constant-Q transform from C1, tuned to the clip."""
         transform = librosa.cqt(
             self.samples,
             sr=self.sample_rate,
@@ -64,7 +72,7 @@ class Sound:
 
     @cached_property
     def chroma_cens(self) -> np.ndarray:
-        """(12, n_frames): chroma smoothed over frames, which tonnetz reads too."""
+        """(12, n_frames) chroma smoothed over frames, also used by tonnetz."""
         return librosa.feature.chroma_cens(
             C=self.constant_q, n_chroma=N_CHROMA, bins_per_octave=N_CHROMA, n_octaves=N_OCTAVES
         )
@@ -90,8 +98,8 @@ def _mfcc(sound: Sound) -> np.ndarray:
 
 
 def _rmse(sound: Sound) -> np.ndarray:
-    # Of the spectrum, as librosa 0.5 had it: today's librosa.feature.rms brings it to the samples'
-    # scale, which is smaller by sqrt(2 * 1025) / 2048.
+    # Of the spectrum, as in librosa 0.5: today's librosa.feature.rms is scaled to the samples and so
+    # smaller by sqrt(2 * 1025) / 2048.
     return np.sqrt(sound.power.mean(axis=0, keepdims=True))
 
 
@@ -139,16 +147,16 @@ FAMILIES: dict[str, Callable[[Sound], np.ndarray]] = {  # in the order of FMA's 
 def fma(
     samples: np.ndarray, sample_rate: int, families: Collection[str] = tuple(FAMILIES)
 ) -> pd.Series:
-    """Describe a clip by FMA's features.
+    """Compute FMA's features of a clip.
 
     Args:
         samples: (n,) float32 mono, n at least 2048.
-        sample_rate: In Hz, at least 12,801 (mfcc, chroma_stft and others need less).
-        families: Which, in any order; only what they need is computed.
+        sample_rate: In Hz, at least 12,801; only spectral_contrast needs so much.
+        families: The families wanted, in any order; only what they need is computed.
 
     Returns:
-        Float32 values, 518 of all families, named FAMILY_STATISTIC_NUMBER with numbers from 01,
-        in the order of FMA's features.csv.
+        Float32 values, 518 for all families, named FAMILY_STATISTIC_NUMBER with numbers from 01, in
+        the order of FMA's features.csv.
 
     Raises:
         ValueError: If the samples are fewer than one FFT window.
@@ -157,12 +165,12 @@ def fma(
         raise ValueError(f"{len(samples)} samples are too few: one window needs {N_FFT}")
     sound = Sound(samples, sample_rate)
     with warnings.catch_warnings():
-        # Of silence librosa says that it has no pitch to tune to, and takes 0: as it should.
+        # librosa warns about silence, which has no pitch, and correctly assumes a tuning of 0.
         warnings.filterwarnings("ignore", "Trying to estimate tuning from empty frequency set")
         return pd.concat(
             [
-                summarise_frames(name, rows_of(sound))
-                for name, rows_of in FAMILIES.items()
+                summarise_frames(name, compute(sound))
+                for name, compute in FAMILIES.items()
                 if name in families
             ]
         )
@@ -177,18 +185,18 @@ def summarise_frames(feature: str, values: np.ndarray) -> pd.Series:
     """Summarise each row of a feature over its frames by STATISTICS.
 
     Args:
-        feature: Its name.
-        values: (n_rows, n_frames), any float.
+        feature: Name of the feature.
+        values: (n_rows, n_frames), of any float dtype.
 
     Returns:
-        (len(STATISTICS) * n_rows,) float32, in the order statistic, row. Skew and (excess) kurtosis
-        of a row that does not vary are 0.
+        (len(STATISTICS) * n_rows,) float32, ordered by statistic, then row. Skew and (excess)
+        kurtosis of a constant row are 0.
     """
     rows = values.astype(np.float64)
     mean = rows.mean(axis=1)
     centred = rows - mean[:, None]
     variance = np.square(centred).mean(axis=1)
-    # What varies by less than float32 resolves does not vary; 0/0 would be NaN.
+    # Variation below the resolution of float32 counts as none; 0/0 would be NaN.
     varies = variance > np.square(np.finfo(np.float32).eps * mean)
     scale = np.where(varies, variance, 1.0)
     statistics = {

@@ -1,8 +1,8 @@
-"""The 57 features that travel with GTZAN, as its features_30_sec.csv has them.
+"""The 57 features of features_30_sec.csv, a table that is distributed with GTZAN.
 
-A recipe of librosa's own default functions at 22,050 Hz: mean and variance of eight features over
-their frames (of the harmonic and the percussive part over their samples), the tempo, and mean and
-variance of 20 MFCC.
+librosa computes them with its defaults at 22,050 Hz: mean and variance of eight features over
+frames (of the harmonic and the percussive part over samples), the tempo, and mean and variance of
+20 MFCCs.
 """
 
 import warnings
@@ -21,14 +21,14 @@ N_MFCC = 20
 
 
 def gtzan(samples: np.ndarray, sample_rate: int) -> pd.Series:
-    """Describe a clip by the features of GTZAN's table.
+    """Compute the features of GTZAN's table for a clip.
 
     Args:
         samples: (n,) float32 mono, n at least 2048.
         sample_rate: In Hz.
 
     Returns:
-        57 float32 values, in the names and order of GTZAN's table: chroma_stft_mean to mfcc20_var.
+        57 float32 values with the names and order of GTZAN's table: chroma_stft_mean to mfcc20_var.
 
     Raises:
         ValueError: If the samples are fewer than one FFT window.
@@ -41,7 +41,7 @@ def gtzan(samples: np.ndarray, sample_rate: int) -> pd.Series:
     mel = librosa.power_to_db(librosa.feature.melspectrogram(S=magnitude**2, sr=rate))
     harmonic, percussive = librosa.decompose.hpss(spectrum)
     with warnings.catch_warnings():
-        # Of silence librosa says that it has no pitch to tune to, and takes 0: as it should.
+        # librosa warns about silence, which has no pitch, and correctly assumes a tuning of 0.
         warnings.filterwarnings("ignore", "Trying to estimate tuning from empty frequency set")
         chroma = librosa.feature.chroma_stft(S=magnitude**2, sr=rate)
     over_frames = {

@@ -1,4 +1,4 @@
-"""Hand-made features of a clip, in sets: what the descriptors stage stores, one table each."""
+"""Sets of hand-crafted features: the descriptors stage stores one table per set."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ import pandas as pd
 from genre_pred.audio.descriptors.fma import fma, mfcc
 from genre_pred.audio.descriptors.gtzan import gtzan
 
-# (samples,) float32 mono and their rate into one named float32 per descriptor.
+# Functions of a waveform (samples,) float32 mono and its sample rate.
 DESCRIPTORS: dict[str, Callable[[np.ndarray, int], pd.Series]] = {
     "fma": fma,
     "gtzan": gtzan,
@@ -19,16 +19,16 @@ DESCRIPTORS: dict[str, Callable[[np.ndarray, int], pd.Series]] = {
 def waveform_to_descriptors(
     waveform: np.ndarray, sample_rate: int, name: str, families: Sequence[str] = ()
 ) -> pd.Series:
-    """Describe a clip by a set, or by some families of FMA's at the cost of those alone.
+    """Compute a set of descriptors of a clip, or only some families of FMA's set.
 
     Args:
         waveform: (samples,) float32 mono.
         sample_rate: In Hz.
-        name: Of the set.
-        families: Of the set `fma`; empty for the whole set.
+        name: Name of the set.
+        families: Families of the set `fma`; empty for the whole set.
 
     Returns:
-        (n_descriptors,) float32, in the order of the set whatever the order of families.
+        (n_descriptors,) float32, in the order of the set, whatever the order of families.
     """
     if families:
         return fma(waveform, sample_rate, families)

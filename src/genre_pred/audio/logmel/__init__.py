@@ -1,1 +1,1 @@
-"""Waveforms into log-mel patches, one front end per family of networks."""
+"""Waveforms to log-mel patches, one front end per family of networks."""

@@ -1,4 +1,4 @@
-"""Clips into the patch store: each file is decoded once for all front ends."""
+"""Clips to the patch store: each file is decoded once for all front ends."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -26,9 +26,9 @@ def store_patches(
 
     Args:
         clips: clip_id, path, sample_rate, n_samples.
-        clip: Length and number of its windows.
-        settings: The front ends and the store's dtype.
-        folder: Where NAME.npy and NAME.parquet are written.
+        clip: Length and number of windows.
+        settings: The front ends and the dtype of the store.
+        folder: The folder where NAME.npy and NAME.parquet are written.
         each: A map over recordings.
 
     Returns:
@@ -64,10 +64,10 @@ def store_patches(
 def recording_to_patches(
     recording: Recording, names: Sequence[str], clip: Clip, dtype: str
 ) -> list[dict[str, np.ndarray]]:
-    """Decode a recording once: for each of its windows, the patches of every front end.
+    """Decode a recording once and compute the patches of every front end for each window.
 
     Returns:
-        (n_patches, patch_frames, n_mels) of the dtype, by window and front end.
+        For each window, by front end: (n_patches, patch_frames, n_mels) of the dtype.
     """
     return [
         {
@@ -86,9 +86,9 @@ def excerpt_to_patches(
     Args:
         excerpt: (samples,) float32 mono.
         rate: Its sample rate in Hz.
-        front_end: What the patches are for.
-        clip: Its length.
-        dtype: Of the store: float16 or float32.
+        front_end: The front end that makes the patches.
+        clip: Gives the length of the excerpt.
+        dtype: The dtype of the store, float16 or float32.
 
     Returns:
         (n_patches, patch_frames, n_mels) of that dtype.
@@ -98,15 +98,15 @@ def excerpt_to_patches(
 
 
 def take_patches(precomputed: Path, folder: Path, dtype: str) -> dict[str, int]:
-    """Store the spectrograms laid out before as patches of a dtype, under their names.
+    """Store the spectrograms of a precomputed collection as patches, under their names.
 
     Args:
-        precomputed: Where they were laid out.
-        folder: Where NAME.npy and NAME.parquet are written.
+        precomputed: The folder where the stage clean stored them.
+        folder: The folder where NAME.npy and NAME.parquet are written.
         dtype: float16 or float32.
 
     Returns:
-        The number of patches of each.
+        The number of patches by name.
     """
     stored = {}
     for path in sorted((precomputed / "mel").glob("*.npy")):

@@ -1,4 +1,4 @@
-"""Waveforms into log-mel patches, one front end per family of networks."""
+"""Waveforms to log-mel patches, one front end per family of networks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from genre_pred.core.parallel.pool import one_thread
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """How a family of networks sees sound: the settings of its log-mel patches.
+    """The settings of the log-mel patches that a family of networks takes.
 
     Attributes:
-        name: In FRONT_ENDS.
+        name: Its name in FRONT_ENDS.
         sample_rate: In Hz.
-        n_mels: Bands of a frame.
-        hop_length: From frame to frame, in samples.
-        first_frame_samples: What a waveform needs for its first frame: the whole window, or
-            hardly anything where frames are centred.
+        n_mels: Mel bands per frame.
+        hop_length: Samples between frames.
+        first_frame_samples: Samples needed for the first frame: the whole window, or at most one
+            if frames are centred.
         log_mel: Maps a waveform (samples,) float32 at `sample_rate` to (frames, n_mels) float32.
         cut: Maps a number of frames to n_patches and patch_frames.
-        shortest_patch: Frames of the shortest patch.
+        shortest_patch: Number of frames of the shortest patch.
     """
 
     name: str
@@ -36,28 +36,28 @@ class FrontEnd:
     shortest_patch: int = 1
 
     def n_samples(self, clip_seconds: float) -> int:
-        """Length in samples of a clip of so many seconds."""
+        """Length in samples of a clip of this many seconds."""
         return round(clip_seconds * self.sample_rate)
 
     def patch_shape(self, clip_seconds: float) -> tuple[int, int]:
-        """How many whole patches a clip of so many seconds gives, and the frames of each."""
+        """Number of whole patches of a clip of this many seconds, and frames per patch."""
         n_after_first = self.n_samples(clip_seconds) - self.first_frame_samples
         return self.cut(max(0, n_after_first // self.hop_length + 1))
 
 
 def patches_of(patch_frames: int, n_frames: int) -> tuple[int, int]:
-    """Cut frames into as many patches of one length as they fill."""
+    """Cut frames into as many patches of a fixed length as they fill."""
     return n_frames // patch_frames, patch_frames
 
 
 def fewest_patches(at_most: int, n_frames: int) -> tuple[int, int]:
-    """Cut frames into the fewest patches of equal length, none longer than so many frames."""
+    """Cut frames into the fewest patches of equal length, of at most so many frames."""
     n_patches = -(-n_frames // at_most)  # rounded up
     return n_patches, n_frames // max(1, n_patches)
 
 
 def one_patch(n_frames: int) -> tuple[int, int]:
-    """Leave all frames together."""
+    """Keep all frames in one patch."""
     return min(1, n_frames), n_frames
 
 

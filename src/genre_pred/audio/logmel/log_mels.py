@@ -1,4 +1,4 @@
-"""What each family of networks accepts_audio: a waveform as logarithms of mel bands."""
+"""The log-mel spectrogram of each family of networks."""
 
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ from genre_pred.core.librosa_loader import load_librosa
 def vggish_log_mel(waveform: np.ndarray) -> np.ndarray:
     """Compute VGGish's log-mel spectrogram.
 
-    The figures are from vggish_params.py and mel_features.py of
+    The constants are from vggish_params.py and mel_features.py of
     github.com/tensorflow/models/tree/master/research/audioset/vggish.
 
     Args:
@@ -29,8 +29,8 @@ def vggish_log_mel(waveform: np.ndarray) -> np.ndarray:
 def efficientat_log_mel(waveform: np.ndarray) -> np.ndarray:
     """Compute EfficientAT's log-mel spectrogram.
 
-    The figures are from models/preprocess.py of github.com/fschmid56/EfficientAT, as it is when
-    nothing is trained: pre-emphasis, centred frames, power, Kaldi's mel bands.
+    The constants are from models/preprocess.py of github.com/fschmid56/EfficientAT, in evaluation
+    mode: pre-emphasis, centred frames, power, Kaldi's mel bands.
 
     Args:
         waveform: (samples,) float32 at 32 kHz, at least 2 samples, in -1..1.
@@ -45,12 +45,12 @@ def efficientat_log_mel(waveform: np.ndarray) -> np.ndarray:
     frames = torch.from_numpy(np.pad(emphasised, 512, mode="reflect")).unfold(0, 1024, 320)
     window = torch.nn.functional.pad(torch.hann_window(800, periodic=False), (112, 112))
     bands = _efficientat_bands()
-    heard = slice(bands.first_bin, bands.first_bin + len(bands.weights))
+    bins = slice(bands.first_bin, bands.first_bin + len(bands.weights))
     log_mel = np.empty((len(frames), bands.weights.shape[1]), np.float32)
     for start in range(0, len(frames), BLOCK_FRAMES):
-        # torch's float32 FFT is the reference's own: its rounding shows in the silent bands of a
-        # pure tone, where an exact one differs by up to 2e-4, and another processor's by as much.
-        spectrum = torch.fft.rfft(frames[start : start + BLOCK_FRAMES] * window)[:, heard].numpy()
+        # torch's float32 FFT, as in the reference: in the silent bands of a pure tone its rounding
+        # shows. There an exact FFT differs by up to 2e-4, and so does another processor.
+        spectrum = torch.fft.rfft(frames[start : start + BLOCK_FRAMES] * window)[:, bins].numpy()
         power = spectrum.real**2 + spectrum.imag**2
         np.matmul(power, bands.weights, out=log_mel[start : start + BLOCK_FRAMES])
     log_mel += np.float32(1e-5)
@@ -61,7 +61,7 @@ def efficientat_log_mel(waveform: np.ndarray) -> np.ndarray:
 
 
 def decibel_mel(waveform: np.ndarray) -> np.ndarray:
-    """Compute the mel spectrogram that people draw: librosa's, in decibels.
+    """Compute the usual mel spectrogram for pictures: librosa's, in decibels.
 
     Equals librosa.feature.melspectrogram (n_fft 2048, hop 512, 128 bands) followed by
     librosa.power_to_db without top_db.

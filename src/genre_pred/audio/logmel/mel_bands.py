@@ -1,4 +1,4 @@
-"""Spectrograms in mel bands, a block of frames at a time: what all front ends have in common."""
+"""Mel spectrograms, computed a block of frames at a time; shared by all front ends."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ BLOCK_FRAMES = 128  # a block's spectra fit the second-level cache; bounds memor
 
 @dataclass(frozen=True)
 class MelBands:
-    """Triangles over FFT bins.
+    """Triangular filters over FFT bins.
 
     Attributes:
-        first_bin: The lowest bin with a weight in any band.
-        weights: (bins, n_mels) float32, from the first bin on.
+        first_bin: The lowest bin with a nonzero weight.
+        weights: (bins, n_mels) float32, starting at the first bin.
     """
 
     first_bin: int
@@ -21,21 +21,21 @@ class MelBands:
 
     @classmethod
     def of(cls, triangles: np.ndarray) -> "MelBands":
-        """Leave out the bins at both ends that no band accepts_audio: (n_fft / 2 + 1, n_mels)."""
-        heard = np.flatnonzero(triangles.any(axis=1))
-        first_bin, last_bin = int(heard[0]), int(heard[-1])
+        """Drop the bins at both ends without weight in any band: (n_fft / 2 + 1, n_mels)."""
+        used = np.flatnonzero(triangles.any(axis=1))
+        first_bin, last_bin = int(used[0]), int(used[-1])
         return cls(first_bin, triangles[first_bin : last_bin + 1].astype(np.float32))
 
 
 def htk_bands(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> MelBands:
-    """Triangles with sides that are straight in mel, not in Hz, as HTK and Kaldi have them.
+    """Triangular filters whose sides are linear in mel, not in Hz, as in HTK and Kaldi.
 
     Args:
         sample_rate: In Hz.
-        n_fft: Samples of a spectrum.
-        n_mels: How many bands.
-        fmin: Where the lowest begins, in Hz.
-        fmax: Where the highest ends, in Hz.
+        n_fft: FFT length in samples.
+        n_mels: Number of bands.
+        fmin: Lower edge of the lowest band, in Hz.
+        fmax: Upper edge of the highest band, in Hz.
 
     Returns:
         The bands; the DC bin has no weight.
@@ -59,15 +59,15 @@ def mel_spectrogram(
     *,
     power: bool,
 ) -> np.ndarray:
-    """Compute the mel spectrogram of every whole window; whoever wants centred frames pads first.
+    """Compute the mel spectrogram of every whole window; for centred frames, pad first.
 
     Args:
-        samples: (n,) float32, at least a window.
+        samples: (n,) float32, at least one window.
         window: (win_length,) float64, at most n_fft.
         hop_length: In samples.
         n_fft: In samples.
         bands: The mel bands.
-        power: Whether power or magnitude is summed.
+        power: Whether to sum power instead of magnitude.
 
     Returns:
         (frames, n_mels) float32.
@@ -77,10 +77,10 @@ def mel_spectrogram(
     frames = np.lib.stride_tricks.sliding_window_view(samples, win_length)[::hop_length]
     bins = slice(bands.first_bin, bands.first_bin + len(bands.weights))
     mel = np.empty((len(frames), bands.weights.shape[1]), np.float32)
-    # The window lies in the *first* taps of the FFT and the rest stay zero. librosa and torchaudio
-    # centre it, which delays every frame: VGGish's by 56 samples, moving its log-mel by up to 4.3.
-    # Window and FFT are float64: in float32 the rounding of a pure tone shows beside the offset
-    # of VGGish's logarithm in the silent bands, by 4e-4; this costs 1.5 ms per 30 s there.
+    # The window fills the *first* taps of the FFT; the rest is zero. librosa and torchaudio centre
+    # the window, which delays every frame: VGGish's by 56 samples, changing its log-mel by up to
+    # 4.3. Window and FFT are float64: with float32, rounding would change the silent bands of a
+    # pure tone by 4e-4 in VGGish's log-mel. This costs 1.5 ms per 30 s.
     padded = np.zeros((BLOCK_FRAMES, n_fft))
     for start in range(0, len(frames), BLOCK_FRAMES):
         block = frames[start : start + BLOCK_FRAMES]

@@ -1,7 +1,7 @@
-"""EfficientAT: MobileNetV3 that has learnt AudioSet's sounds from a far larger network.
+"""EfficientAT: MobileNetV3 trained on AudioSet by distillation from a far larger network.
 
 Schmid, Koutini and Widmer, Efficient large-scale audio tagging via transformer-to-CNN knowledge
-distillation, ICASSP 2023. The layers carry the names of the released weights
+distillation, ICASSP 2023. The layers have the names of the released weights
 (github.com/fschmid56/EfficientAT, MIT licence).
 """
 
@@ -12,15 +12,15 @@ from torch import nn
 
 from genre_pred.networks.backbones.torch_libraries import torchvision_models
 
-N_SOUNDS = 527  # AudioSet's classes
+N_SOUNDS = 527  # classes of AudioSet
 WIDTHS = {"mn04": 0.4, "mn10": 1.0, "mn20": 2.0, "mn40": 4.0}
 
 
 class EfficientAT(nn.Module):
-    """torchvision's MobileNetV3 (large) for one channel, which embeds up to 10 s of sound.
+    """torchvision's MobileNetV3 (large) with one input channel; embeds up to 10 s of audio.
 
     Args:
-        width: What the number of channels is multiplied by: 0.4, 1, 2 or 4.
+        width: Factor on the number of channels: 0.4, 1, 2 or 4.
     """
 
     def __init__(self, width: float) -> None:
@@ -28,7 +28,7 @@ class EfficientAT(nn.Module):
         models = torchvision_models()
         layers, hidden = models.mobilenetv3._mobilenet_v3_conf("mobilenet_v3_large", width)
         block = partial(models.mobilenetv3.InvertedResidual, se_layer=ChannelAttention)
-        # Its own BatchNorm has eps 0.001 and momentum 0.01, as EfficientAT's.
+        # MobileNetV3's BatchNorm has eps 0.001 and momentum 0.01, as in EfficientAT.
         net = models.MobileNetV3(layers, hidden, block=block)
         first = net.features[0][0]
         net.features[0][0] = nn.Conv2d(1, first.out_channels, 3, stride=2, padding=1, bias=False)
@@ -48,7 +48,7 @@ class EfficientAT(nn.Module):
         return self._maps(patches).mean(dim=(2, 3))
 
     def classify(self, patches: torch.Tensor) -> torch.Tensor:
-        """Name the sounds: (n, frames, 128) log-mels -> (n, 527) logits of AudioSet's classes."""
+        """Classify the sounds: (n, frames, 128) log-mels -> (n, 527) logits of AudioSet's classes."""
         return self.classifier(self._maps(patches))
 
     def _maps(self, patches: torch.Tensor) -> torch.Tensor:
@@ -59,16 +59,16 @@ class EfficientAT(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Squeeze-and-excitation over channels, under the name that EfficientAT gives it.
+    """Squeeze-and-excitation over channels, named as in EfficientAT's weights.
 
     Args:
-        channels: Of the maps.
-        squeezed: Of the layer between.
+        channels: Number of channels of the maps.
+        squeezed: Width of the hidden layer.
     """
 
     def __init__(self, channels: int, squeezed: int) -> None:
         super().__init__()
-        # EfficientAT can also attend over frequency and time, and keeps a list of one.
+        # A list of one, because EfficientAT can also attend over frequency and time.
         self.conc_se_layers = nn.ModuleList([SqueezeExcitation(channels, squeezed)])
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
@@ -77,7 +77,7 @@ class ChannelAttention(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Scales each channel by what the means of all channels say."""
+    """Scales each channel by a factor computed from the means of all channels."""
 
     def __init__(self, channels: int, squeezed: int) -> None:
         super().__init__()

@@ -1,9 +1,8 @@
-"""The way to torchaudio and torchvision, whose Linux wheels do not load beside a CPU torch.
+"""Imports torchaudio and torchvision, whose Linux wheels do not load beside a CPU build of torch.
 
-They are CUDA builds, and this module alone imports them. Where the compiled library loads, it is
-used; where it does not, a stand-in says that it is missing, and all that is written in Python
-works: every transform and model (biquad filters slowly; forced alignment and torchvision's boxes
-not at all).
+The wheels are CUDA builds. Only this module imports them. If their compiled library loads, it is
+used. If not, a stub replaces it, and everything written in Python works: every transform and model
+(biquad filters are slow; forced alignment and torchvision's box operators fail).
 """
 
 import functools
@@ -16,7 +15,7 @@ import torch
 
 
 def torchaudio_transforms() -> ModuleType:
-    """Import torchaudio.transforms, whatever torch it stands beside.
+    """Import torchaudio.transforms, whichever build of torch is installed.
 
     Returns:
         The module.
@@ -29,7 +28,7 @@ def torchaudio_transforms() -> ModuleType:
 
 
 def torchvision_models() -> ModuleType:
-    """Import torchvision.models, whatever torch it stands beside.
+    """Import torchvision.models, whichever build of torch is installed.
 
     Returns:
         The module.
@@ -53,7 +52,7 @@ def _make_torchaudio_importable() -> None:
 
 @functools.cache
 def _make_torchvision_importable() -> torch.library.Library | None:
-    """Returns what holds the stand-in's operators, which live as long as it does."""
+    """Returns the library of the stub's operators, which exist as long as it does."""
     try:
         importlib.import_module("torchvision")
     except RuntimeError as error:
@@ -62,7 +61,7 @@ def _make_torchvision_importable() -> torch.library.Library | None:
     else:
         return None
     _forget("torchvision")
-    # torchvision describes these two operators when it is imported, so they must have a name.
+    # torchvision registers fake versions of these two operators on import, so they must be defined.
     operators = torch.library.Library("torchvision", "FRAGMENT")
     for name in ("nms", "qnms"):
         operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -71,13 +70,13 @@ def _make_torchvision_importable() -> torch.library.Library | None:
 
 
 def _forget(package: str) -> None:
-    """What failed half-way must be imported again from the start."""
+    """Forget a partly imported package, so that it is imported from the start."""
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         del sys.modules[name]
 
 
 def _extension_without_library() -> ModuleType:
-    """What torchaudio._extension is in a build without compiled parts."""
+    """A stub of torchaudio._extension, as in a build without compiled parts."""
     extension = ModuleType("torchaudio._extension")
 
     def fail_if_no_align(function: Callable[..., object]) -> Callable[..., object]:

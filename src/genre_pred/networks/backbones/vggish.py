@@ -1,7 +1,7 @@
-"""VGGish, the network that turns a patch of 0.96 s into an embedding of 128 numbers.
+"""VGGish, a network that maps a patch of 0.96 s to an embedding of 128 dimensions.
 
 Hershey et al., CNN architectures for large-scale audio classification, ICASSP 2017. The layers
-carry the names of torchvggish's released weights.
+have the names of torchvggish's released weights.
 """
 
 import torch
@@ -41,7 +41,7 @@ class VGGish(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(HIDDEN, HIDDEN),
             nn.ReLU(inplace=True),
-            # No ReLU after this one: the embedding is what the layer gives before any.
+            # No ReLU here: the embedding is the output of this layer.
             nn.Linear(HIDDEN, EMBEDDING),
         )
 
@@ -52,8 +52,8 @@ class VGGish(nn.Module):
     def convolve(self, patches: torch.Tensor) -> torch.Tensor:
         """Run the convolutions alone: (n, 96, 64) log-mels -> (n, 12288)."""
         # (n, 96, 64) -> (n, 1, 96, 64) as a channels-last view, which the convolutions keep: 30 %
-        # faster on a CPU. The weights stay contiguous, because safetensors saves no others; whoever
-        # runs bfloat16 gains as much again by net.to(memory_format=torch.channels_last).
+        # faster on a CPU. The weights stay contiguous, as safetensors requires; in bfloat16,
+        # net.to(memory_format=torch.channels_last) gains as much again.
         maps = self.features(patches.unsqueeze(-1).permute(0, 3, 1, 2))
         # (n, 512, 6, 4) -> (n, 6, 4, 512) -> (n, 12288): TensorFlow's order, time, mel, channel
         return maps.permute(0, 2, 3, 1).flatten(1)

@@ -1,1 +1,1 @@
-"""Patches into embeddings, by a frozen backbone."""
+"""Patches to embeddings, by a frozen backbone."""

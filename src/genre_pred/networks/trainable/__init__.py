@@ -1,1 +1,1 @@
-"""Networks that are trained to name genres."""
+"""Networks that are trained to predict genres."""

@@ -1,4 +1,4 @@
-"""The networks that can be trained on the sound itself, by the names that params.yaml uses."""
+"""The networks that can be trained on log-mel patches, by their names in params.yaml."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from genre_pred.networks.trainable.image_networks import IMAGE_NETWORKS
 from genre_pred.networks.trainable.patch_net import PatchNet, PooledNet
 from genre_pred.networks.trainable.small_cnns import CnnMel, S4Cnn
 
-PICTURES = "mel128"  # the front end of networks on pictures, if there is sound
+PICTURES = "mel128"  # the front end of image networks, for collections with audio
 PatchShape = tuple[int, int, int]
-"""Of a clip: n_patches, frames, n_mels."""
+"""The patches of a clip: n_patches, frames, n_mels."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Network:
     """A network that can be trained.
 
     Attributes:
-        front_end: What makes its patches.
-        backbone: The name of its pretrained weights, which its `backbone` takes; None for a
-            network that learns from scratch.
-        build: Makes it from the shape of a clip's patches, the width of a head of two layers
-            (which image networks have not) and the number of genres.
+        front_end: The front end that makes its patches.
+        backbone: The name of the pretrained weights of its `backbone`; None for a network trained
+            from scratch.
+        build: Builds the network from the shape of a clip's patches, the hidden width of the head
+            (which image networks ignore) and the number of genres.
     """
 
     front_end: str

@@ -1,22 +1,22 @@
-"""A clip's log-mel as a picture, made in memory: what image networks see."""
+"""A clip's log-mel as a picture in memory: the input of image networks."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-PLANES = 4  # of a picture that somebody drew: red, green, blue, opacity
+PLANES = 4  # of a picture read from a file: red, green, blue, opacity
 
 
 def clip_picture(patches: torch.Tensor) -> torch.Tensor:
-    """Join the patches of each clip into one grey picture, as people draw spectrograms.
+    """Join the patches of each clip into one grey picture, as spectrograms are usually drawn.
 
     Args:
-        patches: (n, n_patches, frames, n_mels) log-mels; four planes are a picture that somebody
-            drew, of which the brightness is taken.
+        patches: (n, n_patches, frames, n_mels) log-mels; four planes are a picture from a file,
+            whose brightness is used.
 
     Returns:
-        (n, 1, n_mels, n_patches * frames): time to the right, the lowest band at the bottom, each
-        clip scaled to 0..1 by its own minimum and maximum; black where it is all the same.
+        (n, 1, n_mels, n_patches * frames): time to the right, the lowest band at the bottom. Each
+        clip is scaled to 0..1 by its own minimum and maximum; a constant clip is black.
     """
     if patches.shape[1] == PLANES:
         red, green, blue, _ = drawn_picture(patches).split(1, dim=1)
@@ -31,8 +31,8 @@ def clip_picture(patches: torch.Tensor) -> torch.Tensor:
 def resized(pictures: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """(n, channels, ...) -> (n, channels, height, width), bilinear.
 
-    Antialiased, as picture programs shrink: time is shrunk up to sixfold, and plain bilinear
-    sampling would look at two of six frames.
+    Antialiased: time is shrunk up to sixfold, and plain bilinear sampling would use only two of six
+    frames.
     """
     if pictures.shape[-2:] == (height, width):
         return pictures
@@ -40,7 +40,7 @@ def resized(pictures: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def drawn_picture(planes: torch.Tensor) -> torch.Tensor:
-    """Turn a picture that somebody drew, stored as patches are, the right way up.
+    """Turn a picture from a file, stored like patches, the right way up.
 
     Args:
         planes: (n, 4, width, height), 0..1, the lowest row first.
@@ -52,7 +52,7 @@ def drawn_picture(planes: torch.Tensor) -> torch.Tensor:
 
 
 class ImageNetPicture(nn.Module):
-    """Log-mels as networks trained on ImageNet's photographs want to see them.
+    """Log-mels as pictures with the size and normalisation of ImageNet's photographs.
 
     Args:
         pixels: Height and width.
@@ -72,7 +72,7 @@ class ImageNetPicture(nn.Module):
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
         """(n, n_patches, frames, n_mels) log-mels -> (n, 3, pixels, pixels), about -2..2.6.
 
-        Four planes are a picture that somebody drew, whose colours are kept.
+        Four planes are a picture from a file, whose colours are kept.
         """
         drawn = patches.shape[1] == PLANES
         pictures = drawn_picture(patches)[:, :3] if drawn else clip_picture(patches)
@@ -80,7 +80,7 @@ class ImageNetPicture(nn.Module):
 
 
 class ColouredPicture(nn.Module):
-    """Log-mels in matplotlib's colours, red, green, blue and opaque.
+    """Log-mels in matplotlib's colours: red, green, blue, opacity.
 
     Args:
         height: In pixels.
@@ -91,7 +91,7 @@ class ColouredPicture(nn.Module):
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
-        from matplotlib import colormaps  # slow to import, and one network needs it
+        from matplotlib import colormaps  # slow to import, needed by one network only
 
         self.size = (height, width)
         table = torch.tensor(colormaps["viridis"](range(256)), dtype=torch.float32)
@@ -100,7 +100,7 @@ class ColouredPicture(nn.Module):
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
         """(n, n_patches, frames, n_mels) log-mels -> (n, 4, height, width), 0..1.
 
-        Four planes are a picture that somebody drew, whose colours are kept.
+        Four planes are a picture from a file, whose colours are kept.
         """
         if patches.shape[1] == PLANES:
             return resized(drawn_picture(patches), *self.size)

@@ -1,17 +1,17 @@
-"""What every network that names genres can do, whatever it is built of."""
+"""The common interface of networks that predict genres."""
 
 import torch
 from torch import nn
 
 
 class GenreNet(nn.Module):
-    """Three parts in a row: what convolves, what is fully connected, and a new last layer.
+    """A network in three parts: convolutions, fully connected layers, and a new last layer.
 
-    A training moves all of them, the last two (fc) or the last one (head). What it does not move
-    runs once over all clips; `freeze` then gives what `classify` reads.
+    Training updates all parts, the last two (fc) or the last one (head). The frozen parts run only
+    once over all clips: `freeze` returns the input of `classify`.
 
-    Subclasses set `head` and fill in `convolve`; those with fully connected layers before the head
-    also `embed` and `fully_connected`. What has pretrained weights is their `backbone`.
+    Subclasses set `head` and implement `convolve`; those with fully connected layers before the
+    head also implement `embed` and `fully_connected`. Pretrained weights are loaded into `backbone`.
     """
 
     backbone: nn.Module
@@ -22,7 +22,7 @@ class GenreNet(nn.Module):
         raise NotImplementedError
 
     def embed(self, convolved: torch.Tensor) -> torch.Tensor:
-        """Run the fully connected layers before the head, where there are any."""
+        """Run the fully connected layers before the head, if any."""
         return convolved
 
     def fully_connected(self) -> list[nn.Module]:
@@ -41,7 +41,7 @@ class GenreNet(nn.Module):
             trainable: all, fc or head.
 
         Returns:
-            (n, ...): the patches themselves, or what the convolutions or all but the head give.
+            (n, ...): the patches, or the output of the convolutions or of all layers but the head.
         """
         if trainable == "all":
             return patches
@@ -49,21 +49,21 @@ class GenreNet(nn.Module):
         return convolved if trainable == "fc" else self.embed(convolved)
 
     def represent(self, frozen: torch.Tensor, trainable: str) -> torch.Tensor:
-        """Run all but the head: what `freeze` gives -> (n, ...), what the head reads."""
+        """Run all but the head: output of `freeze` -> (n, ...), the input of the head."""
         if trainable == "all":
             frozen = self.convolve(frozen)
         return frozen if trainable == "head" else self.embed(frozen)
 
     def classify(self, frozen: torch.Tensor, trainable: str) -> torch.Tensor:
-        """Run the rest: what `freeze` gives -> (n, n_genres) logits."""
+        """Run the trained part: output of `freeze` -> (n, n_genres) logits."""
         return self.head(self.represent(frozen, trainable))
 
     def trained_part(self, trainable: str) -> list[nn.Parameter]:
-        """The parameters that training moves."""
+        """The parameters that training updates."""
         parts: dict[str, list[nn.Module]] = {
             "all": [self],
             "fc": [*self.fully_connected(), self.head],
             "head": [self.head],
         }
-        moved = [parameter for part in parts[trainable] for parameter in part.parameters()]
-        return [parameter for parameter in moved if parameter.requires_grad]
+        parameters = [parameter for part in parts[trainable] for parameter in part.parameters()]
+        return [parameter for parameter in parameters if parameter.requires_grad]

@@ -1,4 +1,4 @@
-"""Image networks of torchvision on pictures of a clip's log-mel, as S2 and S3 used them.
+"""Image networks of torchvision on pictures of a clip's log-mel, as in S2 and S3.
 
 S2, GenreNet, compared ResNet18, AlexNet, VGG11-BN, SqueezeNet, DenseNet and Inception v3; S3,
 Genre-Classifier, put dense layers on a frozen VGG16.
@@ -18,9 +18,9 @@ class PictureNet(GenreNet):
     """An image network whose last layer is replaced by a new one.
 
     Args:
-        backbone: (n, 3, pixels, pixels) -> (n, size), its last layer taken out.
+        backbone: (n, 3, pixels, pixels) -> (n, size), without its last layer.
         head: (n, size) -> (n, n_genres).
-        pixels: Height and width that it wants.
+        pixels: Height and width of its input.
     """
 
     def __init__(self, backbone: nn.Module, head: nn.Module, pixels: int = 224) -> None:
@@ -35,7 +35,7 @@ class PictureNet(GenreNet):
 
 
 class DensePictureNet(PictureNet):
-    """AlexNet or VGG, which have two pretrained fully connected layers before the last one."""
+    """AlexNet or VGG, with two pretrained fully connected layers before the last one."""
 
     def convolve(self, patches: torch.Tensor) -> torch.Tensor:
         """(n, n_patches, frames, n_mels) log-mels -> (n, flattened maps)."""
@@ -54,7 +54,7 @@ class DensePictureNet(PictureNet):
 class S3Vgg16(PictureNet):
     """VGG16's convolutions under S3's dense layers: 512, 64, n_genres.
 
-    S3 trains the dense layers alone, which is `trainable: fc`.
+    S3 trains only the dense layers, which is `trainable: fc`.
 
     Args:
         n_genres: Number of outputs.
@@ -73,7 +73,7 @@ class S3Vgg16(PictureNet):
         return self.dense(convolved)
 
     def fully_connected(self) -> list[nn.Module]:
-        """The dense layers but the last."""
+        """The dense layers except the last."""
         return [self.dense]
 
 
@@ -100,7 +100,7 @@ def squeezenet(n_genres: int) -> PictureNet:
     net = torchvision_models().squeezenet1_1()
     net.classifier = nn.Identity()
     head = nn.Sequential(
-        nn.Unflatten(1, (512, 13, 13)),  # its forward flattens what it gives
+        nn.Unflatten(1, (512, 13, 13)),  # SqueezeNet's forward flattens its output
         nn.Dropout(0.5),
         nn.Conv2d(512, n_genres, 1),
         nn.ReLU(),
@@ -119,8 +119,8 @@ def densenet121(n_genres: int) -> PictureNet:
 
 
 def inception_v3(n_genres: int) -> PictureNet:
-    """Inception v3 (Szegedy et al. 2016) without its second output."""
-    # Its published weights want pictures in -1..1, which transform_input makes of ImageNet's.
+    """Inception v3 (Szegedy et al. 2016) without its auxiliary output."""
+    # Its published weights expect pictures in -1..1; transform_input converts ImageNet's range.
     net = torchvision_models().inception_v3(
         aux_logits=False, transform_input=True, init_weights=False
     )

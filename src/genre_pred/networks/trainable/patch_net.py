@@ -1,4 +1,4 @@
-"""Backbones that hear one patch at a time, and heads that judge all patches of a clip."""
+"""Networks whose backbone takes one patch at a time and whose head takes all patches of a clip."""
 
 import torch
 from torch import nn
@@ -9,12 +9,12 @@ from genre_pred.networks.trainable.genre_net import GenreNet
 
 
 class PatchNet(GenreNet):
-    """VGGish and two linear layers over the embeddings of a clip, side by side.
+    """VGGish and two linear layers over the concatenated embeddings of a clip.
 
     The head is S1's: Linear(n_patches * 128, hidden), ReLU, Linear(hidden, n_genres).
 
     Args:
-        n_patches: Of a clip.
+        n_patches: Number of patches of a clip.
         hidden: Width of the head.
         n_genres: Number of outputs.
     """
@@ -48,7 +48,7 @@ class PooledNet(GenreNet):
     It has no fully connected layers of its own: training fc means training the head.
 
     Args:
-        width: Of EfficientAT.
+        width: Width of EfficientAT.
         hidden: Width of the head.
         n_genres: Number of outputs.
     """
@@ -58,12 +58,12 @@ class PooledNet(GenreNet):
     def __init__(self, width: float, hidden: int, n_genres: int) -> None:
         super().__init__()
         self.backbone = EfficientAT(width)
-        # What names AudioSet's sounds has no part in genres, but stays with the published weights.
+        # The classifier of AudioSet is not used for genres, but is part of the published weights.
         self.backbone.classifier.requires_grad_(False)
         self.head = nn.Sequential(
             nn.Linear(self.backbone.size, hidden),
             nn.ReLU(),
-            nn.Dropout(0.2),  # as EfficientAT's own
+            nn.Dropout(0.2),  # as in EfficientAT
             nn.Linear(hidden, n_genres),
         )
 

@@ -1,4 +1,4 @@
-"""Small networks that learn from nothing but the collection: S3's and S4's."""
+"""Small convolutional networks trained from scratch: those of S3 and S4."""
 
 from itertools import pairwise
 
@@ -8,14 +8,14 @@ from torch import nn
 from genre_pred.networks.trainable.clip_picture import ColouredPicture, clip_picture, resized
 from genre_pred.networks.trainable.genre_net import GenreNet
 
-PIXELS = 128  # height and width of the picture that CnnMel sees
+PIXELS = 128  # height and width of CnnMel's input
 
 
 class CnnMel(GenreNet):
-    """Five convolutions on the clip as a picture of 128 x 128, then mean and maximum over it.
+    """Five convolutions on the clip as a picture of 128 x 128, then mean and maximum pooling.
 
-    After S3, which tells of a convolutional network trained from scratch on mel spectrograms but
-    not its layers; these are ours, chosen within FMA-small's training clips.
+    S3 reports a convolutional network trained from scratch on mel spectrograms, but not its layers.
+    These are our own, chosen on FMA-small's training clips.
 
     Args:
         n_genres: Number of outputs.
@@ -25,7 +25,7 @@ class CnnMel(GenreNet):
         super().__init__()
         channels = [16, 32, 64, 128, 256]
         self.bands = nn.BatchNorm1d(PIXELS)  # each mel band on its own scale
-        # The first convolution halves the picture as it goes, the others by pooling.
+        # The first convolution halves the picture by its stride, the others by pooling.
         first = nn.Conv2d(1, channels[0], 5, stride=2, padding=2, bias=False)
         self.features = nn.Sequential(first, nn.BatchNorm2d(channels[0]), nn.ReLU(inplace=True))
         for before, after in pairwise(channels):
@@ -52,7 +52,7 @@ class CnnMel(GenreNet):
 
 
 class S4Cnn(GenreNet):
-    """490G1's network, layer for layer, on the picture that it drew to a file: 288 x 432 RGBA.
+    """490G1's network, layer for layer, on pictures as it stored them: 288 x 432 RGBA.
 
     Args:
         n_genres: Number of outputs.

@@ -1,1 +1,1 @@
-"""Weights: published ones, a file of one's own, or random."""
+"""Weights of networks: published, from a file, or random."""

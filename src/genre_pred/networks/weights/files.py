@@ -1,6 +1,6 @@
-"""Where the weights of networks lie on this machine: published ones in the user's cache, or a file.
+"""Files of weights on this machine: published weights in the user's cache, or a file of the user.
 
-It does without torch, so that the first stage can tell of weights that the last ones would miss.
+This module does not import torch, so that the first stage can check the weights of later stages.
 """
 
 from collections.abc import Mapping
@@ -16,37 +16,37 @@ RANDOM = "random"
 
 
 class WeightsError(UserError):
-    """Weights that cannot be had or do not fit, with the way on."""
+    """Weights that are missing or do not fit; the message says what to do."""
 
 
 def weights_file(backbone: str, which: str) -> Path:
-    """The file of a network's weights; published ones are fetched unless they are there.
+    """The file of a network's weights; published weights are downloaded unless cached.
 
     Args:
         backbone: Its name in WEIGHTS or IMAGENET of published.py.
         which: A name of published weights, or the path of a file; not random.
 
     Raises:
-        WeightsError: If there is no such file, or it cannot be fetched.
+        WeightsError: If there is no such file, or the download fails.
     """
     known = published_weights(backbone)
     if which in known:
-        return _fetched(known[which], backbone)
+        return _download(known[which], backbone)
     path = Path(which).expanduser()
     if not path.is_file():
         names = ", ".join([RANDOM, *known])
-        raise WeightsError(f"{which!r} is no file of weights; {backbone} also knows {names}")
+        raise WeightsError(f"weights.{backbone} is {which!r}: no such file; known are {names}")
     return path
 
 
 def fetch_weights(starts: Mapping[str, str]) -> dict[str, Path]:
-    """Find or download weights, before hours of work that would end without them.
+    """Find or download weights, so that missing ones are reported before hours of work.
 
     Args:
-        starts: By network, what it starts from, as in `weights` of params.yaml.
+        starts: The initial weights by network, as in `weights` of params.yaml.
 
     Returns:
-        By network, the file of its weights; none of those that start from random weights.
+        The file of weights by network, without networks that start from random weights.
 
     Raises:
         WeightsError: As weights_file.
@@ -58,7 +58,7 @@ def fetch_weights(starts: Mapping[str, str]) -> dict[str, Path]:
     }
 
 
-def _fetched(published: Weights, backbone: str) -> Path:
+def _download(published: Weights, backbone: str) -> Path:
     path = user_cache() / "weights" / Path(urlsplit(published.url).path).name
     try:
         return fetch(published.url, path, sha256=published.sha256_prefix)
@@ -66,8 +66,8 @@ def _fetched(published: Weights, backbone: str) -> Path:
         size = f" ({published.bytes / 1e6:.0f} MB)" if published.bytes else ""
         raise WeightsError(
             f"the weights could not be downloaded: {error}\n"
-            f"  either download them by hand: {published.url}{size}\n"
+            f"  either download them yourself: {published.url}{size}\n"
             f"  to: {path}\n"
             f"  or set weights.{backbone} to the path of a file,\n"
-            "  or to random (untrained: that shows the machinery, not what the network can do)"
+            "  or to random (untrained: enough to try the pipeline, but not for good scores)"
         ) from error

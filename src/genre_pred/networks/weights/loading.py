@@ -1,4 +1,4 @@
-"""Weights for the networks: published, from a file, or random where none are wanted."""
+"""Loads weights into networks: published, from a file, or random."""
 
 import hashlib
 import pickle
@@ -16,21 +16,21 @@ from genre_pred.networks.weights.published import IMAGENET, published_weights
 
 
 def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
-    """Give a network its weights, in place.
+    """Load weights into a network, in place.
 
     Args:
         net: The network.
         backbone: Its name in WEIGHTS or IMAGENET of published.py.
         which: random, a name of published weights (audioset or imagenet: downloaded once per
             user), or the path of a .pth, .pt or .safetensors file with a state dict.
-        seed: Of random weights.
+        seed: Seed of random weights.
 
     Returns:
-        A line that says what was loaded, the same on every machine.
+        A description of the weights, the same on every machine.
 
     Raises:
-        WeightsError: If the weights cannot be had, or their keys or shapes are not the network's. A
-            download without a published hash is then removed, and the next call fetches it anew.
+        WeightsError: If the weights cannot be found, or their keys or shapes do not fit the network.
+            A download without a published hash is then removed, and the next call downloads it.
     """
     if which == RANDOM:
         _initialise(net, seed)
@@ -45,12 +45,12 @@ def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
     except WeightsError as error:
         if not published or published.sha256_prefix:
             raise
-        # Nothing but its contents could tell that it is another file, say a page of HTML.
+        # Without a hash, only its content shows that it is another file, such as an HTML page.
         path.unlink(missing_ok=True)
         raise WeightsError(
-            f"{error}\n  it came from {published.url}, and was removed: the next run fetches it"
+            f"{error}\n  it came from {published.url} and was removed: run again to download it"
         ) from error
-    if published and published.sha256_prefix:  # which fetch has just compared
+    if published and published.sha256_prefix:  # verified by fetch
         return f"{which} sha256:{published.sha256_prefix}…"
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -60,12 +60,12 @@ def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
 
 
 def weights_note(which: str, backbone: str, *, trained_whole: bool = False) -> str:
-    """What must stand beside every result of these weights; empty for published ones.
+    """The note shown beside every result of these weights; empty for published weights.
 
     Args:
         which: As in load_weights.
         backbone: Likewise.
-        trained_whole: Whether all layers learn from the collection, so that none stays random.
+        trained_whole: Whether all layers are trained on the collection, so that none stays random.
     """
     if which != RANDOM:
         return ""
@@ -78,11 +78,11 @@ def _untrained_note(backbone: str) -> str:
 
 
 def _initialise(net: nn.Module, seed: int) -> None:
-    """He initialisation: torch's default leaves VGGish's embeddings almost constant (std 0.01)."""
+    """He initialisation: with torch's default, VGGish's embeddings hardly vary (std 0.01)."""
     generator = torch.Generator().manual_seed(seed)
     for layer in net.modules():
         if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_parameters()  # scale 1, shift 0, and no statistics
+            layer.reset_parameters()  # scale 1, shift 0, initial statistics
         elif isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             if layer.bias is not None:
@@ -96,7 +96,7 @@ def _read_state(path: Path) -> Mapping[str, torch.Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} is not a file of weights that can be read: {reason}") from error
+        raise WeightsError(f"{path} is not a readable file of weights: {reason}") from error
     if not isinstance(state, Mapping):
         raise WeightsError(f"{path} holds a {type(state).__name__}, not a state dict")
     return state
@@ -105,9 +105,9 @@ def _read_state(path: Path) -> Mapping[str, torch.Tensor]:
 def _as_torchvision_names(
     state: Mapping[str, torch.Tensor], replaced: tuple[str, ...]
 ) -> Mapping[str, torch.Tensor]:
-    """ImageNet's state dicts as torchvision's own loading understands them, without a classifier.
+    """Rename the keys of ImageNet's state dicts as torchvision does, and drop the classifier.
 
-    DenseNet's is older than its code: it says norm.1 where the layer is called norm1.
+    DenseNet's file is older than its code: its keys have norm.1 where the layer is called norm1.
     """
     return {
         re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", key): tensor
@@ -118,11 +118,11 @@ def _as_torchvision_names(
 
 def _load_matching(net: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
     expected = net.state_dict()
-    # Files from before BatchNorm counted its batches lack a number that nothing here reads.
+    # Old files lack BatchNorm's count of batches, which is not used here.
     state = {k: v for k, v in expected.items() if k.endswith("num_batches_tracked")} | dict(state)
     for key, tensor in expected.items():
         if key not in state:
-            raise WeightsError(f"{path} does not fit {type(net).__name__}: it has no {key}")
+            raise WeightsError(f"{path} does not fit {type(net).__name__}: it lacks {key}")
         if state[key].shape != tensor.shape:
             raise WeightsError(
                 f"{path} does not fit {type(net).__name__}: {key} is {tuple(state[key].shape)} "
@@ -130,5 +130,5 @@ def _load_matching(net: nn.Module, state: Mapping[str, torch.Tensor], path: Path
             )
     for key in state:
         if key not in expected:
-            raise WeightsError(f"{path} does not fit {type(net).__name__}: {key} is unknown to it")
+            raise WeightsError(f"{path} does not fit {type(net).__name__}: unexpected key {key}")
     net.load_state_dict(state)

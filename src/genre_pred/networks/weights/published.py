@@ -1,13 +1,13 @@
-"""Where published weights lie, and what our networks leave out of them."""
+"""Published weights: their URLs, and the layers that our networks do not use."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Where published weights lie, the start of their sha256, and about how large they are.
+    """The URL of published weights, the start of their sha256, and their approximate size.
 
-    Without a known hash, what arrives is checked only by fitting the network.
+    Without a known hash, a download is checked only by its keys and shapes.
     """
 
     url: str
@@ -20,15 +20,15 @@ _EFFICIENTAT = "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.
 WEIGHTS: dict[str, dict[str, Weights]] = {
     "vggish": {
         # Google's weights, converted by github.com/harritaylor/torchvggish (Apache 2.0). The end of
-        # the name is the start of the sha256, as torch.hub has it.
+        # the name is the start of the sha256, as in torch.hub.
         "audioset": Weights(
             url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
             sha256_prefix="10086976",
             bytes=288_000_000,
         ),
     },
-    # Networks that learnt from PaSST, mAP on AudioSet in the name (MIT licence). Their publisher
-    # tells no hashes; that of mn04 is of a copy that gives its published embeddings.
+    # Networks distilled from PaSST; the name holds the mAP on AudioSet (MIT licence). No hashes are
+    # published; the one of mn04 is from a copy that reproduces the published embeddings.
     "mn04": {"audioset": Weights(_EFFICIENTAT + "mn04_as_mAP_432.pt", "899a8c62", 4_066_513)},
     "mn10": {"audioset": Weights(_EFFICIENTAT + "mn10_as_mAP_471.pt", None, None)},
     "mn20": {"audioset": Weights(_EFFICIENTAT + "mn20_as_mAP_478.pt", None, None)},
@@ -38,12 +38,12 @@ WEIGHTS: dict[str, dict[str, Weights]] = {
 
 @dataclass(frozen=True)
 class ImageNet:
-    """A network of torchvision with weights that have learnt ImageNet's pictures.
+    """A network of torchvision with weights trained on ImageNet.
 
     Attributes:
-        model: Its name there.
-        replaced: How the names of the layers begin that ours has not, or has anew.
-        weights: Torchvision's IMAGENET1K_V1, written out so that nobody need import it for them.
+        model: Its name in torchvision.
+        replaced: Prefixes of the layers that our network lacks or replaces.
+        weights: Torchvision's IMAGENET1K_V1, listed here so that torchvision need not be imported.
     """
 
     model: str
