@@ -1,4 +1,4 @@
-"""Train every classifier asked for on every feature set asked for."""
+"""Train every selected classifier on every selected feature set."""
 
 from functools import partial
 from pathlib import Path

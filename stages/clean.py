@@ -1,4 +1,4 @@
-"""Decode every file; keep those worth training on, and give the reason for each rejected one."""
+"""Decode every file; reject bad files and duplicates, each with its reason."""
 
 from pathlib import Path
 

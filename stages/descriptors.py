@@ -1,4 +1,4 @@
-"""Describe every clip by hand-made features."""
+"""Compute hand-crafted features of every clip."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Lay the collection out in data/raw as its publisher does; list a local one."""
+"""Download the collection to data/raw; of a local collection, list files and checksums."""
 
 from pathlib import Path
 

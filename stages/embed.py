@@ -1,4 +1,4 @@
-"""Run every patch through the frozen backbones."""
+"""Embed every patch by the frozen backbones."""
 
 import json
 from pathlib import Path
@@ -23,19 +23,19 @@ def main() -> None:
     params = read_params()
     settings = params.embed
     with tracking.stage("embed", params) as run:
-        # Of a collection without sound nothing was stored that a backbone could read.
+        # A precomputed collection has no patches for backbones.
         backbones = settings.backbones if stored_patches(MEL, FRONT_ENDS) else ()
         write_contents(EMBEDDINGS, backbones)
-        if backbones and (slower := precision_warning("embed.precision", settings.precision)):
-            click.echo(slower, err=True)
+        if backbones and (warning := precision_warning("embed.precision", settings.precision)):
+            click.echo(warning, err=True)
         for name in backbones:
             each = TimedMap(clip_map(params.compute, f"embedding by {name}", unit="block"))
             run.metrics(embed_collection(name, settings, params.weights, MEL, EMBEDDINGS, each))
             facts = json.loads((EMBEDDINGS / f"{name}.json").read_text())
             run.tags({f"weights.{name}": facts["weights"]})
             index = open_patches(MEL / BACKBONES[name]).index
-            rows, n_clips = len(index), index["clip_id"].nunique()
-            seconds = each.seconds / min(ROWS, rows) * rows / n_clips
+            n_rows, n_clips = len(index), index["clip_id"].nunique()
+            seconds = each.seconds / min(ROWS, n_rows) * n_rows / n_clips
             run.metrics({f"clip_seconds.{name}": seconds})
 
 

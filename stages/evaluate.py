@@ -36,8 +36,8 @@ def main() -> None:
             protocol=protocol(clips, split, params.split),
             grouped=artists_apart(clips, split),
         )
-        # MLflow and promotion.json have times and how often the test set was used: in reports/ the
-        # same settings give the same bytes.
+        # The files in reports/ must be the same for the same settings. So training times and the
+        # number of uses of the test set are only in MLflow and promotion.json.
         board = evaluation.board.drop(columns=["train_seconds", "test_seen"])
         write_table(board, REPORTS / "leaderboard.csv")
         write_table(genre_table(evaluation.best, clips, genres), REPORTS / "genres.csv")

@@ -1,4 +1,4 @@
-"""Train networks on the sound itself."""
+"""Train networks on log-mel patches, with or without pretrained weights."""
 
 import shutil
 from functools import partial
@@ -26,7 +26,7 @@ FINETUNED = DATA / "finetuned"
 
 
 def main() -> None:
-    keep_memory(LARGEST)  # every step has the same arrays as the last
+    keep_memory(LARGEST)  # every training step allocates the same arrays
     params = read_params()
     settings, start = params.finetune, params.weights
     with tracking.stage("finetune", params) as run:
@@ -35,12 +35,12 @@ def main() -> None:
         rounds = trainings(split, clips, params.split)
         write_contents(MODELS, settings.networks)
         on_cpu = settings.networks and device_for(settings).type == "cpu"
-        if on_cpu and (slower := precision_warning("finetune.precision", settings.precision)):
-            click.echo(slower, err=True)
+        if on_cpu and (warning := precision_warning("finetune.precision", settings.precision)):
+            click.echo(warning, err=True)
         for name in settings.networks:
             store = open_network_patches(name, settings, DATA / "mel")
             work = work_folder(read_stage("finetune"), run.settings | {"network": name})
-            with FileLock(work.with_suffix(".lock")):  # the same training may run beside this one
+            with FileLock(work.with_suffix(".lock")):  # another process may run the same training
                 work.mkdir(parents=True, exist_ok=True)
                 on_epoch = partial(run.epoch, name)
                 trained = finetune(

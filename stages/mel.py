@@ -1,4 +1,4 @@
-"""Turn every clip into patches of log-mel, stored once for all networks."""
+"""Compute the log-mel patches of every clip, stored once for all networks."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Register the best of each approach; the champion changes only if one proves better."""
+"""Register the best model of each approach; promote one if it is significantly better."""
 
 import json
 import os
@@ -16,27 +16,28 @@ from genre_pred.registry.promotion import promote_workspace
 
 DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
 PROMOTION = REPORTS / "promotion.json"
-# What DVC tracks: who stood, which follows from the inputs. The outcome also depends on who held
-# the title, so its hash would change dvc.lock although nothing in the repository has changed.
+# DVC tracks only the candidates, which follow from the inputs. The decision also depends on the
+# current champion: its hash would change dvc.lock although nothing in the repository has changed.
 CANDIDATES = REPORTS / "candidates.csv"
 
 
 def main() -> None:
     params = read_params()
     with tracking.stage("promote", params) as run:
-        # Under `dvc exp run` a better one waits as challenger until somebody lets it challenge.
+        # Under `dvc exp run` a better model only becomes the challenger.
         may_promote = "DVC_EXP_NAME" not in os.environ
-        told = promote_workspace(
+        promotion = promote_workspace(
             params, DATA, MODELS, REPORTS, run_id=run.run_id, may_promote=may_promote
         )
         with atomic_write(PROMOTION) as temporary:
-            temporary.write_text(json.dumps(told, indent=2) + "\n")
-        write_table(pd.DataFrame(told["candidates"], columns=["model", "identity"]), CANDIDATES)
+            temporary.write_text(json.dumps(promotion, indent=2) + "\n")
+        candidates = pd.DataFrame(promotion["candidates"], columns=["model", "identity"])
+        write_table(candidates, CANDIDATES)
         run.files([PROMOTION])
-        run.tags({"reason": told["reason"]})
-    click.echo(f"{told['registered_model']}: {told['reason']}")
-    if told["overtaken_by"]:
-        click.echo(told["overtaken_by"])
+        run.tags({"reason": promotion["reason"]})
+    click.echo(f"{promotion['registered_model']}: {promotion['reason']}")
+    if promotion["overtaken_by"]:
+        click.echo(promotion["overtaken_by"])
 
 
 if __name__ == "__main__":

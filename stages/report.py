@@ -1,4 +1,4 @@
-"""Tell the question, the results, their uncertainty and their cost on one page."""
+"""Write the results, their uncertainty and their cost to one HTML page."""
 
 from pathlib import Path
 
@@ -19,7 +19,9 @@ from genre_pred.reporting.reading import read_findings
 
 DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
 PAGE = REPORTS / "report.html"
-INPUTS = REPORTS / "report_inputs.csv"  # what DVC tracks: the page names runs and dates
+INPUTS = (
+    REPORTS / "report_inputs.csv"
+)  # what DVC tracks; the page has run ids and dates
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from genre_pred.core.files import DiskFull
 from genre_pred.datasets.sources import fma_archives
 from genre_pred.datasets.sources.archives import ArchiveError
 from genre_pred.datasets.sources.catalogue import SOURCES
-from genre_pred.datasets.sources.fma_archives import ARCHIVES, SUBSET_OF, Archive, bring, find
+from genre_pred.datasets.sources.fma_archives import ARCHIVES, SUBSET_OF, Archive, download, find
 from genre_pred.datasets.sources.listing import SourceError
 
 TRACKS = """,artist,set,set,track
@@ -144,7 +144,7 @@ def test_a_server_that_does_not_leaves_no_tree_and_a_later_run_mends_it(
         SOURCES["fma_small"].download(tmp_path / "raw", asked("fma_small"), map)
     assert not (tmp_path / "raw").exists()
     assert not held(tmp_path, "fma_small")
-    with pytest.raises(SourceError, match="bring it with dvc repro -f download"):
+    with pytest.raises(SourceError, match="download it with dvc repro -f download"):
         SOURCES["fma_small"].tracks(tmp_path / "raw", asked("fma_small"))
     publisher.answers = [without_ranges]
     SOURCES["fma_small"].download(tmp_path / "raw", asked("fma_small"), map)
@@ -176,13 +176,13 @@ def test_local_archives_are_unpacked_into_the_cache(publisher, asked, tmp_path):
 def test_a_local_archive_that_is_another_is_refused(publisher, asked, tmp_path):
     body = publisher.files["fma_small.zip"]
     (tmp_path / "local" / "fma_small.zip").write_bytes(body[:-1])
-    with pytest.raises(ArchiveError, match="is not whole, or not the publisher's: its sha1 is"):
+    with pytest.raises(ArchiveError, match="is incomplete, or not the publisher's: its sha1 is"):
         SOURCES["fma_small"].download(tmp_path / "raw", asked("fma_small"), map)
     assert not held(tmp_path, "fma_small")
 
 
 def test_an_unpacked_tree_is_used_as_it_is(publisher, asked, tmp_path):
-    bring("fma_small", tmp_path / "local", None)
+    download("fma_small", tmp_path / "local", None)
     for name in ("fma_metadata", "fma_small"):
         shutil.move(tmp_path / "cache" / "fma" / name, tmp_path / "local" / name)
     publisher.asked.clear()
@@ -195,7 +195,7 @@ def test_an_unpacked_tree_is_used_as_it_is(publisher, asked, tmp_path):
 
 def test_a_folder_that_is_not_there_is_no_wish_to_download(publisher, asked, tmp_path):
     with pytest.raises(SourceError, match="is not a folder: set data.path"):
-        bring("fma_small", tmp_path / "misspelt", None)
+        download("fma_small", tmp_path / "misspelt", None)
     assert publisher.asked == []
 
 
@@ -203,12 +203,12 @@ def test_room_for_archive_and_tree_is_asked_for_first(publisher, asked, tmp_path
     n_small = len(publisher.files["fma_small.zip"])
     monkeypatch.setitem(ARCHIVES, "fma_small", Archive(n_small, 10**15, "0" * 40))
     with pytest.raises(DiskFull, match=r"1000000\.0 GB are needed"):
-        bring("fma_small", tmp_path / "local", None)
+        download("fma_small", tmp_path / "local", None)
     assert publisher.asked == []
 
 
 def test_tracks_csv_of_another_version_is_a_sentence(publisher, asked, tmp_path):
-    bring("fma_small", tmp_path / "local", None)
+    download("fma_small", tmp_path / "local", None)
     path = find("fma_metadata", tmp_path / "local") / "tracks.csv"
     path.write_text(TRACKS.replace("genre_top", "top"))
     with pytest.raises(SourceError, match=r"tracks\.csv lacks the column .*genre_top"):

@@ -49,7 +49,7 @@ def ask(params, tmp_path, monkeypatch):
     return ask
 
 
-def bring(tmp_path, asked):
+def read_clips(tmp_path, asked):
     n_files = SOURCES["gtzan"].download(tmp_path / "raw", asked, map)
     assert (tmp_path / "raw" / "listing.csv").is_file()
     return n_files, SOURCES["gtzan"].tracks(tmp_path / "raw", asked)
@@ -90,7 +90,7 @@ def test_the_split_is_torchaudio_s():
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_is_understood(tmp_path, write_gtzan, ask, layout):
     write_gtzan(tmp_path / "copy" / layout)
-    n_files, tracks = bring(tmp_path, ask(tmp_path / "copy", "folds"))
+    n_files, tracks = read_clips(tmp_path, ask(tmp_path / "copy", "folds"))
     assert n_files == len(tracks) == 30
     assert list(tracks) == [*TRACK_COLUMNS, APART_BY]
     assert tracks["clip_id"].tolist()[:4] == [
@@ -107,7 +107,7 @@ def test_every_layout_is_understood(tmp_path, write_gtzan, ask, layout):
 
 def test_the_publisher_s_split_is_the_fault_filtered_one(tmp_path, write_gtzan, ask):
     write_gtzan(tmp_path / "copy", range(0, 100, 10))
-    _, tracks = bring(tmp_path, ask(tmp_path / "copy"))
+    _, tracks = read_clips(tmp_path, ask(tmp_path / "copy"))
     named = tracks["clip_id"].isin(list(FAULT_FILTERED))
     listed = tracks[named]
     assert listed["split"].tolist() == listed["clip_id"].map(FAULT_FILTERED).tolist()
@@ -125,8 +125,8 @@ def test_au_files_and_apple_s_ghosts(tmp_path, write_gtzan):
 
 def test_missing_genres_are_named(tmp_path, write_gtzan, ask):
     write_gtzan(tmp_path / "copy", genres=[g for g in GENRES if g not in ("jazz", "rock")])
-    with pytest.raises(SourceError, match=r"has 8 of GTZAN's 10 genres; there is no folder jazz, "):
-        bring(tmp_path, ask(tmp_path / "copy"))
+    with pytest.raises(SourceError, match=r"has 8 of GTZAN's 10 genres; it has no folder jazz, "):
+        read_clips(tmp_path, ask(tmp_path / "copy"))
     assert not (tmp_path / "raw").exists()
 
 
@@ -134,8 +134,8 @@ def test_missing_genres_are_named(tmp_path, write_gtzan, ask):
 def test_without_a_copy_it_says_how_to_get_one(tmp_path, ask, there):
     if there:
         (tmp_path / "copy").mkdir()
-    with pytest.raises(SourceError, match="its official download is dead: set data.path"):
-        bring(tmp_path, ask(tmp_path / "copy"))
+    with pytest.raises(SourceError, match="its official download no longer works: set data.path"):
+        read_clips(tmp_path, ask(tmp_path / "copy"))
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def archive(tmp_path, write_gtzan):
 @pytest.mark.parametrize("name", [".", "genres.tar.gz"])
 def test_an_archive_of_one_s_own_is_unpacked_into_the_cache(tmp_path, archive, ask, name):
     asked = ask(archive.parent / name, "folds")
-    assert bring(tmp_path, asked)[0] == 30
-    _, tracks = bring(tmp_path, asked)
+    assert read_clips(tmp_path, asked)[0] == 30
+    _, tracks = read_clips(tmp_path, asked)
     md5 = hashlib.md5(archive.read_bytes()).hexdigest()
     assert (
         tracks["path"].iloc[0]
@@ -197,16 +197,16 @@ def test_an_archive_of_one_s_own_is_unpacked_into_the_cache(tmp_path, archive, a
 
 def test_an_archive_of_one_s_own_is_compared_with_the_md5_given(tmp_path, archive, ask):
     with pytest.raises(ArchiveError, match="instead of data.md5 = 0000"):
-        bring(tmp_path, ask(archive, md5="0" * 32))
+        read_clips(tmp_path, ask(archive, md5="0" * 32))
     md5 = hashlib.md5(archive.read_bytes()).hexdigest()
-    assert bring(tmp_path, ask(archive, "folds", md5=md5))[0] == 30
+    assert read_clips(tmp_path, ask(archive, "folds", md5=md5))[0] == 30
 
 
 def test_a_zip_file_is_to_be_unpacked_by_hand(tmp_path, ask):
     path = tmp_path / "archive.zip"
     path.write_bytes(b"PK\x05\x06" + bytes(18))
     with pytest.raises(SourceError, match="is a zip file: unpack it"):
-        bring(tmp_path, ask(path))
+        read_clips(tmp_path, ask(path))
 
 
 def test_an_address_is_downloaded_if_its_md5_fits(tmp_path, archive, ask, server, monkeypatch):
@@ -214,11 +214,11 @@ def test_an_address_is_downloaded_if_its_md5_fits(tmp_path, archive, ask, server
     server.files["genres.tar.gz"] = archive.read_bytes()
     url = f"{server.url}/genres.tar.gz"
     with pytest.raises(UserError, match=f"its md5 is .* instead of {gtzan.MD5}; the download was"):
-        bring(tmp_path, ask(tmp_path / "music", url=url))
+        read_clips(tmp_path, ask(tmp_path / "music", url=url))
     assert not (tmp_path / "raw").exists()
     md5 = hashlib.md5(archive.read_bytes()).hexdigest()
     asked = ask(tmp_path / "music", "folds", url=url, md5=md5)
-    assert bring(tmp_path, asked)[0] == bring(tmp_path, asked)[0] == 30
+    assert read_clips(tmp_path, asked)[0] == read_clips(tmp_path, asked)[0] == 30
     assert len(server.asked) == 2
 
 

@@ -91,7 +91,7 @@ def test_fma_s_other_csv_files_are_not_tracks_csv(fma):
 def test_an_fma_subset_without_tracks_is_a_sentence(fma):
     path = fma / "fma_metadata" / "tracks.csv"
     path.write_text(HEADER + "7,1,training,large,Folk,x\n")
-    with pytest.raises(SourceError, match="names no track of fma_medium"):
+    with pytest.raises(SourceError, match="lists no track of fma_medium"):
         read_fma(fma, "medium")
 
 
@@ -140,7 +140,7 @@ def test_names_may_hold_any_letter(tmp_path):
 
 def test_a_sound_outside_any_genre_is_named(tmp_path):
     touch(tmp_path, "jazz/a.mp3", "lost.mp3")
-    with pytest.raises(SourceError, match=r"1 sound files lie in no genre.*lost\.mp3"):
+    with pytest.raises(SourceError, match=r"1 audio files are in no genre.*lost\.mp3"):
         read_folder(tmp_path)
 
 
@@ -153,7 +153,7 @@ def test_a_genre_cannot_be_called_as_a_column_beside_the_genres(tmp_path, name):
 
 def test_a_folder_without_sound_says_how_to_lay_it_out(tmp_path):
     touch(tmp_path, "jazz/cover.jpg")
-    with pytest.raises(SourceError, match=r"holds no sound: .*GENRE/song\.mp3"):
+    with pytest.raises(SourceError, match=r"holds no audio files: .*GENRE/song\.mp3"):
         read_folder(tmp_path)
 
 
@@ -171,7 +171,7 @@ def test_a_copy_of_the_repository_is_told_to_take_an_absolute_path(tmp_path, mon
     repository = tmp_path / ".dvc" / "tmp" / "exps" / copy
     repository.mkdir(parents=True)
     monkeypatch.chdir(repository)
-    with pytest.raises(SourceError, match="give data.path as an absolute path"):
+    with pytest.raises(SourceError, match="set data.path to an absolute path"):
         read_folder(Path("music"))
     with pytest.raises(SourceError) as caught:
         read_folder(tmp_path / "music")
@@ -297,7 +297,7 @@ def test_links_that_lead_nowhere_or_in_circles(tmp_path, write_sound):
     (tmp_path / "music" / "jazz" / "round").symlink_to(tmp_path / "music")
     assert [file.name for file in files_under(tmp_path / "music")] == ["a.wav"]
     (tmp_path / "music" / "jazz" / "gone.wav").symlink_to(tmp_path / "nothing")
-    with pytest.raises(SourceError, match=r"gone\.wav is a link to nothing"):
+    with pytest.raises(SourceError, match=r"gone\.wav is a broken link"):
         files_under(tmp_path / "music")
 
 
@@ -315,7 +315,7 @@ def test_music_that_a_link_leads_to_is_listed_where_it_lies(tmp_path):
 def test_a_folder_that_cannot_be_read_is_a_sentence(tmp_path, forbid, closed):
     touch(tmp_path / "music", "jazz/a.wav", "blues/b.wav")
     forbid(tmp_path / closed)
-    with pytest.raises(SourceError, match=f"{closed} cannot be read .*: mend its permissions"):
+    with pytest.raises(SourceError, match=f"{closed} cannot be read .*: fix its permissions"):
         files_under(tmp_path / "music")
 
 

@@ -14,7 +14,7 @@ from genre_pred.networks.backbones.precision import precision_warning
         (
             4.0,
             "embed.precision is bfloat16, in which this processor takes 4.0 times as long for a "
-            "product of matrices as in float32: embed.precision=float32 is likely quicker here, "
+            "matrix product as in float32: embed.precision=float32 is probably faster here, "
             "and exact",
         ),
     ],

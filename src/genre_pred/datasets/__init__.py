@@ -1,1 +1,1 @@
-"""Where labelled music comes from, which of it is kept, and how it is split."""
+"""Sources of labelled music, cleaning, and splits."""

@@ -117,12 +117,12 @@ def test_a_folder_with_nothing_computed_says_what_may_be_there(root, tmp_path):
     (root / "spectrograms.npy").unlink()
     (root / "features" / "vggish.npy").unlink()
     (root / "features").rmdir()
-    with pytest.raises(SourceError, match=r"nothing of its clips: there may be clips\.csv with"):
+    with pytest.raises(SourceError, match=r"no features or spectrograms: expected clips\.csv with"):
         opened(root)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match="holds nothing precomputed: there may be"):
+    with pytest.raises(SourceError, match="holds nothing precomputed: expected"):
         opened(tmp_path / "empty")
-    with pytest.raises(SourceError, match="is not there: set data.path"):
+    with pytest.raises(SourceError, match="does not exist: set data.path"):
         opened(tmp_path / "nowhere")
 
 
@@ -130,5 +130,5 @@ def test_a_folder_with_nothing_computed_says_what_may_be_there(root, tmp_path):
 def test_a_column_that_may_tell_the_genre_is_refused(root, column):
     table = pd.DataFrame({"clip_id": IDS, column: range(5), "x": 0.5})
     table.to_csv(root / "features" / "mine.csv", index=False)
-    with pytest.raises(SourceError, match="is no feature"):
+    with pytest.raises(SourceError, match="is not a feature"):
         read_all(root)

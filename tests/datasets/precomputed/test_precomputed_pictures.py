@@ -75,10 +75,10 @@ def test_images_of_the_clips_in_clips_csv(root):
     assert contents.tracks["path"].tolist() == [path.as_posix() for path in paths]
     assert set(contents.spectrograms) == {"images", "spectrograms"}
     draw(root / "images" / "jazz" / "more.png", 9)
-    with pytest.raises(SourceError, match=r"does not name 1 pictures \(as .*more\.png\)"):
+    with pytest.raises(SourceError, match=r"does not list 1 pictures \(such as .*more\.png\)"):
         opened(root)
     paths[2].unlink()
-    with pytest.raises(SourceError, match=r"1 of 5 clips have no picture \(as .*c\.png\)"):
+    with pytest.raises(SourceError, match=r"1 of 5 clips have no picture \(such as .*c\.png\)"):
         opened(root)
 
 
@@ -91,7 +91,7 @@ def test_a_picture_that_does_not_fit_is_named(tmp_path, damage):
         path.write_bytes(path.read_bytes()[:300])
     elif damage == "text":
         path.write_text("no picture")
-    with pytest.raises(SourceError, match=r"2\.png (has \(41, 24\) pixels|is not a picture)"):
+    with pytest.raises(SourceError, match=r"2\.png (has \(41, 24\) pixels|is not a readable picture)"):
         read_all(tmp_path)
 
 

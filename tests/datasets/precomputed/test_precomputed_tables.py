@@ -64,7 +64,7 @@ def test_fma_of_another_version_is_a_sentence(fma):
         read_all(fma)
     lines = whole.splitlines()
     path.write_text("\n".join(line for line in lines if not line.startswith("10,")))
-    with pytest.raises(SourceError, match=r"features\.csv lacks 1 of 2 clips \(as 10\)"):
+    with pytest.raises(SourceError, match=r"features\.csv lacks 1 of 2 clips \(such as 10\)"):
         read_all(fma)
     path.write_text(whole)
     tracks = path.with_name("tracks.csv")
@@ -136,10 +136,10 @@ def test_a_table_is_read_once(tmp_path, monkeypatch):
 
 def test_one_value_is_told_without_more_of_them(tmp_path):
     write_gtzan(tmp_path, gtzan_table().assign(f3=lambda t: t["f3"].mask(t.index == 3)))
-    with pytest.raises(SourceError, match=r"is nan, no finite number$"):
+    with pytest.raises(SourceError, match=r"is nan, not a finite number$"):
         opened(tmp_path).digests()
     write_gtzan(tmp_path, gtzan_table().assign(f3=lambda t: t["f3"].mask(t.index > 27)))
-    with pytest.raises(SourceError, match=r"no finite number \(and 1 more\)$"):
+    with pytest.raises(SourceError, match=r"not a finite number \(and 1 more\)$"):
         opened(tmp_path).digests()
 
 

@@ -98,8 +98,8 @@ def _mfcc(sound: Sound) -> np.ndarray:
 
 
 def _rmse(sound: Sound) -> np.ndarray:
-    # Of the spectrum, as in librosa 0.5: today's librosa.feature.rms is scaled to the samples and so
-    # smaller by sqrt(2 * 1025) / 2048.
+    # Of the spectrum, as in librosa 0.5: today's librosa.feature.rms is scaled to the samples, and
+    # is smaller by sqrt(2 * 1025) / 2048.
     return np.sqrt(sound.power.mean(axis=0, keepdims=True))
 
 

@@ -1,1 +1,1 @@
-"""Which files of a collection are kept, and why the others are rejected."""
+"""Cleaning: which files of a collection are kept, and why the others are rejected."""

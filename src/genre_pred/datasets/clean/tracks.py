@@ -1,4 +1,4 @@
-"""What is worth keeping of a collection: every file is decoded, every rejection has its reason."""
+"""Cleans a collection: decodes every file and gives the reason for every rejection."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,18 +14,18 @@ from genre_pred.core.tables import as_clips, duplicate_reasons
 
 
 class TooManyRejected(UserError):
-    """So many files are bad that something else must be wrong."""
+    """More files are bad than clean.max_rejected allows."""
 
 
 def clean_tracks(
     tracks: pd.DataFrame, clip: Clip, settings: Clean, each: Callable
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Decode every track; keep what is long enough, not silent and not there already.
+    """Decode every track; keep those that are long enough, not silent and not duplicates.
 
     Args:
         tracks: The table of tracks.
-        clip: Gives the shortest length, in seconds.
-        settings: Gives the quietest level, in dB of full scale, and the share that may be bad.
+        clip: Gives the minimum length, in seconds.
+        settings: Gives the minimum level, in dB of full scale, and the share that may be bad.
         each: A map over paths.
 
     Returns:
@@ -36,13 +36,14 @@ def clean_tracks(
     """
     measured = list(each(measure_or_reason, tracks["path"].tolist()))
     reasons: list[Any] = [
-        found if isinstance(found, str) else _fault(found, clip, settings) for found in measured
+        result if isinstance(result, str) else _rejection(result, clip, settings)
+        for result in measured
     ]
-    sound = [
-        None if reason else found.content for found, reason in zip(measured, reasons, strict=True)
+    content = [
+        None if reason else result.content for result, reason in zip(measured, reasons, strict=True)
     ]
-    told = duplicate_reasons(tracks, pd.Series(sound, dtype="string"), once=True)
-    reasons = [reason or twin for reason, twin in zip(reasons, told, strict=True)]
+    duplicates = duplicate_reasons(tracks, pd.Series(content, dtype="string"), once=True)
+    reasons = [reason or duplicate for reason, duplicate in zip(reasons, duplicates, strict=True)]
     good = [reason is None for reason in reasons]
     rejected = tracks.assign(reason=reasons).loc[[not ok for ok in good]]
     if len(rejected) > settings.max_rejected * len(tracks):
@@ -52,30 +53,30 @@ def clean_tracks(
             f"{settings.max_rejected:g} allows. The first: {rejected['path'].iloc[0]}: "
             f"{rejected['reason'].iloc[0]}. Most often: "
             + "; ".join(f"{reason} ({count})" for reason, count in causes.items())
-            + ". Files that were there and have gone come back with dvc repro --force download"
+            + ". If files went missing after the download, run dvc repro --force download"
         )
-    kept = [found for found, ok in zip(measured, good, strict=True) if ok]
+    kept = [result for result, ok in zip(measured, good, strict=True) if ok]
     clips = tracks[good].assign(
-        sample_rate=[found.sample_rate for found in kept],
-        n_samples=[found.n_samples for found in kept],
-        rms_db=[round(found.rms_db, 2) for found in kept],
-        content=[found.content for found in kept],
+        sample_rate=[result.sample_rate for result in kept],
+        n_samples=[result.n_samples for result in kept],
+        rms_db=[round(result.rms_db, 2) for result in kept],
+        content=[result.content for result in kept],
     )
     columns = ["clip_id", "path", "reason"]
     return as_clips(clips), rejected[columns].reset_index(drop=True)
 
 
 def measure_or_reason(path: str) -> Measured | str:
-    """Decode a file: what it measures, or why it cannot be decoded."""
+    """Decode a file: its measurements, or the reason why it cannot be decoded."""
     try:
         return measure(Path(path))
     except AudioError as error:
         return error.reason
 
 
-def _fault(found: Measured, clip: Clip, settings: Clean) -> str | None:
-    if found.seconds < clip.min_seconds:
-        return f"too short: {found.seconds:.1f} s of at least {clip.min_seconds:g} s"
-    if found.rms_db < settings.min_rms_db:
-        return f"silent: {found.rms_db:.0f} dB of at least {settings.min_rms_db:g} dB"
+def _rejection(measured: Measured, clip: Clip, settings: Clean) -> str | None:
+    if measured.seconds < clip.min_seconds:
+        return f"too short: {measured.seconds:.1f} s of at least {clip.min_seconds:g} s"
+    if measured.rms_db < settings.min_rms_db:
+        return f"silent: {measured.rms_db:.0f} dB of at least {settings.min_rms_db:g} dB"
     return None

@@ -1,1 +1,1 @@
-"""Collections without sound: features, spectrograms or pictures that others computed."""
+"""Collections without audio: published features, spectrograms or pictures."""

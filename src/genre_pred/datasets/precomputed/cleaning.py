@@ -1,4 +1,4 @@
-"""Which clips of a precomputed collection are kept: those without a duplicate that would leak."""
+"""Cleans a precomputed collection: rejects duplicates that would leak between splits."""
 
 import hashlib
 
@@ -10,18 +10,18 @@ from genre_pred.datasets.precomputed.contents import Contents
 
 
 def clean_precomputed(contents: Contents) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Keep of clips with the same numbers what flatters no score.
+    """Reject clips with the same numbers as another clip, if both together would inflate a score.
 
-    On two sides of the publisher's split, those on the side that judges stay; on one side all
-    stay, because its table is the protocol (any other split takes the first of them only).
-    Without such a split only the first stays.
+    Of duplicates on two sides of the publisher's split, those on the side used for scoring are
+    kept. Duplicates on one side are all kept, because the publisher's table is the protocol (any
+    other split uses only the first of them). Without a publisher's split only the first is kept.
 
     Args:
-        contents: What others computed.
+        contents: The precomputed collection.
 
     Returns:
-        The kept clips (sample_rate and n_samples 0, rms_db NaN: there is no sound), and clip_id,
-        path, reason of the rejected ones.
+        The kept clips (sample_rate and n_samples 0, rms_db NaN, because there is no audio), and
+        clip_id, path, reason of the rejected clips.
 
     Raises:
         SourceError: If the contents do not fit the tracks.
@@ -29,11 +29,12 @@ def clean_precomputed(contents: Contents) -> tuple[pd.DataFrame, pd.DataFrame]:
     tracks = contents.tracks
     numbers = pd.Series(contents.digests(), index=tracks.index)
     reasons = duplicate_reasons(tracks, numbers, once=False)
-    # Who a clip is does not depend on which features lie beside it; twins are one.
+    # A clip's content is named by its id, so that it does not depend on which features are
+    # published with it. Duplicates share the id of the first.
     first = tracks["clip_id"].groupby(numbers.to_numpy()).transform("first")
     content = first.map(lambda name: hashlib.md5(f"precomputed {name}".encode()).hexdigest())
-    told = tracks.assign(sample_rate=0, n_samples=0, rms_db=np.nan, content=content)
-    told["reason"] = pd.Series(reasons, index=told.index, dtype="string")
-    good = told["reason"].isna()
-    kept, rejected = told[good], told.loc[~good, ["clip_id", "path", "reason"]]
+    clips = tracks.assign(sample_rate=0, n_samples=0, rms_db=np.nan, content=content)
+    clips["reason"] = pd.Series(reasons, index=clips.index, dtype="string")
+    good = clips["reason"].isna()
+    kept, rejected = clips[good], clips.loc[~good, ["clip_id", "path", "reason"]]
     return as_clips(kept), rejected.reset_index(drop=True)

@@ -18,6 +18,17 @@ SIDES = {
 
 
 def read_clip_list(path: Path) -> pd.DataFrame:
+    """Read and check clips.csv.
+
+    Args:
+        path: The file: clip_id, genre, optionally artist and split.
+
+    Returns:
+        The table of tracks.
+
+    Raises:
+        SourceError: With the file and what is wrong in it.
+    """
     table = read_texts(path)
     for column in ("clip_id", "genre"):
         if column not in table:
@@ -34,31 +45,35 @@ def read_clip_list(path: Path) -> pd.DataFrame:
         strange = table.loc[~table["split"].isin(SIDES), ["clip_id", "split"]]
         if not strange.empty:
             clip_id, word = strange.iloc[0]
-            said = "no split" if pd.isna(word) else f"the split {word!r}"
-            raise SourceError(f"{path} gives {clip_id} {said}; known are {', '.join(SIDES)}")
+            given = "no split" if pd.isna(word) else f"the split {word!r}"
+            raise SourceError(f"{path} gives {clip_id} {given}; known are {', '.join(SIDES)}")
         table["split"] = table["split"].map(SIDES)
     check_genres(table, path)
     return with_paths(table)
 
 
 def with_paths(tracks: pd.DataFrame) -> pd.DataFrame:
-    """The columns of tracks: paths are empty, for there is no sound; NA is what is not known."""
+    """Add the missing columns of tracks: an empty path, because there is no audio, else NA."""
     unknown = pd.Series(pd.NA, index=tracks.index, dtype="string")
-    whole = tracks.assign(path="")
+    completed = tracks.assign(path="")
     for column in ("artist", "split"):
-        whole[column] = tracks[column].astype("string") if column in tracks else unknown
-    return whole[list(TRACK_COLUMNS)]
+        completed[column] = tracks[column].astype("string") if column in tracks else unknown
+    return completed[list(TRACK_COLUMNS)]
 
 
 def check_genres(tracks: pd.DataFrame, path: Path) -> None:
+    """Raise a SourceError if a genre has the name of a column of the stages' tables."""
     reserved = tracks.loc[tracks["genre"].isin(NO_GENRES), "genre"]
     if not reserved.empty:
-        raise SourceError(f"{path}: a genre cannot be called {reserved.iloc[0]}")
+        raise SourceError(
+            f"{path}: a genre cannot be called {reserved.iloc[0]}, which names a column: rename it"
+        )
 
 
 def read_texts(path: Path) -> pd.DataFrame:
+    """Read a csv file with all columns as text; raise a SourceError if it is not one."""
     try:
-        # A clip or an artist may be called NA or None; only an empty cell is nothing.
+        # A clip or an artist may be called NA or None; only an empty cell is missing.
         return pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
     except ValueError as error:
         raise SourceError(f"{path} is not a table in UTF-8 with commas: {error}") from error

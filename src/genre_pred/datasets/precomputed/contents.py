@@ -1,6 +1,6 @@
-"""What others computed of a collection whose sound cannot be passed on: features, spectrograms.
+"""Opens a precomputed collection: published features or spectrograms, without the audio.
 
-See open_contents for the four layouts.
+See open_contents for the layouts.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ from genre_pred.datasets.sources.listing import (
 
 GTZAN_TABLE = "features_30_sec.csv"
 PICTURE = ".png"
-_SUPPOSED = (
+_LAYOUTS = (
     "clips.csv with features/ or spectrograms.npy, images/GENRE/NAME.png, "
     "train/GENRE/NAME.png, FMA's tracks.csv and features.csv, or GTZAN's features_30_sec.csv"
 )
@@ -46,13 +46,13 @@ _SUPPOSED = (
 
 @dataclass(frozen=True)
 class Contents:
-    """What others computed, opened.
+    """An opened precomputed collection.
 
     Attributes:
         tracks: The table of tracks; path is the clip's picture or empty.
-        files: What is read, by the name that each has in the listing.
-        tables: By the name of each set of features: reads those of all tracks.
-        spectrograms: By name, of all tracks; none read yet.
+        files: The files of the collection, by their names in the listing.
+        tables: By set of features: a function that reads the features of the given clips.
+        spectrograms: By name: the spectrograms of all tracks, read on demand.
     """
 
     tracks: pd.DataFrame
@@ -61,13 +61,13 @@ class Contents:
     spectrograms: Mapping[str, Spectrograms] = field(default_factory=dict)
 
     def features(self, clip_ids: Sequence[str]) -> dict[str, pd.DataFrame]:
-        """Every set of features; the first call reads them.
+        """All sets of features; the first call reads them.
 
         Args:
-            clip_ids: Of some or all tracks.
+            clip_ids: The clips wanted.
 
         Returns:
-            By set: clip_id, window (0), float32 columns; in the order of clip_ids.
+            For each set, a table: clip_id, window (0), float32 columns; in the order of clip_ids.
 
         Raises:
             SourceError: If a file does not fit the tracks, or a value is not finite.
@@ -79,54 +79,55 @@ class Contents:
 
     @cached_property
     def _features(self) -> dict[str, pd.DataFrame]:
-        """Of all tracks, read once: for their digests, and to be laid out."""
+        """The features of all tracks, read once for digests and storage."""
         clip_ids = self.tracks["clip_id"].tolist()
         return {name: read(clip_ids) for name, read in self.tables.items()}
 
     def spectrograms_of(self, clip_ids: Sequence[str]) -> dict[str, Spectrograms]:
-        """The spectrograms of some or all tracks, by name; in the order of clip_ids, not read."""
+        """The spectrograms of the given clips, by name, in the order of clip_ids; not read yet."""
         return {name: every.of(clip_ids) for name, every in self.spectrograms.items()}
 
     def digests(self) -> list[str]:
-        """A digest of each track's own numbers, over all that there is of it.
+        """A digest for each track, over all its features and spectrograms.
 
         Raises:
             SourceError: As features, and if a spectrogram cannot be read.
         """
         clip_ids = self.tracks["clip_id"].tolist()
-        told = [hashlib.md5() for _ in clip_ids]
+        digests = [hashlib.md5() for _ in clip_ids]
         for table in self._features.values():
             values = table.drop(columns=["clip_id", "window"]).to_numpy(np.float32)
-            for one, row in zip(told, values, strict=True):
-                one.update(row.tobytes())
+            for digest, row in zip(digests, values, strict=True):
+                digest.update(row.tobytes())
         for name, spectrograms in self.spectrograms.items():
-            shown = bar(spectrograms, doing=f"reading {name}", unit="clip", delay=2)
-            for one, spectrogram in zip(told, shown, strict=True):
-                one.update(spectrogram.tobytes())
-        return [one.hexdigest() for one in told]
+            progress = bar(spectrograms, doing=f"reading {name}", unit="clip", delay=2)
+            for digest, spectrogram in zip(digests, progress, strict=True):
+                digest.update(spectrogram.tobytes())
+        return [digest.hexdigest() for digest in digests]
 
 
 def open_contents(root: Path, subset: str) -> Contents:
-    """Find out which layout a folder or file has, and open it.
+    """Detect the layout of a folder or file, and open it.
 
     Args:
-        root: A folder with clips.csv (clip_id, genre, perhaps artist and split) and
-            features/NAME.npy|parquet|csv, spectrograms.npy or images/GENRE/CLIP_ID.png; or with
-            pictures only, images/GENRE/NAME.png or {train,validation,test}/GENRE/NAME.png; FMA's
-            metadata with features.csv; or a folder with GTZAN's features_30_sec.csv. Of the last
-            two the csv file itself will do.
-        subset: Of FMA: small, medium or large.
+        root: One of four layouts. A folder with clips.csv (clip_id, genre, optionally artist and
+            split) and features/NAME.npy|parquet|csv, spectrograms.npy or
+            images/GENRE/CLIP_ID.png. A folder with pictures only, as images/GENRE/NAME.png or
+            {train,validation,test}/GENRE/NAME.png. FMA's metadata with features.csv. A folder with
+            GTZAN's features_30_sec.csv, or that file itself.
+        subset: The subset of FMA: small, medium or large.
 
     Returns:
-        Its contents; opened and counted, not yet read.
+        The contents; files are opened and counted, but not read yet.
 
     Raises:
-        SourceError: If it is none of these, or wrong: with the file and what is wrong there.
+        SourceError: If the layout is none of these, or a file is wrong: names the file and the
+            mistake.
     """
     if root.is_file():
         return _open_file(root, subset)
     if not root.is_dir():
-        raise SourceError(f"{root} is not there: set data.path{why_it_may_be_missing(root)}")
+        raise SourceError(f"{root} does not exist: set data.path{why_it_may_be_missing(root)}")
     if (root / "clips.csv").is_file():
         return _open_folder(root)
     if (root / fma.METADATA / "features.csv").is_file():
@@ -168,14 +169,14 @@ def _open_gtzan(path: Path) -> Contents:
     cuts = table.loc[table["filename"].str.count(r"\.") > 2, "filename"]
     if not cuts.empty:
         raise SourceError(
-            f"{path} has cuts of one track ({cuts.iloc[0]}), which would stand on two sides: "
-            f"take {GTZAN_TABLE}"
+            f"{path} has several cuts per track ({cuts.iloc[0]}), which could be on two sides of "
+            f"the split: use {GTZAN_TABLE}"
         )
     unknown = table.loc[~table["label"].isin(gtzan.GENRES), ["filename", "label"]]
     if not unknown.empty:
         name, label = unknown.iloc[0]
         raise SourceError(
-            f"{path} calls {name} {label!r}; GTZAN's genres are {', '.join(gtzan.GENRES)}"
+            f"{path} labels {name} as {label!r}; GTZAN's genres are {', '.join(gtzan.GENRES)}"
         )
     missing = [genre for genre in gtzan.GENRES if genre not in set(table["label"])]
     if missing:
@@ -212,13 +213,13 @@ def _open_folder(root: Path) -> Contents:
         files |= {path.relative_to(root).as_posix(): path for path in paths}
     if not tables and not spectrograms:
         raise SourceError(
-            f"{root} has clips.csv, but nothing of its clips: there may be {_SUPPOSED}"
+            f"{root} has clips.csv, but no features or spectrograms: expected {_LAYOUTS}"
         )
     return Contents(tracks, files | _settings(root), tables, spectrograms)
 
 
 def _open_pictures(root: Path) -> Contents:
-    """images/GENRE/NAME.png, or a folder of genres for each side; a clip is called by its path."""
+    """Open images/GENRE/NAME.png, or a folder of genres per split; a clip's id is its path."""
     tops = {"images": None} if (root / "images").is_dir() else SIDES
     rows = [
         (path.relative_to(root).with_suffix("").as_posix(), path, path.parent.name, side)
@@ -226,7 +227,7 @@ def _open_pictures(root: Path) -> Contents:
         for path in _pictures_in(root / top)
     ]
     if not rows:
-        raise SourceError(f"{root} holds nothing precomputed: there may be {_SUPPOSED}")
+        raise SourceError(f"{root} holds nothing precomputed: expected {_LAYOUTS}")
     clip_ids = [clip_id for clip_id, *_ in rows]
     paths = [path for _, path, *_ in rows]
     tracks = pd.DataFrame(
@@ -245,7 +246,7 @@ def _open_pictures(root: Path) -> Contents:
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    """GENRE/NAME.png in a folder, sorted; none where it is not there."""
+    """GENRE/NAME.png in a folder, sorted; none if the folder does not exist."""
     files = visible_files(folder, refuse) if folder.is_dir() else []
     return [file for file in files if file.suffix == PICTURE and file.parent.parent == folder]
 
@@ -257,10 +258,14 @@ def _pictures_of(tracks: pd.DataFrame, images: Path) -> list[Path]:
     ]
     missing = [path for path in paths if not path.is_file()]
     if missing:
-        raise SourceError(f"{len(missing)} of {len(paths)} clips have no picture (as {missing[0]})")
+        raise SourceError(
+            f"{len(missing)} of {len(paths)} clips have no picture (such as {missing[0]})"
+        )
     surplus = set(_pictures_in(images)) - set(paths)
     if surplus:
-        raise SourceError(f"clips.csv does not name {len(surplus)} pictures (as {min(surplus)})")
+        raise SourceError(
+            f"clips.csv does not list {len(surplus)} pictures (such as {min(surplus)})"
+        )
     return paths
 
 

@@ -1,4 +1,4 @@
-"""Features that others computed: tables and arrays of theirs, checked, one row per clip."""
+"""Reads and checks published features: tables and arrays with one row per clip."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ SUFFIXES = (".npy", ".parquet", ".csv")
 _INDEX = ("clip_id", "window")
 FMA_FEATURES = 518  # 74 rows of 7 statistics
 GTZAN_FEATURES = 57
-# What tables often carry beside features; a row number tells the genre where rows are sorted by it.
+# Columns that are no features. An index reveals the genre if rows are sorted by genre.
 _NO_FEATURES = frozenset(
     "genre label target class split set fold artist artist_id album album_id track track_id path "
     "index".split()
@@ -23,15 +23,15 @@ def read_feature_table(path: Path, clip_ids: Sequence[str]) -> pd.DataFrame:
     """Read NAME.npy, NAME.parquet or NAME.csv.
 
     Args:
-        path: An array (n_clips, ...), flattened; or a table with a column clip_id, or without one
-            and in the clips' order.
-        clip_ids: (n_clips,) the collection's.
+        path: An array (n_clips, ...), which is flattened; or a table with a column clip_id; or a
+            table without it, in the order of the clips.
+        clip_ids: (n_clips,) the clips of the collection.
 
     Returns:
         clip_id, window (0), then float32 columns; in the order of clip_ids.
 
     Raises:
-        SourceError: If a clip is missing, too many or there twice, or a value is no finite number.
+        SourceError: If a clip is missing, unknown or listed twice, or a value is not finite.
     """
     if path.suffix == ".npy":
         values = read_array(path)
@@ -45,17 +45,16 @@ def read_feature_table(path: Path, clip_ids: Sequence[str]) -> pd.DataFrame:
     if "clip_id" not in table:
         check_count(path, len(table), clip_ids)
         return as_features(table, clip_ids, path)
-    found = table["clip_id"].astype("string")
-    if found.isna().any():
+    ids = table["clip_id"].astype("string")
+    if ids.isna().any():
         raise SourceError(f"{path} has a row without clip_id")
-    surplus = found[~found.isin(clip_ids)]
+    surplus = ids[~ids.isin(clip_ids)]
     if not surplus.empty:
         raise SourceError(
-            f"{path} has {len(surplus)} clips that clips.csv does not name (as {surplus.iloc[0]})"
+            f"{path} has {len(surplus)} clips that clips.csv does not list "
+            f"(such as {surplus.iloc[0]})"
         )
-    return as_features(
-        by_clip(table.drop(columns="clip_id"), found, clip_ids, path), clip_ids, path
-    )
+    return as_features(by_clip(table.drop(columns="clip_id"), ids, clip_ids, path), clip_ids, path)
 
 
 def read_fma_features(path: Path, clip_ids: Sequence[str]) -> pd.DataFrame:
@@ -63,13 +62,13 @@ def read_fma_features(path: Path, clip_ids: Sequence[str]) -> pd.DataFrame:
 
     Args:
         path: The file.
-        clip_ids: The tracks wanted, by their numbers.
+        clip_ids: The tracks wanted, by their ids.
 
     Returns:
-        clip_id, window (0), then 518 float32 columns (as mfcc_mean_01).
+        clip_id, window (0), then 518 float32 columns (such as mfcc_mean_01).
 
     Raises:
-        SourceError: If it is of another layout, lacks a track, or a value is no finite number.
+        SourceError: If the layout is different, a track is missing, or a value is not finite.
     """
     try:
         table = pd.read_csv(path, index_col=0, header=[0, 1, 2])
@@ -90,13 +89,13 @@ def read_gtzan_features(path: Path, clip_ids: Sequence[str]) -> pd.DataFrame:
 
     Args:
         path: The file.
-        clip_ids: The clips wanted, as blues.00000.
+        clip_ids: The clips wanted, such as blues.00000.
 
     Returns:
         clip_id, window (0), then 57 float32 columns.
 
     Raises:
-        SourceError: If it is of another layout, lacks a clip, or a value is no finite number.
+        SourceError: If the layout is different, a clip is missing, or a value is not finite.
     """
     whole = _read_table(path)
     table = whole.drop(columns=["filename", "length", "label"], errors="ignore")
@@ -112,10 +111,10 @@ def read_gtzan_features(path: Path, clip_ids: Sequence[str]) -> pd.DataFrame:
 def by_clip(
     table: pd.DataFrame, ids: pd.Series, clip_ids: Sequence[str], path: Path
 ) -> pd.DataFrame:
-    """The rows of clips, in their order.
+    """The rows of the given clips, in their order.
 
     Raises:
-        SourceError: If one is missing or there twice.
+        SourceError: If a clip is missing or listed twice.
     """
     twice = ids[ids.duplicated()]
     if not twice.empty:
@@ -123,40 +122,43 @@ def by_clip(
     keyed = table.set_axis(pd.Index(ids.to_numpy(dtype=object)))
     missing = [clip_id for clip_id in clip_ids if clip_id not in keyed.index]
     if missing:
-        raise SourceError(f"{path} lacks {len(missing)} of {len(clip_ids)} clips (as {missing[0]})")
+        raise SourceError(
+            f"{path} lacks {len(missing)} of {len(clip_ids)} clips (such as {missing[0]})"
+        )
     return keyed.loc[list(clip_ids)]
 
 
 def as_features(table: pd.DataFrame, clip_ids: Sequence[str], path: Path) -> pd.DataFrame:
-    """Turn numbers in the clips' order into a table of descriptors.
+    """Turn a table of numbers in the order of the clips into a table of descriptors.
 
     Raises:
-        SourceError: If there is no column, or a value is no finite float32, with clip and column.
+        SourceError: If there is no column, or a value is not a finite float32; names clip and
+            column.
     """
     names = [str(name) for name in table.columns]
     if not names:
         raise SourceError(f"{path} holds no features")
     if len(set(names)) < len(names) or set(_INDEX) & set(names):
         raise SourceError(
-            f"{path} has two columns of one name, or one called {' or '.join(_INDEX)}"
+            f"{path} has two columns of the same name, or one called {' or '.join(_INDEX)}"
         )
-    telling = [name for name in names if name.lower() in _NO_FEATURES or name.startswith("Unnamed")]
-    if telling:
+    leaks = [name for name in names if name.lower() in _NO_FEATURES or name.startswith("Unnamed")]
+    if leaks:
         raise SourceError(
-            f"{path}: the column {telling[0]} is no feature (it may tell the genre): take it out"
+            f"{path}: the column {leaks[0]} is not a feature (it may reveal the genre): remove it"
         )
-    wordy = [name for name in names if not pd.api.types.is_numeric_dtype(table[name])]
-    if wordy:
-        raise SourceError(f"{path}: the column {wordy[0]} does not hold numbers")
-    with np.errstate(over="ignore"):  # told below
+    texts = [name for name in names if not pd.api.types.is_numeric_dtype(table[name])]
+    if texts:
+        raise SourceError(f"{path}: the column {texts[0]} does not hold numbers")
+    with np.errstate(over="ignore"):  # reported below
         values = table.to_numpy(np.float32, na_value=np.nan)
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         row, column = wrong[0]
         others = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise SourceError(
-            f"{path}: {names[column]} of {clip_ids[row]} is {values[row, column]}, no finite "
-            f"number{others}"
+            f"{path}: {names[column]} of {clip_ids[row]} is {values[row, column]}, not a "
+            f"finite number{others}"
         )
     index = pd.DataFrame({"clip_id": list(clip_ids), "window": 0})
     return index.join(pd.DataFrame(values, columns=names))
@@ -166,7 +168,7 @@ def read_array(path: Path) -> np.ndarray:
     """Open an array of numbers, memory-mapped.
 
     Raises:
-        SourceError: If it is no such file.
+        SourceError: If the file is not an array of numbers.
     """
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -178,13 +180,13 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def check_count(path: Path, n_rows: int, clip_ids: Sequence[str]) -> None:
-    """Make sure that a file without clip ids has a row for every clip.
+    """Check that a file without clip ids has one row per clip.
 
     Raises:
-        SourceError: If it has not.
+        SourceError: If it has another number of rows.
     """
     if n_rows != len(clip_ids):
-        raise SourceError(f"{path} has {n_rows} rows, clips.csv {len(clip_ids)}")
+        raise SourceError(f"{path} has {n_rows} rows, but clips.csv has {len(clip_ids)}")
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -198,5 +200,5 @@ def _read_table(path: Path) -> pd.DataFrame:
             )
             table["clip_id"] = texts["clip_id"]
         return table
-    except ValueError as error:  # pyarrow's and pandas' errors of reading are such
+    except ValueError as error:  # includes the reading errors of pyarrow and pandas
         raise SourceError(f"{path} is not a table: {error}") from error

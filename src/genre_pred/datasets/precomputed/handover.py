@@ -1,7 +1,7 @@
-"""What others computed of a collection without sound, on its way to where the stages look for it.
+"""Stores a precomputed collection where the stages mel and descriptors read it.
 
-`clean` lays it out under data/computed; `mel` and `descriptors` take it from there as if they had
-made it. So they need to know nothing of sources. The bytes are the same, and DVC keeps them once.
+The stage clean writes it to data/precomputed. The stages mel and descriptors copy it from there
+instead of computing, so they do not depend on sources. DVC stores equal files only once.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ MEL, DESCRIPTORS = "mel", "descriptors"
 
 
 class Rows(Protocol):
-    """Spectrograms that are read one after the other, all of one shape."""
+    """Spectrograms that are read one by one, all of the same shape."""
 
     @property
     def shape(self) -> tuple[int, int, int]: ...
@@ -37,13 +37,13 @@ def store_contents(
     """Store features as tables of descriptors and spectrograms as patches.
 
     Args:
-        clips: clip_id, in the order of what is stored.
-        features: By name: clip_id, window, columns; a row per clip.
-        spectrograms: By name: a row (channels, frames, n_mels) per clip.
-        folder: Where mel/ and descriptors/ are made.
+        clips: clip_id, in the order of the rows to store.
+        features: By name, tables with a row per clip: clip_id, window, columns.
+        spectrograms: By name, one (channels, frames, n_mels) per clip.
+        folder: The folder where mel/ and descriptors/ are created.
 
     Returns:
-        The number of columns or patches stored of each.
+        The number of columns or patches stored, by name.
     """
     index = pd.DataFrame({"clip_id": clips["clip_id"].to_list(), "window": 0})
     for name, table in features.items():

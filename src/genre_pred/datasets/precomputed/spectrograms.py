@@ -1,6 +1,6 @@
-"""Spectrograms that others computed: one array, or a picture of each clip; read row by row.
+"""Published spectrograms: one array, or a picture per clip; read row by row.
 
-Whatever they were, a row is (channels, frames, n_mels): time first, the lowest band first.
+In either case a row is (channels, frames, n_mels): time first, the lowest band first.
 """
 
 import json
@@ -22,10 +22,10 @@ class Spectrograms:
     """The spectrograms of clips, none of them in memory.
 
     Attributes:
-        clip_ids: (n,) whose they are.
-        shape: Of each: channels, frames, n_mels.
-        read: Reads that of a clip, by its place in clip_ids at first.
-        rows: (n,) these places.
+        clip_ids: (n,) the clips.
+        shape: Shape of each spectrogram: channels, frames, n_mels.
+        read: Reads a spectrogram by its row in the source.
+        rows: (n,) the rows of these clips in the source.
     """
 
     clip_ids: tuple[str, ...]
@@ -37,7 +37,7 @@ class Spectrograms:
         return len(self.rows)
 
     def __getitem__(self, place: int) -> np.ndarray:
-        """One spectrogram, (channels, frames, n_mels) float32, finite.
+        """Read one spectrogram: (channels, frames, n_mels) float32, finite.
 
         Raises:
             SourceError: If it cannot be read, has another shape or is not finite.
@@ -51,7 +51,7 @@ class Spectrograms:
         return (self[place] for place in range(len(self)))
 
     def of(self, clip_ids: Sequence[str]) -> "Spectrograms":
-        """Those of some of the clips, in the order asked for."""
+        """The spectrograms of the given clips, in their order."""
         at = dict(zip(self.clip_ids, self.rows, strict=True))
         return replace(
             self, clip_ids=tuple(clip_ids), rows=tuple(at[clip_id] for clip_id in clip_ids)
@@ -62,16 +62,16 @@ def open_array(path: Path, clip_ids: Sequence[str]) -> Spectrograms:
     """Open an array of spectrograms.
 
     Args:
-        path: Of spectrograms.npy, (n_clips, n_mels, frames); integers of 8 bits count as 0 to 1.
-            The first row is the highest band, as in a picture, unless spectrograms.json beside it
-            says {"lowest_band": "first"}.
-        clip_ids: (n_clips,) in its order.
+        path: The file spectrograms.npy, (n_clips, n_mels, frames); 8-bit integers are scaled to
+            0..1. The first row is the highest band, as in a picture, unless spectrograms.json
+            beside it contains {"lowest_band": "first"}.
+        clip_ids: (n_clips,) in the order of the array.
 
     Returns:
         Rows of (1, frames, n_mels).
 
     Raises:
-        SourceError: If it is not such an array, or has another number of clips.
+        SourceError: If the file is not such an array, or has another number of clips.
     """
     values = read_array(path)
     if values.ndim != 3:
@@ -96,15 +96,15 @@ def open_pictures(
     Args:
         files: (n_clips,) PNG files of one size.
         clip_ids: (n_clips,).
-        settings: Of spectrograms.json, if there is one; see open_array.
+        settings: The path of spectrograms.json, which need not exist; see open_array.
 
     Returns:
-        `images`: rows of (4, width, height), the whole picture in red, green, blue and opacity,
-        0 to 1. `spectrograms`: rows of (1, frames, n_mels), its brightness without a white margin;
-        a colour map whose brightness is not monotonic (as coolwarm) does not survive that.
+        `images`: rows of (4, width, height), the whole picture in red, green, blue and opacity, 0
+        to 1. `spectrograms`: rows of (1, frames, n_mels), the brightness without white margins.
+        Colour maps with non-monotonic brightness (such as coolwarm) lose information there.
 
     Raises:
-        SourceError: If the first is not a picture.
+        SourceError: If the first file is not a picture.
     """
     flip = _lowest_is_last(settings)
     first = _pixels(files[0], None)
@@ -132,15 +132,17 @@ def _pixels(path: Path, size: tuple[int, int] | None) -> np.ndarray:
         with Image.open(path) as picture:
             pixels = np.asarray(picture.convert("RGBA"), np.float32) / np.float32(WHITE)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        # Pillow says SyntaxError of a broken PNG
-        raise SourceError(f"{path} is not a picture that can be read: {error}") from error
+        # Pillow raises SyntaxError for a broken PNG
+        raise SourceError(f"{path} is not a readable picture: {error}") from error
     if size not in (None, pixels.shape[1::-1]):
-        raise SourceError(f"{path} has {pixels.shape[1::-1]} pixels, the first picture {size}")
+        raise SourceError(
+            f"{path} has {pixels.shape[1::-1]} pixels, but the first picture has {size}"
+        )
     return pixels
 
 
 def _without_margin(pixels: np.ndarray) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right of what is not white (all, where all is)."""
+    """Top, bottom, left and right of the part that is not white; of the whole if all is white."""
     inked = np.any(pixels[..., :3] < 1, axis=-1)
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     if not len(rows):
@@ -149,7 +151,7 @@ def _without_margin(pixels: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _time_first(picture: np.ndarray, flip: bool) -> np.ndarray:
-    """(bands, frames, channels) into (channels, frames, bands), the lowest band first."""
+    """(bands, frames, channels) -> (channels, frames, bands), the lowest band first."""
     bands_up = picture[::-1] if flip else picture
     return np.ascontiguousarray(bands_up.transpose(2, 1, 0))
 
@@ -158,10 +160,10 @@ def _lowest_is_last(path: Path) -> bool:
     if not path.is_file():
         return True
     try:
-        told = json.loads(path.read_text())
+        settings = json.loads(path.read_text())
     except ValueError as error:
         raise SourceError(f"{path} is not valid JSON: {error}") from error
-    match told:
+    match settings:
         case {"lowest_band": ("first" | "last") as which, **rest} if not rest:
             return which == "last"
     raise SourceError(f'{path} must be {{"lowest_band": "first"}} or {{"lowest_band": "last"}}')

@@ -1,1 +1,1 @@
-"""Collections of sound: each source lays its files out and reads their labels."""
+"""Sources of audio collections: each one lays out its files and reads their labels."""

@@ -1,6 +1,6 @@
-"""Archives into folders that are whole or absent; nothing an archive says leads outside of them.
+"""Unpacks archives safely: a folder is either complete or absent, and no entry lands outside it.
 
-What is unpacked lies under a hidden name until all of it is there and proved right.
+An archive is unpacked under a hidden name, which becomes the final one after verification.
 """
 
 import shutil
@@ -25,29 +25,29 @@ _COPY_BYTES = 1 << 20
 
 
 class ArchiveError(UserError):
-    """An archive that is damaged, hostile or another than was expected."""
+    """An archive that is damaged, unsafe or not the expected one."""
 
 
 def unpack_zip(archive: Path, folder: Path) -> Path:
-    """Unpack a zip file, unless that has been done; an interrupted unpacking goes on.
+    """Unpack a zip file, unless the folder exists; continue an interrupted unpacking.
 
     Args:
-        archive: Holds one folder, of the same name as `folder`. If that has a file `checksums`
-            (lines of a sha1 and a path), every file is compared with it.
-        folder: Where its content goes; not there before it is complete.
+        archive: A zip file with one top folder, of the same name as `folder`. If this contains a
+            file `checksums` (lines of a sha1 and a path), every file listed there is verified.
+        folder: The folder to create; it appears only when it is complete.
 
     Returns:
         The folder.
 
     Raises:
-        ArchiveError: If an entry would land outside, is a link, stands twice or is damaged, or a
-            file is not what `checksums` says.
-        DiskFull: If the disk has not room enough.
+        ArchiveError: If an entry would land outside, is a link, a duplicate or damaged, or a file
+            does not match `checksums`.
+        DiskFull: If the disk has too little space.
     """
     with _unpacking(folder) as part:
         if part is None:
             return folder
-        with _damage_told(archive), zipfile.ZipFile(archive) as opened:
+        with _damage_reported(archive), zipfile.ZipFile(archive) as opened:
             entries = _safe_entries(opened, archive, folder.name)
             missing = {
                 name: entry
@@ -56,7 +56,7 @@ def unpack_zip(archive: Path, folder: Path) -> Path:
             }
             require_space(part.parent, sum(entry.file_size for entry in missing.values()))
             for name, entry in bar(missing.items(), doing=f"unpacking {archive.name}", unit="file"):
-                # atomic_write, because a file is taken for whole by its size
+                # atomic_write, because a file of the right size counts as complete
                 with (
                     atomic_write(part / name) as temporary,
                     opened.open(entry) as packed,
@@ -64,7 +64,7 @@ def unpack_zip(archive: Path, folder: Path) -> Path:
                 ):
                     shutil.copyfileobj(packed, file, _COPY_BYTES)
         _compare_with_checksums(part, entries, archive)
-        for path in part.rglob("*"):  # what a killed run left half-written
+        for path in part.rglob("*"):  # temporary files of a killed run
             if path.is_file() and path.relative_to(part).as_posix() not in entries:
                 path.unlink()
         part.replace(folder)
@@ -72,30 +72,31 @@ def unpack_zip(archive: Path, folder: Path) -> Path:
 
 
 def unpack_tar(archive: Path, folder: Path) -> Path:
-    """Unpack a tar file, compressed or not, unless that has been done.
+    """Unpack a tar file, compressed or not, unless the folder exists.
 
     Args:
-        archive: The file.
-        folder: Where its content goes; not there before it is complete.
+        archive: The tar file.
+        folder: The folder to create; it appears only when it is complete.
 
     Returns:
         The folder.
 
     Raises:
-        ArchiveError: If an entry would land outside or is a device, or the file is damaged.
-        DiskFull: If the disk has not room enough.
+        ArchiveError: If an entry would land outside or is not a plain file or folder, or the
+            archive is damaged.
+        DiskFull: If the disk has too little space.
     """
     with _unpacking(folder) as part:
         if part is None:
             return folder
-        shutil.rmtree(part)  # a tar file is read from its start anyway
+        shutil.rmtree(part)  # a tar file can only be read from its start
         part.mkdir()
         size = archive.stat().st_size
         require_space(part.parent, size)
-        shown = bar(doing=f"unpacking {archive.name}", unit="B", total=size, unit_scale=True)
+        progress = bar(doing=f"unpacking {archive.name}", unit="B", total=size, unit_scale=True)
         with (
-            _damage_told(archive),
-            shown,
+            _damage_reported(archive),
+            progress,
             archive.open("rb") as file,
             tarfile.open(fileobj=file, mode="r:*") as opened,
         ):
@@ -104,31 +105,31 @@ def unpack_tar(archive: Path, folder: Path) -> Path:
                 inside = target.resolve().is_relative_to(part.resolve())
                 if not inside or not (entry.isfile() or entry.isdir()):
                     raise ArchiveError(
-                        f"{archive} is not to be trusted: {entry.name} is no plain file within it"
+                        f"{archive} is unsafe: {entry.name} is not a plain file inside it"
                     )
-                # By hand: tarfile's own safe way is missing from the first releases of Python 3.11.
+                # The first releases of Python 3.11 lack tarfile's own filter for safe extraction.
                 content = opened.extractfile(entry)
                 if content is not None:
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    with user_error_if_disk_full(part, entry.name), target.open("wb") as written:
-                        shutil.copyfileobj(content, written)
-                shown.update(min(file.tell(), size) - shown.n)
+                    with user_error_if_disk_full(part, entry.name), target.open("wb") as output:
+                        shutil.copyfileobj(content, output)
+                progress.update(min(file.tell(), size) - progress.n)
         part.replace(folder)
     return folder
 
 
 def require_space(folder: Path, n_bytes: int) -> None:
-    """Make sure that a disk has room.
+    """Check that a disk has enough space.
 
     Args:
-        folder: On that disk; itself or a folder above it is there.
-        n_bytes: How much is to come.
+        folder: A folder on that disk; it or one of its parents exists.
+        n_bytes: The space needed, in bytes.
 
     Raises:
-        DiskFull: If it has less, with a little to spare.
+        DiskFull: If the disk has less than that and a reserve.
     """
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    free = shutil.disk_usage(there).free
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
     if free < n_bytes + _SPARE_BYTES:
         raise DiskFull(
             f"{n_bytes / 1e9:.1f} GB are needed, but {folder} has {free / 1e9:.1f} GB free: make "
@@ -138,7 +139,7 @@ def require_space(folder: Path, n_bytes: int) -> None:
 
 @contextmanager
 def _unpacking(folder: Path) -> Iterator[Path | None]:
-    """The hidden folder to unpack into, or None where all is done; one process at a time."""
+    """The hidden folder to unpack into; None if `folder` exists. One process at a time."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f".{folder.name}.lock")):
         if folder.is_dir():
@@ -150,7 +151,7 @@ def _unpacking(folder: Path) -> Iterator[Path | None]:
 
 
 @contextmanager
-def _damage_told(archive: Path) -> Iterator[None]:
+def _damage_reported(archive: Path) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
@@ -158,7 +159,7 @@ def _damage_told(archive: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             raise
-        # bz2 and gzip say so what they cannot unpack
+        # bz2 and gzip raise such an OSError for damaged data
         raise ArchiveError(f"{archive} is damaged ({error}): remove it and run again") from error
 
 
@@ -169,15 +170,17 @@ def _safe_entries(opened: zipfile.ZipFile, archive: Path, top: str) -> dict[str,
         path = PurePosixPath(entry.filename)
         if ".." in path.parts or path.is_absolute() or {":", "\\"} & set(entry.orig_filename):
             raise ArchiveError(
-                f"{archive} is not to be trusted: {entry.filename} would land outside"
+                f"{archive} is unsafe: {entry.filename} would land outside its folder"
             )
         if stat.S_ISLNK(entry.external_attr >> 16):
-            raise ArchiveError(f"{archive} is not to be trusted: {entry.filename} is a link")
+            raise ArchiveError(f"{archive} is unsafe: {entry.filename} is a link")
         if path.parts[:1] != (top,):
-            raise ArchiveError(f"{archive} is another archive: {entry.filename} is not in {top}/")
+            raise ArchiveError(
+                f"{archive} is not the expected archive: {entry.filename} is not in {top}/"
+            )
         name = "/".join(path.parts[1:])
         if name in entries:
-            raise ArchiveError(f"{archive} is not to be trusted: it has {entry.filename} twice")
+            raise ArchiveError(f"{archive} is unsafe: it has {entry.filename} twice")
         if not entry.is_dir():
             entries[name] = entry
     if not entries:
@@ -191,7 +194,7 @@ def _has_size(path: Path, n_bytes: int) -> bool:
 
 def _compare_with_checksums(folder: Path, entries: Container[str], archive: Path) -> None:
     if not (folder / CHECKSUMS).is_file():
-        return  # the sizes and CRCs within the zip file have been compared
+        return  # zipfile has verified the sizes and CRCs
     lines = (folder / CHECKSUMS).read_text().splitlines()
     for line in bar(lines, doing=f"verifying {archive.name}", unit="file", delay=2):
         expected, _, name = line.partition(" ")
@@ -199,10 +202,10 @@ def _compare_with_checksums(folder: Path, entries: Container[str], archive: Path
         if name not in entries:
             raise ArchiveError(f"{archive} lacks {name!r}, which its {CHECKSUMS} lists")
         path = folder / name
-        found = checksum(path, "sha1", progress=False)
-        if found != expected.lower():
+        actual = checksum(path, "sha1", progress=False)
+        if actual != expected.lower():
             path.unlink()  # so that the next run unpacks it again
             raise ArchiveError(
-                f"{name} of {archive} has the sha1 {found}, not {expected} as "
-                f"its {CHECKSUMS} says; the file was removed: run again"
+                f"{name} of {archive} has the sha1 {actual}, but its {CHECKSUMS} lists "
+                f"{expected}; the file was removed: run again"
             )

@@ -1,4 +1,4 @@
-"""Where sound comes from: each source lays a collection out in data/raw and reads its tracks."""
+"""The sources by name: each one lays out a collection in data/raw and reads its tracks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Source:
     """A kind of collection.
 
     Attributes:
-        download: Lays the collection, or a listing of one that lies elsewhere, out in a folder:
-            takes the folder, the params and a map over items; returns the number of files.
-        tracks: Reads the table of tracks (see clips) from that folder.
-        contents: Opens what others computed instead of sound; None where there is sound.
+        download: Writes the collection, or a listing of a local one, to a folder. Takes the
+            folder, the params and a map over items; returns the number of files.
+        tracks: Reads the table of tracks (see core/tables.py) from that folder and the params.
+        contents: Opens a precomputed collection; None for collections with audio.
     """
 
     download: Callable[..., int]
@@ -33,33 +33,33 @@ def _compose(raw: Path, params: Params, each: Callable) -> int:
 
 
 def _list_local(raw: Path, params: Params, each: Callable) -> int:
-    SOURCES[params.data.source].tracks(raw, params)  # what cannot be read later stops here
+    SOURCES[params.data.source].tracks(raw, params)  # fails now, not in the stage clean
     return listing.write_listing(Path(params.data.path), raw, each)
 
 
-def _bring_fma(name: str, raw: Path, params: Params, each: Callable) -> int:
-    folders = fma_archives.bring(name, Path(params.data.path), params.data.url)
+def _download_fma(name: str, raw: Path, params: Params, each: Callable) -> int:
+    folders = fma_archives.download(name, Path(params.data.path), params.data.url)
     files: dict[str, Path] = {}
-    for each_name, place in folders.items():
-        files |= listing.named_under(place, f"{each_name}/")
-    _fma_tracks(name, raw, params)  # what cannot be read later stops here
+    for archive, unpacked in folders.items():
+        files |= listing.named_under(unpacked, f"{archive}/")
+    _fma_tracks(name, raw, params)  # fails now, not in the stage clean
     return listing.list_files(files, raw, each)
 
 
 def _fma_tracks(name: str, raw: Path, params: Params) -> pd.DataFrame:
-    folders = fma_archives.found(name, Path(params.data.path))
+    folders = fma_archives.unpacked(name, Path(params.data.path))
     metadata = folders[fma.METADATA].parent
     return fma.read_tracks(metadata, fma_archives.SUBSET_OF[name], folders[name])
 
 
-def _bring_gtzan(raw: Path, params: Params, each: Callable) -> int:
-    root = gtzan.bring(params.data)
+def _download_gtzan(raw: Path, params: Params, each: Callable) -> int:
+    root = gtzan.download(params.data)
     _gtzan_tracks(raw, params)
     return listing.write_listing(root, raw, each)
 
 
 def _gtzan_tracks(raw: Path, params: Params) -> pd.DataFrame:
-    return gtzan.read_tracks(gtzan.found(params.data))
+    return gtzan.read_tracks(gtzan.unpacked(params.data))
 
 
 def _contents(params: Params) -> precomputed.Contents:
@@ -73,13 +73,13 @@ def _list_contents(raw: Path, params: Params, each: Callable) -> int:
 SOURCES = {
     "demo": Source(_compose, lambda raw, params: fma.read_tracks(raw, "small")),
     **{
-        name: Source(partial(_bring_fma, name), partial(_fma_tracks, name))
+        name: Source(partial(_download_fma, name), partial(_fma_tracks, name))
         for name in fma_archives.SUBSET_OF
     },
     "fma": Source(
         _list_local, lambda raw, params: fma.read_tracks(Path(params.data.path), params.data.subset)
     ),
-    "gtzan": Source(_bring_gtzan, _gtzan_tracks),
+    "gtzan": Source(_download_gtzan, _gtzan_tracks),
     "folder": Source(_list_local, lambda raw, params: folder.read_tracks(Path(params.data.path))),
     "precomputed": Source(
         _list_contents, lambda raw, params: _contents(params).tracks, contents=_contents

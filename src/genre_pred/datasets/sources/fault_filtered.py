@@ -1,9 +1,8 @@
 """The fault-filtered split of GTZAN: no repeated recording, and no artist on two sides.
 
-Kereliuk, Sturm and Larsen, "Deep Learning and Music Adversaries", 2015; 443 clips to learn from,
-197 to choose on, 290 to judge. The same as filtered_train, filtered_valid and filtered_test of
-torchaudio.datasets.gtzan; a table here, because torchaudio's wheel does not load everywhere and
-may move its lists.
+Kereliuk, Sturm and Larsen, "Deep Learning and Music Adversaries", 2015; 443 train,
+197 validation and 290 test clips. They are filtered_train, filtered_valid and filtered_test of
+torchaudio.datasets.gtzan. The table is copied, because torchaudio's wheel does not load everywhere.
 """
 
 from genre_pred.core.tables import TEST, TRAIN, VALIDATION
@@ -11,7 +10,7 @@ from genre_pred.core.tables import TEST, TRAIN, VALIDATION
 NAME = "fault-filtered"
 
 # fmt: off
-_NUMBERS = {  # of each genre: train, validation, test
+_NUMBERS = {  # per genre: train, validation, test
     "blues": (
         "29-49 73-97",
         "0-11 50-60",

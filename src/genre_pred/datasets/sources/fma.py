@@ -1,7 +1,7 @@
 """FMA, the Free Music Archive's data set, in its publisher's layout.
 
 `fma_metadata/tracks.csv` and `fma_small/000/000002.mp3`; see Defferrard et al., "FMA: A Dataset
-for Music Analysis", ISMIR 2017. Metadata are CC BY 4.0; each track has a licence of its own.
+for Music Analysis", ISMIR 2017. The metadata are CC BY 4.0; each track has its own licence.
 """
 
 from pathlib import Path
@@ -27,14 +27,14 @@ def read_tracks(root: Path, subset: str, audio: Path | None = None) -> pd.DataFr
 
     Args:
         root: The folder that holds fma_metadata and fma_SUBSET.
-        subset: small, medium or large; each holds the one before.
-        audio: The folder of the sound, if it is not fma_SUBSET there.
+        subset: small, medium or large; each includes the one before.
+        audio: The folder of the audio, if it is not fma_SUBSET in root.
 
     Returns:
         clip_id (the track's number), path, genre, artist, split.
 
     Raises:
-        SourceError: If the metadata are not there or of another layout.
+        SourceError: If the metadata are missing or have another layout.
     """
     tracks = read_metadata(root / METADATA / "tracks.csv", subset)
     audio = audio or root / f"fma_{subset}"
@@ -43,17 +43,17 @@ def read_tracks(root: Path, subset: str, audio: Path | None = None) -> pd.DataFr
 
 
 def read_metadata(path: Path, subset: str) -> pd.DataFrame:
-    """Read what tracks.csv tells of the tracks of a subset that have a top genre.
+    """Read the metadata of the tracks of a subset that have a top genre.
 
     Args:
-        path: Of tracks.csv.
-        subset: small, medium or large; each holds the one before.
+        path: The file tracks.csv.
+        subset: small, medium or large; each includes the one before.
 
     Returns:
-        clip_id (the track's number), genre, artist, split; in the order of the numbers.
+        clip_id (the track's number), genre, artist, split; sorted by number.
 
     Raises:
-        SourceError: If it is not there or of another layout.
+        SourceError: If the file is missing or has another layout.
     """
     if not path.is_file():
         root = path.parent.parent
@@ -69,7 +69,7 @@ def read_metadata(path: Path, subset: str) -> pd.DataFrame:
     wanted = SUBSETS[: SUBSETS.index(subset) + 1]
     tracks = tracks[tracks["subset"].isin(wanted) & tracks["genre"].notna()].sort_index()
     if tracks.empty:
-        raise SourceError(f"{path} names no track of fma_{subset}")
+        raise SourceError(f"{path} lists no track of fma_{subset}")
     if tracks.index.has_duplicates:
         raise SourceError(f"{path} has track {tracks.index[tracks.index.duplicated()][0]} twice")
     strange = tracks.loc[~tracks["split"].isin(SPLITS), "split"]

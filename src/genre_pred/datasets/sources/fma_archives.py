@@ -1,7 +1,7 @@
-"""FMA's archives: where their publisher keeps them, how large they are and what proves them right.
+"""FMA's archives: their URL, sizes and checksums, and how they are downloaded and unpacked.
 
 From the README of github.com/mdeff/fma (Defferrard et al., ISMIR 2017). The metadata are CC BY 4.0;
-each track has a licence of its own, told in tracks.csv: the sound is never passed on.
+each track has its own licence, given in tracks.csv: the audio is never redistributed.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _MIB, _GIB = 1 << 20, 1 << 30
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file: its rounded size, about what it holds unpacked, and its sha1."""
+    """A zip file: its approximate size, packed and unpacked, and its sha1."""
 
     about_bytes: int
     about_bytes_unpacked: int
@@ -28,7 +28,7 @@ class Archive:
 
 ARCHIVES = {
     METADATA: Archive(342 * _MIB, 1500 * _MIB, "f0df49ffe5f2a6008d7dc83c6915b31835dfe733"),
-    # MP3 cannot be compressed: the sound takes as much room unpacked.
+    # MP3 does not compress further: the audio is as large unpacked.
     "fma_small": Archive(
         7373 * _MIB, 7373 * _MIB, "ade154f733639d52e35e32f5593efe5be76c6d70"
     ),  # 8,000 clips of 30 s
@@ -42,7 +42,7 @@ ARCHIVES = {
         879 * _GIB, 879 * _GIB, "0f0ace23fbe9ba30ecb7e95f763e435ea802b8ab"
     ),  # the same tracks, untrimmed
 }
-# The subset of tracks.csv whose sound an archive holds.
+# The subset of tracks.csv whose audio an archive holds.
 SUBSET_OF = {
     "fma_small": "small",
     "fma_medium": "medium",
@@ -51,76 +51,79 @@ SUBSET_OF = {
 }
 
 
-def bring(name: str, local: Path, url: str | None) -> dict[str, Path]:
-    """Find, unpack or download a collection's sound and metadata.
+def download(name: str, local: Path, url: str | None) -> dict[str, Path]:
+    """Find, unpack or download a collection's audio and metadata.
 
-    Each is taken from where it lies already: unpacked in the local folder or the user's cache, or
-    as a zip file in the local folder. The rest is downloaded. What is unpacked goes into the
-    cache, never into the local folder, which is read only.
+    A copy that exists is used: a folder in the local folder or in the user's cache, or a zip file
+    in the local folder. Otherwise the archive is downloaded. Archives are unpacked into the cache,
+    never into the local folder, which is only read.
 
     Args:
-        name: The collection, as fma_small.
+        name: The collection, such as fma_small.
         local: The folder that may hold NAME/ or NAME.zip, and fma_metadata likewise.
-        url: Where NAME.zip is, or None for the publisher's place.
+        url: The URL of the folder of NAME.zip, or None for the publisher's.
 
     Returns:
-        The folders of the metadata and the sound, by their names.
+        The folders of the metadata and the audio, by archive name.
 
     Raises:
-        SourceError: If the local folder is not there.
-        UserError: If an archive cannot be had, is not the publisher's, or finds no room.
+        SourceError: If the local folder does not exist.
+        UserError: If an archive cannot be downloaded, is not the publisher's, or the disk has too
+            little space.
     """
     if not local.is_dir():
         raise SourceError(
-            f"{local} is not a folder: set data.path to one, with FMA in it or not"
+            f"{local} is not a folder: set data.path to a folder, with or without FMA in it"
             f"{why_it_may_be_missing(local)}"
         )
-    wanted = [each for each in (METADATA, name) if find(each, local) is None]
-    require_space(user_cache(), sum(_bytes_to_come(each, local) for each in wanted))
-    for each in wanted:
-        archive = _verified(each, local) or fetch(
-            f"{(url or URL).rstrip('/')}/{each}.zip",
-            _cached(f"{each}.zip"),
-            sha1=ARCHIVES[each].sha1,
+    wanted = [archive for archive in (METADATA, name) if find(archive, local) is None]
+    require_space(user_cache(), sum(_bytes_needed(archive, local) for archive in wanted))
+    for archive in wanted:
+        path = _verified(archive, local) or fetch(
+            f"{(url or URL).rstrip('/')}/{archive}.zip",
+            _cached(f"{archive}.zip"),
+            sha1=ARCHIVES[archive].sha1,
         )
-        unpack_zip(archive, _cached(each))
-    return found(name, local)
+        unpack_zip(path, _cached(archive))
+    return unpacked(name, local)
 
 
-def found(name: str, local: Path) -> dict[str, Path]:
-    """Where a collection's metadata and sound lie unpacked.
+def unpacked(name: str, local: Path) -> dict[str, Path]:
+    """The unpacked folders of a collection's metadata and audio, by archive name.
 
     Raises:
-        SourceError: If one of them does not.
+        SourceError: If one of them does not exist.
     """
-    places = {each: find(each, local) for each in (METADATA, name)}
-    for each, place in places.items():
-        if place is None:
+    folders = {}
+    for archive in (METADATA, name):
+        folder = find(archive, local)
+        if folder is None:
             raise SourceError(
-                f"{each} lies neither in {local} nor in {_cached('')}: "
-                "bring it with dvc repro -f download"
+                f"{archive} is neither in {local} nor in {_cached('')}: "
+                "download it with dvc repro -f download"
             )
-    return {each: place for each, place in places.items() if place is not None}
+        folders[archive] = folder
+    return folders
 
 
 def find(name: str, local: Path) -> Path | None:
-    """Where an archive lies unpacked, or None."""
-    return next((place for place in (local / name, _cached(name)) if place.is_dir()), None)
+    """The unpacked folder of an archive, or None."""
+    return next((folder for folder in (local / name, _cached(name)) if folder.is_dir()), None)
 
 
 def _cached(name: str) -> Path:
     return user_cache() / "fma" / name
 
 
-def _bytes_to_come(name: str, local: Path) -> int:
+def _bytes_needed(name: str, local: Path) -> int:
     archive = ARCHIVES[name]
     if (local / f"{name}.zip").is_file():
         return archive.about_bytes_unpacked
-    here = [_cached(f"{name}.zip"), _cached(f"{name}.zip.part")]
-    n_here = sum(path.stat().st_size for path in here if path.is_file())
-    unpacked = _cached(f".{name}.part")
-    n_unpacked = sum(path.stat().st_size for path in unpacked.rglob("*") if path.is_file())
-    return max(0, archive.about_bytes - n_here) + max(0, archive.about_bytes_unpacked - n_unpacked)
+    downloads = [_cached(f"{name}.zip"), _cached(f"{name}.zip.part")]
+    downloaded = sum(path.stat().st_size for path in downloads if path.is_file())
+    unfinished = _cached(f".{name}.part")
+    done = sum(path.stat().st_size for path in unfinished.rglob("*") if path.is_file())
+    return max(0, archive.about_bytes - downloaded) + max(0, archive.about_bytes_unpacked - done)
 
 
 def _verified(name: str, local: Path) -> Path | None:
@@ -131,7 +134,7 @@ def _verified(name: str, local: Path) -> Path | None:
     sha1 = checksum(path, "sha1")
     if sha1 != ARCHIVES[name].sha1:
         raise ArchiveError(
-            f"{path} is not whole, or not the publisher's: its sha1 is {sha1} instead of "
-            f"{ARCHIVES[name].sha1}; take it away, and it is downloaded"
+            f"{path} is incomplete, or not the publisher's: its sha1 is {sha1} instead of "
+            f"{ARCHIVES[name].sha1}; remove it and run again to download it"
         )
     return path

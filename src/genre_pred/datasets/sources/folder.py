@@ -1,4 +1,4 @@
-"""A folder of one's own music: one sub-folder per genre, and artists.csv if artists are known."""
+"""A folder of the user's own music: one sub-folder per genre, and optionally artists.csv."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ def read_tracks(root: Path) -> pd.DataFrame:
         split (NA).
 
     Raises:
-        SourceError: If there is no sound, a sound outside any genre, or artists.csv and the
-            files do not fit together.
+        SourceError: If there is no audio file, a file outside of any genre, or artists.csv does
+            not fit the files.
     """
     try:
         sounds = [file for file in files_under(root) if file.suffix.lower() in SOUND]
@@ -33,14 +33,15 @@ def read_tracks(root: Path) -> pd.DataFrame:
         raise SourceError(f"{error}{why_it_may_be_missing(root)}") from None
     if not sounds:
         raise SourceError(
-            f"{root} holds no sound: put your music into {root}/GENRE/song.mp3, "
+            f"{root} holds no audio files: put your music into {root}/GENRE/song.mp3, "
             f"one sub-folder per genre{why_it_may_be_missing(root)}"
         )
     names = [file.relative_to(root) for file in sounds]
     homeless = [name for name in names if len(name.parts) == 1]
     if homeless:
         raise SourceError(
-            f"{len(homeless)} sound files lie in no genre's sub-folder of {root} (as {homeless[0]})"
+            f"{len(homeless)} audio files are in no genre's sub-folder of {root} "
+            f"(such as {homeless[0]}): move them into one"
         )
     tracks = pd.DataFrame(
         {
@@ -60,14 +61,14 @@ def read_tracks(root: Path) -> pd.DataFrame:
 
 
 def artists_of(path: Path, clip_ids: pd.Series) -> pd.Series:
-    """The artist of each clip, by an artists.csv.
+    """Read the artist of each clip from artists.csv.
 
     Args:
         path: The table: path (as the clip_id), artist.
         clip_ids: Paths relative to the table's folder.
 
     Raises:
-        SourceError: If it is not such a table, or lacks a clip.
+        SourceError: If the file is not such a table, or lacks a clip.
     """
     try:
         # Artists may be called NA or None; only an empty cell is unknown.
@@ -77,11 +78,11 @@ def artists_of(path: Path, clip_ids: pd.Series) -> pd.Series:
     if not {"path", "artist"} <= set(table):
         raise SourceError(f"{path} must have the columns path and artist")
     if table["path"].duplicated().any():
-        raise SourceError(f"{path} names {table['path'][table['path'].duplicated()].iloc[0]} twice")
+        raise SourceError(f"{path} lists {table['path'][table['path'].duplicated()].iloc[0]} twice")
     artists = clip_ids.map(table.set_index("path")["artist"])
     if artists.isna().any():
         raise SourceError(
             f"{path} has no artist for {artists.isna().sum()} of {len(clip_ids)} files "
-            f"(as {clip_ids[artists.isna()].iloc[0]})"
+            f"(such as {clip_ids[artists.isna()].iloc[0]})"
         )
     return artists.astype("string")

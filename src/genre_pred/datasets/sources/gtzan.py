@@ -1,8 +1,8 @@
-"""GTZAN: ten genres of a hundred excerpts of 30 s, from wherever a person has a copy.
+"""GTZAN: ten genres of a hundred excerpts of 30 s, from the user's own copy.
 
-Tzanetakis and Cook, "Musical genre classification of audio signals", 2002. The official download is
-dead, and the sound has no licence to pass it on. Its known faults (repeated recordings, artists in
-one genre many times): Sturm, "The GTZAN dataset: its contents, its faults", 2013.
+Tzanetakis and Cook, "Musical genre classification of audio signals", 2002. The official download no
+longer works, and no licence allows redistribution. Known faults (repeated recordings, many excerpts
+of one artist in a genre): Sturm, "The GTZAN dataset: its contents, its faults", 2013.
 """
 
 import re
@@ -20,28 +20,29 @@ from genre_pred.datasets.sources.fault_filtered import FAULT_FILTERED, NAME
 from genre_pred.datasets.sources.listing import SourceError, files_under, why_it_may_be_missing
 
 GENRES = tuple("blues classical country disco hiphop jazz metal pop reggae rock".split())
-# Of the original genres.tar.gz (torchaudio.datasets.gtzan has the same).
+# The md5 of the original genres.tar.gz (the same as in torchaudio.datasets.gtzan).
 MD5 = "5b3d6dddb579ab49814ab86dba69e7c7"
-ABOUT_BYTES = 1_230_000_000  # of that archive, and a tenth more unpacked
+ABOUT_BYTES = 1_230_000_000  # size of that archive; a tenth more unpacked
 ARCHIVE_NAMES = ("genres.tar.gz", "genres.tar")
-# As the original archive, its unpacked content, and the copy on Kaggle lay them out.
+# The layouts of the original archive, of its content, and of the copy on Kaggle.
 LAYOUTS = (".", "genres", "genres_original", "Data/genres_original")
 _CLIP = re.compile(rf"({'|'.join(GENRES)})\.\d{{5}}")
 
 
-def bring(data: Data) -> Path:
+def download(data: Data) -> Path:
     """Find, unpack or download GTZAN.
 
     Args:
-        data: Its path is a folder that holds GTZAN in one of its layouts or genres.tar.gz, or such
-            an archive; its url, if given, is an archive to be downloaded instead.
+        data: Its path is a folder with GTZAN in one of its layouts, a folder with genres.tar.gz,
+            or this archive; its url, if given, is an archive to download instead.
 
     Returns:
         The folder that holds the ten genres.
 
     Raises:
         SourceError: If there is no copy, or genres are missing.
-        UserError: If the archive cannot be had, is another or finds no room.
+        UserError: If the archive cannot be downloaded, has the wrong md5, or the disk has too
+            little space.
     """
     if data.url:
         tree = _tree_of(data.md5 or MD5)
@@ -51,14 +52,14 @@ def bring(data: Data) -> Path:
             unpack_tar(fetch(data.url, target, md5=data.md5 or MD5), tree)
     elif archive := _local_archive(Path(data.path)):
         unpack_tar(archive, _tree_of(_md5_of(archive, data.md5)))
-    return found(data)
+    return unpacked(data)
 
 
-def found(data: Data) -> Path:
-    """Where GTZAN lies unpacked.
+def unpacked(data: Data) -> Path:
+    """The folder of GTZAN's genres, unpacked.
 
     Raises:
-        SourceError: If it does not, or genres are missing.
+        SourceError: If there is none, or genres are missing.
     """
     root = Path(data.path)
     if data.url:
@@ -67,19 +68,19 @@ def found(data: Data) -> Path:
         root = _tree_of(_md5_of(archive, data.md5))
     elif _genres_root(root) is None:
         raise SourceError(
-            f"{root} holds no GTZAN, and its official download is dead: set data.path to a "
-            "copy of your own, a folder with the ten genres or genres.tar.gz (Kaggle has one "
-            "as gtzan-dataset-music-genre-classification, Hugging Face as marsyas/gtzan; they "
-            "may ask for an account), or data.url to where you keep genres.tar.gz"
+            f"{root} holds no GTZAN, and its official download no longer works: set data.path to "
+            "your own copy, a folder with the ten genres or genres.tar.gz (Kaggle has "
+            "gtzan-dataset-music-genre-classification, Hugging Face has marsyas/gtzan; both may "
+            "need an account), or set data.url to the URL of genres.tar.gz"
             f"{why_it_may_be_missing(root)}"
         )
     genres = _genres_root(root)
     if genres is None:
-        raise SourceError(f"{root} holds no GTZAN: bring it with dvc repro -f download")
+        raise SourceError(f"{root} holds no GTZAN: download it with dvc repro -f download")
     missing = [genre for genre in GENRES if not (genres / genre).is_dir()]
     if missing:
         raise SourceError(
-            f"{genres} has {len(GENRES) - len(missing)} of GTZAN's 10 genres; there is no folder "
+            f"{genres} has {len(GENRES) - len(missing)} of GTZAN's 10 genres; it has no folder "
             f"{', '.join(missing)}"
         )
     return genres
@@ -95,7 +96,7 @@ def read_tracks(root: Path) -> pd.DataFrame:
         clip_id (blues.00000), path, genre, artist (NA), split and apart_by (see with_split).
 
     Raises:
-        SourceError: If a file is not called as GTZAN's are, or a clip is there twice.
+        SourceError: If a file is not named like GTZAN's, or a clip exists twice.
     """
     sounds = [
         file
@@ -116,19 +117,19 @@ def read_tracks(root: Path) -> pd.DataFrame:
 
 
 def check_names(tracks: pd.DataFrame, where: Path) -> None:
-    """Make sure that clips are called as GTZAN's are, each once.
+    """Check that all clips are named like GTZAN's, and none exists twice.
 
     Args:
         tracks: clip_id, genre.
-        where: What is told of them.
+        where: The file or folder to name in messages.
 
     Raises:
-        SourceError: Naming the first that is not.
+        SourceError: Names the first clip that is wrong.
     """
     for clip_id, genre in zip(tracks["clip_id"], tracks["genre"], strict=True):
         named = _CLIP.fullmatch(clip_id)
         if named is None:
-            raise SourceError(f"{where} has {clip_id}: GTZAN's clips are called as {genre}.00000")
+            raise SourceError(f"{where} has {clip_id}: GTZAN's clips have names like {genre}.00000")
         if named[1] != genre:
             raise SourceError(f"{where} has {clip_id} as {genre}")
     twice = tracks.loc[tracks["clip_id"].duplicated(), "clip_id"]
@@ -139,11 +140,11 @@ def check_names(tracks: pd.DataFrame, where: Path) -> None:
 def with_split(tracks: pd.DataFrame) -> pd.DataFrame:
     """Give GTZAN's clips the fault-filtered split of Kereliuk, Sturm and Larsen.
 
-    It is without repeated recordings and has artists apart; clips in none of its lists are marked
-    as left out.
+    It has no repeated recordings and keeps artists apart. Clips in none of its lists are marked as
+    left out.
 
     Args:
-        tracks: clip_id and the other columns of tracks but split.
+        tracks: The columns of tracks except split.
 
     Returns:
         The table of tracks, with apart_by.
@@ -153,7 +154,7 @@ def with_split(tracks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _genres_root(root: Path) -> Path | None:
-    """The folder in which most of the genres lie, or None."""
+    """The folder that holds most of the genres, or None."""
     n_genres = {
         layout: sum((root / layout / genre).is_dir() for genre in GENRES) for layout in LAYOUTS
     }

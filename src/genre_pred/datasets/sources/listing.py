@@ -1,4 +1,4 @@
-"""A local collection stays where it is: what data/raw holds of it is a listing with checksums."""
+"""Lists a local collection: it stays where it is, and data/raw holds its checksums."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -15,22 +15,22 @@ COPIES = Path(".dvc") / "tmp" / "exps"
 
 
 class SourceError(UserError):
-    """The collection is not there, or not laid out as its kind is."""
+    """The collection is missing, or its layout is wrong."""
 
 
 def write_listing(root: Path, raw: Path, each: Callable) -> int:
     """List every file under a folder with its size and md5.
 
     Args:
-        root: The collection.
-        raw: Where listing.csv is written: path (relative to root), bytes, md5.
+        root: The folder of the collection.
+        raw: The folder where listing.csv is written: path (relative to root), bytes, md5.
         each: A map over files.
 
     Returns:
         The number of files.
 
     Raises:
-        SourceError: If the folder is not there or holds nothing, or a file cannot be read.
+        SourceError: If the folder does not exist or is empty, or a file cannot be read.
     """
     return list_files(named_under(root), raw, each)
 
@@ -39,15 +39,15 @@ def list_files(files: Mapping[str, Path], raw: Path, each: Callable) -> int:
     """List files with their sizes and md5.
 
     Args:
-        files: By the name that each has in the listing.
-        raw: Where listing.csv is written: path (that name), bytes, md5.
+        files: The files, by their names in the listing.
+        raw: The folder where listing.csv is written: path (that name), bytes, md5.
         each: A map over files.
 
     Returns:
         The number of files.
 
     Raises:
-        SourceError: If one cannot be read.
+        SourceError: If a file cannot be read.
     """
     listing = pd.DataFrame(
         {
@@ -64,11 +64,11 @@ def _digest_or_refuse(file: Path) -> str:
     try:
         return digest(file)
     except OSError as error:
-        refuse(OSError(error.errno, error.strerror, str(file)))  # a failing disk names none
+        refuse(OSError(error.errno, error.strerror, str(file)))  # a failing disk gives no name
 
 
 def named_under(root: Path, prefix: str = "") -> dict[str, Path]:
-    """Every file under a folder by its name relative to it, behind a prefix.
+    """Every file under a folder, by its path relative to the folder, after a prefix.
 
     Raises:
         SourceError: As files_under.
@@ -80,20 +80,20 @@ def files_under(root: Path) -> list[Path]:
     """Every file under a folder, sorted; names that begin with a dot are left out.
 
     Raises:
-        SourceError: If the folder is not there or holds nothing, or it or one below it cannot be
+        SourceError: If the folder does not exist or is empty, or it or one below it cannot be
             read.
     """
     try:
         if not root.is_dir():
             raise SourceError(
-                f"{root} is not a folder: set data.path to where your collection lies"
+                f"{root} is not a folder: set data.path to the folder of your collection"
             )
         files = visible_files(root, refuse)
         dangling = [file for file in files if not file.exists()]
-    except OSError as error:  # what lies in a folder that may not be entered
+    except OSError as error:  # of files in a folder without search permission
         refuse(error)
     if dangling:
-        raise SourceError(f"{dangling[0]} is a link to nothing: remove it or mend it")
+        raise SourceError(f"{dangling[0]} is a broken link: remove it or repair it")
     if not files:
         raise SourceError(f"{root} is empty: put the collection there, or set data.path")
     return files
@@ -102,22 +102,22 @@ def files_under(root: Path) -> list[Path]:
 def visible_files(root: Path, unread: Callable[[OSError], object]) -> list[Path]:
     """Every file and dangling link under a folder, sorted, none whose name begins with a dot.
 
-    Links to folders are followed last, so that what such a link and a real folder both lead to is
-    listed once, where it really lies: a link never gives music another genre.
+    Links to folders are followed last. So a folder that is also the target of a link is listed
+    once, at its real path: a link never gives music another genre.
 
     Args:
         root: The folder.
-        unread: Told of each folder that cannot be read, the error's filename.
+        unread: Called with the error of each folder that cannot be read.
     """
     files: list[Path] = []
     seen: set[Path] = set()
     waiting = [root]
     while waiting:
-        place = waiting.pop(0)
+        top = waiting.pop(0)
         links = []
-        for folder, folders, names in os.walk(place, onerror=unread):
+        for folder, folders, names in os.walk(top, onerror=unread):
             here = Path(folder)
-            if here.resolve() in seen:  # a link to a folder above would never end
+            if here.resolve() in seen:  # a link to a parent folder would never end
                 folders.clear()
                 continue
             seen.add(here.resolve())
@@ -129,9 +129,9 @@ def visible_files(root: Path, unread: Callable[[OSError], object]) -> list[Path]
 
 
 def refuse(unread: OSError) -> NoReturn:
-    """Say which file or folder of a collection cannot be read: nothing is skipped in silence."""
+    """Report a file or folder of a collection that cannot be read; none is skipped silently."""
     raise SourceError(
-        f"{unread.filename} cannot be read ({unread.strerror}): mend its permissions, or move it "
+        f"{unread.filename} cannot be read ({unread.strerror}): fix its permissions, or move it "
         "out of the collection"
     ) from unread
 
@@ -140,8 +140,8 @@ def why_it_may_be_missing(root: Path) -> str:
     """A hint for a queued experiment, whose copy of the repository lacks untracked music."""
     in_copy = not root.is_absolute() and f"/{COPIES.as_posix()}/" in Path.cwd().as_posix()
     return (
-        " (this experiment runs in a copy of the repository, which holds tracked files only: "
-        "give data.path as an absolute path)"
+        " (this experiment runs in a copy of the repository, which has tracked files only: "
+        "set data.path to an absolute path)"
         if in_copy
         else ""
     )

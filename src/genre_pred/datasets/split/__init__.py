@@ -1,1 +1,1 @@
-"""How clips are divided into train, validation and test, or into folds."""
+"""Divides clips into train, validation and test, or into folds."""

@@ -1,6 +1,6 @@
-"""Who is learnt from, who chooses, who judges: train, validation and test, or folds.
+"""Splits clips into train, validation and test, or into folds.
 
-Whatever the method, no clip and, where artists are known, no artist stands on two sides.
+No clip is on two sides. `grouped` and `folds` also keep artists apart where they are known.
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ from genre_pred.core.tables import LEFT_OUT, TEST, TRAIN, VALIDATION
 
 
 def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
-    """Give every clip that takes part its split or its fold.
+    """Assign a split or a fold to every clip that takes part.
 
-    The publisher's split may leave clips out; every other takes the first of identical ones.
+    The publisher's split may leave clips out; every other method keeps the first of duplicates.
 
     Args:
         clips: clip_id, genre, artist, split (the publisher's, or NA), content.
@@ -25,15 +25,15 @@ def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
         clip_id, split, fold: in the order of clips.
 
     Raises:
-        SplitError: If the collection cannot be split so.
+        SplitError: If the collection cannot be split by this method.
     """
     if clips.empty:
-        raise SplitError("there are no clips: see data/rejected.csv")
-    out = clips["split"] == LEFT_OUT if settings.method == "official" else duplicates(clips)
-    clips = clips[~out.fillna(False)]
+        raise SplitError("there are no clips to split: see data/rejected.csv for the reasons")
+    left_out = clips["split"] == LEFT_OUT if settings.method == "official" else duplicates(clips)
+    clips = clips[~left_out.fillna(False)]
     if clips["genre"].nunique() < 2:
         only = clips["genre"].iloc[0]
-        raise SplitError(f"there is one genre only ({only}): nothing to tell apart")
+        raise SplitError(f"there is one genre only ({only}): a classifier needs at least two")
     match settings.method:
         case "official":
             split, fold = _publisher(clips), np.full(len(clips), -1)
@@ -45,8 +45,7 @@ def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
             artists = artist_groups(clips) if method == "grouped" else None
             split, fold = _shares(clips, settings, artists), np.full(len(clips), -1)
             _check_genres(clips, split)
-    table = pd.DataFrame({"clip_id": clips["clip_id"], "split": split.astype(str), "fold": fold})
-    return table
+    return pd.DataFrame({"clip_id": clips["clip_id"], "split": split.astype(str), "fold": fold})
 
 
 def _publisher(clips: pd.DataFrame) -> pd.Series:
@@ -54,7 +53,7 @@ def _publisher(clips: pd.DataFrame) -> pd.Series:
     if not unknown.empty:
         raise SplitError(
             f"{len(unknown)} of {len(clips)} clips have no split from their publisher "
-            f"(as {unknown.iloc[0]}): set split.method to grouped (if artists are known), "
+            f"(such as {unknown.iloc[0]}): set split.method to grouped (if artists are known), "
             "stratified or folds"
         )
     return clips["split"]
@@ -64,10 +63,10 @@ def _shares(clips: pd.DataFrame, settings: Split, artists: pd.Series | None) -> 
     if settings.method == "grouped" and artists is None:
         raise SplitError(
             "split.method grouped needs the artist of every clip (artists.csv beside the genre "
-            "folders: path,artist): give them, or set split.method to stratified or folds"
+            "folders: path,artist): add that file, or set split.method to stratified or folds"
         )
     check_enough(clips, 3, "train, validation and test", by_artist=artists is not None)
-    # An artist of several genres stands for the one that has the fewest artists.
+    # An artist of several genres counts for the genre with the fewest artists.
     n_artists = clips["genre"].map(clips.groupby("genre")["artist"].nunique())
     scarce_first = clips.loc[n_artists.sort_values(kind="stable").index]
     units = clips if artists is None else scarce_first.drop_duplicates("artist")
@@ -83,20 +82,20 @@ def _shares(clips: pd.DataFrame, settings: Split, artists: pd.Series | None) -> 
 def _cut(
     units: pd.DataFrame, share: float, at_least: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cut off a share of every genre, so many units of each at least and never all."""
+    """Cut off a share of every genre: at least `at_least` units of each, but never all."""
     kept, cut = [], []
     for _, genre in units.groupby("genre"):
         n_cut = min(max(at_least, round(share * len(genre))), len(genre) - 1)
-        one, other = genre, genre.iloc[:0]
+        larger, smaller = genre, genre.iloc[:0]
         if n_cut:
-            one, other = train_test_split(genre, test_size=n_cut, random_state=seed)
-        kept.append(one)
-        cut.append(other)
+            larger, smaller = train_test_split(genre, test_size=n_cut, random_state=seed)
+        kept.append(larger)
+        cut.append(smaller)
     return pd.concat(kept), pd.concat(cut)
 
 
 def _check_genres(clips: pd.DataFrame, split: pd.Series) -> None:
-    """Every genre must be learnt from and chosen on."""
+    """Every genre needs train and validation clips."""
     present = pd.crosstab(clips["genre"].to_numpy(dtype=object), split.to_numpy(dtype=object))
     for side in (TRAIN, VALIDATION):
         absent = present.index[present[side] == 0] if side in present else present.index
@@ -105,5 +104,5 @@ def _check_genres(clips: pd.DataFrame, split: pd.Series) -> None:
 
 
 def duplicates(clips: pd.DataFrame) -> pd.Series:
-    """Whether the same sound, or the same numbers, stand in an earlier row."""
+    """Whether an earlier row has the same content: audio, or published numbers."""
     return clips["content"].duplicated()

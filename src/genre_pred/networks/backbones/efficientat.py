@@ -48,7 +48,7 @@ class EfficientAT(nn.Module):
         return self._maps(patches).mean(dim=(2, 3))
 
     def classify(self, patches: torch.Tensor) -> torch.Tensor:
-        """Classify the sounds: (n, frames, 128) log-mels -> (n, 527) logits of AudioSet's classes."""
+        """Classify sounds: (n, frames, 128) log-mels -> (n, 527) logits of AudioSet's classes."""
         return self.classifier(self._maps(patches))
 
     def _maps(self, patches: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ class GenreNet(nn.Module):
     once over all clips: `freeze` returns the input of `classify`.
 
     Subclasses set `head` and implement `convolve`; those with fully connected layers before the
-    head also implement `embed` and `fully_connected`. Pretrained weights are loaded into `backbone`.
+    head also implement `embed` and `fully_connected`. `backbone` takes pretrained weights.
     """
 
     backbone: nn.Module

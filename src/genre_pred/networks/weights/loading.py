@@ -29,8 +29,8 @@ def load_weights(net: nn.Module, backbone: str, which: str, seed: int) -> str:
         A description of the weights, the same on every machine.
 
     Raises:
-        WeightsError: If the weights cannot be found, or their keys or shapes do not fit the network.
-            A download without a published hash is then removed, and the next call downloads it.
+        WeightsError: If the weights cannot be found, or their keys or shapes do not fit. A download
+            without a published hash is then removed, and the next call downloads it.
     """
     if which == RANDOM:
         _initialise(net, seed)
