@@ -141,7 +141,7 @@ def test_without_a_copy_it_says_how_to_get_one(tmp_path, ask, there):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("blues/blues.1.wav", r"has blues\.1: GTZAN's clips are called as blues\.00000"),
+        ("blues/blues.1.wav", r"has blues\.1: GTZAN's clips have names like blues\.00000"),
         ("blues/blues.00000.0.wav", r"has blues\.00000\.0"),  # a cut of three seconds
         ("blues/jazz.00007.wav", r"has jazz\.00007 as blues"),
         ("blues/more/blues.00000.wav", r"has blues\.00000 twice"),

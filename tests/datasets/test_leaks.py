@@ -143,7 +143,7 @@ def test_nothing_is_heard_on_two_sides(source, method, collection):
     trainings = rounds(split, clips, params.split)
     if method == "folds":
         trainings.append(inner_round(clips, params.split, -1, []))
-        predicted = [clip_id for training in trainings for clip_id in training.predicted]
+        predicted = [clip_id for training in trainings for clip_id in training.holdout]
         assert sorted(predicted) == sorted(clips["clip_id"])  # each once
     else:
         assert set(split["split"]) == {"train", "validation", "test"}
@@ -154,7 +154,7 @@ def test_nothing_is_heard_on_two_sides(source, method, collection):
     if sound:
         assert len(windows) > len(clips)
     for training in trainings:
-        judged = set(training.predicted) - set(training.validation)
+        judged = set(training.holdout) - set(training.validation)
         parts = [set(training.train), set(training.validation), judged]
         for n, one in enumerate(parts):
             for other in parts[n + 1 :]:

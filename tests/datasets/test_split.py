@@ -220,16 +220,16 @@ def test_each_clip_is_predicted_once_by_who_has_not_seen_it_or_its_artist(seed, 
     assert (split["split"] == "validation").all()
     found = rounds(split, clips, asked)
     assert [one.fold for one in found] == [0, 1, 2]
-    assert sorted(c for one in found for c in one.predicted) == sorted(clips["clip_id"])
+    assert sorted(c for one in found for c in one.holdout) == sorted(clips["clip_id"])
     every = set(clips["clip_id"])
     artist = clips.set_index("clip_id")["artist"]
     genre = clips.set_index("clip_id")["genre"]
     for one in found:
-        parts = [set(one.train), set(one.validation), set(one.predicted)]
+        parts = [set(one.train), set(one.validation), set(one.holdout)]
         assert set.union(*parts) == every
         assert sum(map(len, parts)) == len(every)
         assert set(genre[one.train]) == set(genre)
-        assert set(split.set_index("clip_id").loc[one.predicted, "fold"]) == {one.fold}
+        assert set(split.set_index("clip_id").loc[one.holdout, "fold"]) == {one.fold}
         if known:
             artists = [set(artist[list(part)]) for part in parts]
             assert sum(map(len, artists)) == artist.nunique()
@@ -242,7 +242,7 @@ def test_shared_artists_leave_no_training_without_a_genre():
         for one in rounds(split_clips(clips, asked), clips, asked):
             learnt = clips["clip_id"].isin(one.train)
             assert clips.loc[learnt, "genre"].nunique() == clips["genre"].nunique()
-            assert not set(artist[one.train]) & set(artist[[*one.validation, *one.predicted]])
+            assert not set(artist[one.train]) & set(artist[[*one.validation, *one.holdout]])
 
 
 def test_folds_are_stratified(make_clips):
@@ -269,7 +269,7 @@ def test_a_round_too_small_for_an_inner_share_trains_on_all_of_it(make_clips):
     clips = make_clips(artists=1, each=5)
     one = inner_round(clips, settings("folds"), 0, ["x"])
     assert one.train == clips["clip_id"].tolist()
-    assert (one.validation, one.predicted) == ([], ["x"])
+    assert (one.validation, one.holdout) == ([], ["x"])
 
 
 def test_without_folds_there_is_one_round(make_clips):
@@ -280,7 +280,7 @@ def test_without_folds_there_is_one_round(make_clips):
     assert one.fold == -1
     assert set(one.train) == of_side["train"]
     assert set(one.validation) == of_side["validation"]
-    assert set(one.predicted) == of_side["validation"] | of_side["test"]
+    assert set(one.holdout) == of_side["validation"] | of_side["test"]
 
 
 def test_fold_numbers_stand_in_the_order_of_the_clips(make_clips):

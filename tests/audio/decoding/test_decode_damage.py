@@ -234,7 +234,7 @@ def test_a_rate_that_no_recording_has_is_refused(kind, rate, tmp_path):
             stream.layout = "mono"
             output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
-    with pytest.raises(AudioError, match=f"its sample rate is {rate} Hz; sample rates from 1 to 768"):
+    with pytest.raises(AudioError, match=f"its sample rate is {rate} Hz; sample rates from 1 to"):
         measure(path)
     with pytest.raises(AudioError, match="its sample rate"):
         read_samples(path, 0, 100)

@@ -23,7 +23,7 @@ CLIPS_CSV = "clip_id,genre,split\n"
         (CLIPS_CSV + "a,jazz,train\nb,jazz,dev\n", r"gives b the split 'dev'; known are train, "),
         (CLIPS_CSV + "a,jazz,train\nb,jazz,\n", r"gives b no split; known are"),
         (CLIPS_CSV + "a,jazz,Train\n", "gives a the split 'Train'"),
-        (CLIPS_CSV + "a,jazz,train\n", r"vggish\.npy has 5 rows, clips\.csv 1"),
+        (CLIPS_CSV + "a,jazz,train\n", r"vggish\.npy has 5 rows, but clips\.csv has 1"),
         ("", "is not a table in UTF-8"),
     ],
 )
@@ -41,15 +41,18 @@ def by_clip(ids, values=1.0):
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        (by_clip(["a", "b", "c", "NA"]), r"lacks 1 of 5 clips \(as 7\)"),
-        (by_clip([*IDS, "d"]), r"has 1 clips that clips\.csv does not name \(as d\)"),
+        (by_clip(["a", "b", "c", "NA"]), r"lacks 1 of 5 clips \(such as 7\)"),
+        (by_clip([*IDS, "d"]), r"has 1 clips that clips\.csv does not list \(such as d\)"),
         (by_clip([*IDS, "a"]), "has a twice"),
         (by_clip([*IDS[:4], None]), "has a row without clip_id"),
-        (by_clip(IDS, [1, 2, np.nan, 4, np.inf]), r"f of c is nan, no finite number \(and 1 more"),
+        (
+            by_clip(IDS, [1, 2, np.nan, 4, np.inf]),
+            r"f of c is nan, not a finite number \(and 1 more",
+        ),
         (by_clip(IDS, [1, 2, 1e300, 4, 5]), "f of c is inf"),
         (by_clip(IDS, list("abcde")), "the column f does not hold numbers"),
         (by_clip(IDS)[["clip_id"]], "holds no features"),
-        (by_clip(IDS)[["f"]].iloc[:4], r"has 4 rows, clips\.csv 5"),
+        (by_clip(IDS)[["f"]].iloc[:4], r"has 4 rows, but clips\.csv has 5"),
     ],
 )
 def test_a_table_of_features_that_does_not_fit_is_a_sentence(root, table, said):
@@ -63,7 +66,7 @@ def test_a_table_of_features_that_does_not_fit_is_a_sentence(root, table, said):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (VALUES[:4], r"has 4 rows, clips\.csv 5"),
+        (VALUES[:4], r"has 4 rows, but clips\.csv has 5"),
         (VALUES[:, 0], r"has the shape \(5,\)"),
         (np.array([[None]] * 5), "is not an array of numbers"),
         (np.array([["x"]] * 5), "is not an array of numbers"),
@@ -95,7 +98,7 @@ def test_features_of_one_name_or_of_no_known_kind(root):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (SPECTROGRAMS[:4], r"spectrograms\.npy has 4 rows, clips\.csv 5"),
+        (SPECTROGRAMS[:4], r"spectrograms\.npy has 4 rows, but clips\.csv has 5"),
         (SPECTROGRAMS[0], r"has the shape \(6, 9\): it must be clips x bands x frames"),
         (np.where(np.arange(5) == 3, np.nan, 0)[:, None, None] + SPECTROGRAMS, "of NA is not fini"),
     ],

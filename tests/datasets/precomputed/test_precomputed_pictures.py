@@ -91,7 +91,9 @@ def test_a_picture_that_does_not_fit_is_named(tmp_path, damage):
         path.write_bytes(path.read_bytes()[:300])
     elif damage == "text":
         path.write_text("no picture")
-    with pytest.raises(SourceError, match=r"2\.png (has \(41, 24\) pixels|is not a readable picture)"):
+    with pytest.raises(
+        SourceError, match=r"2\.png (has \(41, 24\) pixels|is not a readable picture)"
+    ):
         read_all(tmp_path)
 
 
