@@ -19,9 +19,7 @@ from genre_pred.reporting.reading import read_findings
 
 DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
 PAGE = REPORTS / "report.html"
-INPUTS = (
-    REPORTS / "report_inputs.csv"
-)  # what DVC tracks; the page has run ids and dates
+INPUTS = REPORTS / "report_inputs.csv"  # what DVC tracks; the page has run ids and dates
 
 
 def main() -> None:

@@ -182,9 +182,7 @@ def test_a_wrong_download_without_a_published_hash_is_not_kept(
     monkeypatch.setitem(WEIGHTS, "small", {"audioset": Weights("http://x.org/net.pth", None, None)})
     monkeypatch.setattr(weight_files, "fetch", bring)
     net = small_net()
-    with pytest.raises(
-        WeightsError, match=r"http://x\.org/net\.pth and was removed: run again"
-    ):
+    with pytest.raises(WeightsError, match=r"http://x\.org/net\.pth and was removed: run again"):
         load_weights(net, "small", "audioset", 0)
     assert not (cache / "net.pth").exists()
     load_weights(net, "small", "audioset", 0)
@@ -284,7 +282,9 @@ def test_weights_that_cannot_be_had_are_told_before_they_are_needed(
     own.touch()
     fetch_weights({"vggish": "random", "mn04": "audioset", "mn10": str(own), "vgg16": "imagenet"})
     assert fetched == [cache / "mn04_as_mAP_432.pt", cache / "vgg16-397923af.pth"]
-    with pytest.raises(WeightsError, match="weights.mn04 is 'audio': no such file; known are random"):
+    with pytest.raises(
+        WeightsError, match="weights.mn04 is 'audio': no such file; known are random"
+    ):
         fetch_weights({"mn04": "audio"})
 
 

@@ -1,8 +1,8 @@
-"""The demo collection: music composed by rules, so that everything can be tried with no network.
+"""The demo collection: synthetic music, so that the pipeline can be tried without a download.
 
-`rules` says what is usual in each genre, `artists` draws artists who keep to it more or less,
-`plan` lists their pieces, `patterns`, `instruments` and `drums` play them, `studio` mixes and
-`writer` writes them as FMA publishes its tracks.
+`rules` describes each genre, `artists` draws artists from these rules, `plan` lists their pieces,
+`patterns`, `instruments` and `drums` play them, `studio` mixes them, and `writer` writes them in
+the layout of FMA.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,23 +23,23 @@ def compose(
     """Compose the collection: the same settings give the same bytes in every file.
 
     Args:
-        root: where fma_small/ and fma_metadata/ are written; made if missing.
-        seed: of everything that is drawn, 0 or more.
+        root: The folder where fma_small/ and fma_metadata/ are written; created if missing.
+        seed: Seed of all random choices, 0 or more.
         artists_per_genre: 3 or more; of 12, 7 are for training, 2 for validation, 3 for test.
-        clips_per_artist: good clips of each artist, 1 or more; six broken files are added.
-        each: maps a picklable function over the pieces, in any order, on any processes.
+        clips_per_artist: Good clips of each artist, 1 or more; six broken files are added.
+        each: Maps a picklable function over the pieces, in any order, in any processes.
 
     Returns:
-        How many tracks were written, the broken ones among them.
+        The number of tracks written, including the broken ones.
 
     Raises:
-        ValueError: too few artists or clips.
+        ValueError: If there are too few artists or clips.
     """
     pieces = plan_pieces(
         seed=seed, artists_per_genre=artists_per_genre, clips_per_artist=clips_per_artist
     )
     for _ in each(partial(write_piece, root), pieces):
         pass
-    # The table comes last: where it is, the collection is whole.
+    # The table comes last: if it exists, the collection is complete.
     write_tracks(root, pieces)
     return len(pieces)

@@ -1,7 +1,7 @@
-"""An artist: one choice out of a genre's rules, kept through all of his pieces.
+"""Artists: each one draws a sound from the rules of a genre and keeps it in all pieces.
 
-That constancy is the point: a classifier that has heard an artist knows his next piece, and a
-split that shares artists between training and test flatters it, as it does on real collections.
+So pieces of one artist are similar. A split that shares artists between training and test is
+optimistic, as on real collections.
 """
 
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from typing import TypeVar
 
 import numpy as np
 
-from genre_pred.datasets.sources.demo.rules import PARTS, RULES, Range, Rules
+from genre_pred.datasets.sources.demo.rules import PARTS, PRODUCTION, RULES, Range, Rules
 
-# Tuned on the default collection, so that good classifiers find 75 to 95 % of unheard artists.
-BORROWING = 0.06  # chance that a habit comes from a genre that the artist's own leans to
-COLOUR_DB = 1.2  # spread of the resonances of an artist's studio
+# Tuned so that good classifiers reach 75 to 95 % on unseen artists of the default collection.
+BORROWING = 0.06  # probability that a habit comes from a related genre
+COLOUR_DB = 1.2  # standard deviation of the resonances of an artist's studio
 
 Choice = TypeVar("Choice")
 
 
 @dataclass(frozen=True)
 class Artist:
-    """A sound of one's own. Units are those of Rules; parts are "pattern: instrument"."""
+    """The habits of an artist. Units as in Rules; parts are "pattern: instrument"."""
 
     number: int
     name: str
@@ -31,14 +31,14 @@ class Artist:
     bar: int
     swing: float
     scale: str
-    tonic: float  # MIDI, fractional: nobody tunes to the same A
+    tonic: float  # MIDI, fractional: artists tune differently
     progressions: tuple[str, str]
     groove: str
     kit: str
     parts: tuple[str, ...]  # in the order of PARTS
     levels: tuple[float, ...]  # dB, of the parts
     drums_level: float  # dB
-    tone: tuple[tuple[float, float], ...]  # (Hz, dB): the genre's curve and the artist's own
+    tone: tuple[tuple[float, float], ...]  # (Hz, dB): the curves of the genre and of the artist
     tilt: float
     room: float
     wet: float
@@ -51,10 +51,10 @@ class Artist:
 def draw_artist(
     rng: np.random.Generator, *, number: int, name: str, genre: str, split: str
 ) -> Artist:
-    """Choose an artist's habits."""
+    """Draw an artist's habits."""
 
     def rules() -> Rules:
-        """Those that one habit follows: the genre's own, or another's."""
+        """The rules for one habit: of the genre, or of a related one."""
         borrowed = rng.random() < BORROWING
         return RULES[one_of(RULES[genre].leans_to) if borrowed else genre]
 
@@ -64,10 +64,8 @@ def draw_artist(
     def one_of(choices: Sequence[Choice]) -> Choice:
         return choices[int(rng.integers(len(choices)))]
 
-    beat, harmony = rules(), rules()  # tempo, groove and kit go together
-    parts = (
-        one_of(rules().bass), one_of(rules().chords), one_of(rules().lead), one_of(rules().pad)
-    )  # fmt: skip
+    beat, harmony = rules(), rules()  # tempo, groove and kit come from one genre
+    parts = tuple(one_of(getattr(rules(), part)) for part in PARTS)
     if not any(parts):
         parts = ("", RULES[genre].chords[0], "", "")
     return Artist(
@@ -87,18 +85,12 @@ def draw_artist(
         levels=tuple(rng.normal(0, 1.5, len(PARTS)).tolist()),
         drums_level=float(rng.normal(0, 1.5)),
         tone=(*RULES[genre].tone, *_colour(rng)),
-        tilt=within(rules().tilt),
-        room=within(rules().room),
-        wet=within(rules().wet),
-        drive=within(rules().drive),
-        loudness=within(rules().loudness),
-        pump=within(rules().pump),
-        hiss=within(rules().hiss),
+        **{name: within(getattr(rules(), name)) for name in PRODUCTION},
     )
 
 
 def _colour(rng: np.random.Generator) -> list[tuple[float, float]]:
-    """Five resonances (Hz, dB): the microphones, amplifiers and rooms that an artist owns."""
+    """Five resonances (Hz, dB): the microphones, amplifiers and rooms of an artist."""
     return [
         (float(80 * 2 ** rng.uniform(0, 6.5)), float(rng.normal(0, COLOUR_DB))) for _ in range(5)
     ]

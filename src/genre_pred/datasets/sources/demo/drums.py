@@ -1,6 +1,6 @@
-"""Drums by synthesis, and the grooves they play.
+"""Synthesised drums, and the grooves they play.
 
-A kit is five sounds; a groove says at which sixteenths of a bar each of them is struck.
+A kit has five drums; a groove gives the sixteenths of a bar at which each drum is struck.
 """
 
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ GROOVES: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Kit:
-    """How a drum set is tuned: pitches in Hz, times in seconds, rattle 0..1 noise in the snare."""
+    """The tuning of a drum kit: pitches in Hz, decays in seconds, rattle (snare noise) 0..1."""
 
     kick_hertz: float
     kick_seconds: float
@@ -115,13 +115,13 @@ def strikes(kit: Kit, rng: np.random.Generator) -> dict[str, Array]:
 
 
 def _skin(hertz: float, decay: float, bend: float) -> Array:
-    """A struck skin: a sine that falls by `bend` times its pitch onto it."""
+    """A drum skin: a decaying sine that starts `bend` times its pitch too high."""
     t = seconds_axis(decay * 5)
     turns = np.float32(hertz) * (t - np.float32(bend * 0.03) * np.expm1(-t / np.float32(0.03)))
     return np.sin(np.float32(2 * np.pi) * turns) * np.exp(-t / np.float32(decay))
 
 
 def _rattle(rng: np.random.Generator, low: float, high: float, decay: float) -> Array:
-    """A burst of noise between two frequencies."""
+    """A burst of noise between two frequencies in Hz."""
     t = seconds_axis(decay * 5)
     return np.float32(0.5) * noise(rng, len(t), low, high) * np.exp(-t / np.float32(decay))

@@ -1,7 +1,7 @@
-"""Sounds by synthesis: every instrument turns a pitch and a length into a waveform.
+"""Synthesised instruments: each one turns a pitch and a length into a waveform.
 
 An instrument is called as `sound(hertz, seconds, rng)` and returns float32 (samples,) at RATE,
-roughly within -1..1, ringing on to its end: whoever places the note fades it out.
+roughly within -1..1. It does not fade out; the caller does that.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import fft
 
 RATE = 44_100
-TABLE = 4096  # samples in one stored cycle; a power of two, so that a mask wraps the phase
+TABLE = 4096  # samples of a wavetable; a power of two, so that a bit mask wraps the phase
 
 Array = npt.NDArray[Any]
 Sound = Callable[[float, float, np.random.Generator], Array]
@@ -27,7 +27,7 @@ def seconds_axis(seconds: float) -> Array:
 
 def noise(rng: np.random.Generator, n: int, low: float, high: float) -> Array:
     """White noise of n samples between two frequencies in Hz, of RMS about 1."""
-    # A little longer than asked for: a length with large prime factors takes its time.
+    # A little longer than needed, because an FFT length with large prime factors is slow.
     size = fft.next_fast_len(n, real=True)
     spectrum = fft.rfft(rng.standard_normal(size, dtype=np.float32))
     first, last = round(low * size / RATE), round(high * size / RATE)
@@ -39,7 +39,7 @@ def noise(rng: np.random.Generator, n: int, low: float, high: float) -> Array:
 
 @dataclass(frozen=True)
 class Voice:
-    """A periodic instrument: a bright cycle that mellows, under an envelope.
+    """A wavetable instrument: overtones that decay, under an envelope.
 
     Times are in seconds; `decay` and `mellowing` are time constants. `vibrato` and `chorus`
     (the spread of three detuned copies) are in cents, `breath` is the share of added noise.
@@ -78,7 +78,7 @@ class Voice:
 def _cycle(amplitudes: Array) -> Array:
     """One period of TABLE samples with these harmonics, of RMS 0.3 so that timbres balance."""
     spectrum = np.zeros(TABLE // 2 + 1, dtype=np.complex64)
-    # Schroeder's phases spread the energy over the cycle: rich timbres stay clear of clipping.
+    # Schroeder's phases lower the peaks of timbres with many harmonics, against clipping.
     k = np.arange(1, len(amplitudes) + 1)
     spectrum[1 : len(amplitudes) + 1] = amplitudes * np.exp(-1j * np.pi * k * k / len(k))
     wave = fft.irfft(spectrum)
@@ -87,10 +87,10 @@ def _cycle(amplitudes: Array) -> Array:
 
 @dataclass(frozen=True)
 class Pluck:
-    """A plucked string (Karplus and Strong, 1983): a burst of noise running round a damped loop.
+    """A plucked string (Karplus and Strong, 1983): a burst of noise in a damped loop.
 
-    Each round multiplies the burst's spectrum by the loop filter, so all rounds are one power.
-    `brightness` 0..1 is the hardness of the plectrum; `ring` in seconds, the time constant.
+    Each round multiplies the spectrum of the burst by the loop filter: round n by its n-th power.
+    `brightness` 0..1 is the hardness of the plectrum; `ring` is the time constant in seconds.
     """
 
     brightness: float
@@ -103,7 +103,8 @@ class Pluck:
         burst = fft.rfft(rng.standard_normal(period)) / (1 + k) ** (1 - self.brightness)
         burst[0] = 0
         loop = np.log(np.cos(np.pi * k / (period + 1)) + 1e-9) * 0.7 - 1 / (hertz * self.ring)
-        lag = -2j * np.pi * k * (RATE / hertz - period) / period  # the period's missing fraction
+        # The fractional part of the period.
+        lag = -2j * np.pi * k * (RATE / hertz - period) / period
         spectra = burst * np.exp(np.outer(np.arange(rounds), loop + lag)).astype(np.complex64)
         wave = fft.irfft(spectra, period, axis=1).astype(np.float32)  # (rounds, period)
         wave *= 0.3 / np.sqrt(np.mean(wave[0] ** 2))
@@ -112,7 +113,7 @@ class Pluck:
 
 @dataclass(frozen=True)
 class Bell:
-    """Frequency modulation (Chowning, 1973): whole ratios sound like keys, odd ones like metal."""
+    """Frequency modulation (Chowning, 1973): harmonic for integer ratios, else metallic."""
 
     ratio: float
     index: float
@@ -128,7 +129,7 @@ class Bell:
 
 @dataclass(frozen=True)
 class Texture:
-    """Noise round a pitch, swelling and fading; `width` in octaves either side of it."""
+    """Noise around a pitch, with attack and decay; `width` in octaves on either side."""
 
     width: float
     swell: float = 0.3
@@ -141,7 +142,7 @@ class Texture:
 
 
 def _crackle(hertz: float, seconds: float, rng: np.random.Generator) -> Array:
-    """Sparse clicks that ring two octaves above the pitch: a worn record, a loose contact."""
+    """Sparse clicks that resonate two octaves above the pitch, like a worn record."""
     n = round(seconds * RATE)
     clicks = np.zeros(n, np.float32)
     at = rng.integers(0, n, round(18 * seconds))
@@ -151,7 +152,7 @@ def _crackle(hertz: float, seconds: float, rng: np.random.Generator) -> Array:
 
 
 def _formants(*peaks: tuple[float, float]) -> Recipe:
-    """A throat: resonances (Hz, strength) over the falling spectrum of the vocal cords."""
+    """A vowel: resonances (Hz, gain) over the falling spectrum of the vocal cords."""
 
     def recipe(k: Array, hertz: float) -> Array:
         throat = sum(gain / (1 + ((k * hertz - at) / 90) ** 2) for at, gain in peaks)
@@ -168,7 +169,7 @@ _VOWELS = (
 
 
 def _singing(breath: float, vibrato: float, attack: float) -> Sound:
-    """A sung syllable with a vowel of its own."""
+    """A syllable on a random vowel."""
     voices = [Voice(v, attack, 2, 4, vibrato=vibrato, breath=breath) for v in _VOWELS]
     return lambda hertz, seconds, rng: voices[rng.integers(3)](hertz, seconds, rng)
 
@@ -182,7 +183,7 @@ def _odd(power: float) -> Recipe:
 
 
 def _amp(k: Array, hertz: float) -> Array:
-    """A distorted guitar: a flat, dense spectrum behind a speaker that ends at 4 kHz."""
+    """A distorted guitar: a flat, dense spectrum through a speaker that rolls off at 4 kHz."""
     return 1 / (k**0.35 * (1 + (k * hertz / 4000) ** 4))
 
 

@@ -1,4 +1,4 @@
-"""What a musician plays in one bar: each pattern turns a bar into notes.
+"""Patterns of notes: each one turns a bar into the notes of one musician.
 
 Times are in sixteenths from the start of the bar, pitches in (fractional) MIDI numbers.
 """
@@ -19,28 +19,27 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: its length in sixteenths, its chord, and the scale the chord stands in."""
+    """One bar: its length in sixteenths, and the scale degree, scale and tonic of its chord."""
 
     steps: int
     degree: int
     scale: tuple[float, ...]
     tonic: float
-    voicing: tuple[int, ...] = (0, 2, 4)
 
     def pitch(self, degree: int) -> float:
-        """The MIDI number of a scale degree, counted from 0 at the tonic, over any octaves."""
-        octave, place = divmod(degree, len(self.scale))
-        return self.tonic + 12 * octave + self.scale[place]
+        """The MIDI number of a scale degree: 0 is the tonic; any octave."""
+        octave, index = divmod(degree, len(self.scale))
+        return self.tonic + 12 * octave + self.scale[index]
 
     @property
     def chord(self) -> list[float]:
-        """The chord's pitches, folded to within a seventh above the tonic so that chords lie near
-        each other, as a player's hand leaves them."""
-        pitches = [self.pitch(self.degree + step) for step in self.voicing]
+        """The pitches of the triad, at most 14 semitones above the tonic: chords stay close."""
+        pitches = [self.pitch(self.degree + step) for step in (0, 2, 4)]
         return [p - 12 if p - self.tonic > 14 else p for p in pitches]
 
     @property
     def bass(self) -> float:
+        """The pitch of the bass, near the tonic."""
         pitch = self.pitch(self.degree)
         return pitch - 12 if pitch - self.tonic > 6 else pitch
 
@@ -54,7 +53,7 @@ def hold(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
 
 
 def strum(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """Down and up over the strings, the down-strokes louder, some up-strokes left out."""
+    """Strummed chords: louder down-strokes, and up-strokes of which some are left out."""
     for stroke in range(0, bar.steps, 2):
         up = stroke % 4 == 2
         if up and rng.random() < 0.35:
@@ -65,7 +64,7 @@ def strum(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
 
 
 def picking(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """Fingers over a chord: the thumb on the beat, the others between."""
+    """Fingerpicking: the thumb on the beat, the other fingers between."""
     strings = [*bar.chord, bar.chord[0] + 12]
     order = rng.permutation(len(strings))
     for stroke in range(0, bar.steps, 2):
@@ -82,7 +81,7 @@ def chug(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
 
 
 def power(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """Root, fifth and octave, struck twice and left ringing."""
+    """Root, fifth and octave, struck twice and sustained."""
     for start, length in ((0, 6), (6, bar.steps - 6)):
         for pitch in (bar.bass, bar.bass + 7, bar.bass + 12):
             yield Note(start, length, pitch - 12)
@@ -114,13 +113,13 @@ def roots(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
 
 
 def eighths(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """A bass that drives on one note."""
+    """A bass in eighths on one note."""
     for step in range(0, bar.steps, 2):
         yield Note(step, 1.8, bar.bass, 1.0 if step % 4 == 0 else 0.8)
 
 
 def offbeats(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """A bass between the kicks."""
+    """A bass on the off-beats."""
     for step in range(2, bar.steps, 4):
         yield Note(step, 1.8, bar.bass)
 
@@ -131,21 +130,14 @@ def octaves(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
         yield Note(step, 1.6, bar.bass + (12 if step % 4 == 2 else 0))
 
 
-def walking(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """A bass that strolls through the scale in quarters."""
-    for beat in range(0, bar.steps, 4):
-        step = 0 if beat == 0 else int(rng.choice([2, 3, 4, -1]))
-        yield Note(beat, 3.6, bar.pitch(bar.degree + step) - 12)
-
-
 def slides(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """A long, low boom and a syncopated echo of it."""
+    """A long, low note and a syncopated echo."""
     yield Note(0, 9, bar.bass)
     yield Note(float(rng.choice([10, 11, 13])), 4, bar.bass, 0.8)
 
 
 def melody(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """A tune: small steps, notes of the chord on the beats, breath between the phrases."""
+    """A melody of small steps, starting on a note of the chord, with rests."""
     degree, step = bar.degree + int(rng.choice([0, 2, 4])), int(rng.choice([0, 0, 2]))
     while step < bar.steps:
         length = int(rng.choice([2, 2, 4, 4, 6, 8]))
@@ -156,7 +148,7 @@ def melody(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
 
 
 def ornaments(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """A tune with quick turns round its long notes."""
+    """A melody with quick turns on its long notes."""
     for note in melody(bar, rng):
         if note.length >= 4:
             for turn, shift in enumerate((0, 1.5, 0, -1)):
@@ -167,33 +159,33 @@ def ornaments(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
 
 
 def hook(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """A short figure that comes back in every bar."""
+    """A short figure, repeated in every bar."""
     for start, step in ((0, 4), (3, 2), (6, 4), (8, 0), (11, 2), (14, 1)):
         yield Note(start, 2.5, bar.pitch(bar.degree + step), rng.uniform(0.8, 1))
 
 
 def syllables(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """Speech in rhythm: many syllables on hardly more than one pitch, some swallowed."""
+    """Rhythmic speech: many syllables on nearly one pitch, some left out."""
     for step in range(bar.steps):
         if rng.random() < 0.72:
             yield Note(step, 0.9, bar.tonic + rng.normal(0, 1.2), rng.uniform(0.5, 1))
 
 
 def scattered(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """Events that know of no beat and of no key."""
+    """Events without beat and key."""
     for _ in range(rng.poisson(5)):
         start, pitch = rng.uniform(0, bar.steps), bar.tonic + rng.uniform(-18, 24)
         yield Note(start, rng.uniform(0.5, 10), pitch, rng.uniform(0.2, 1))
 
 
 def clusters(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """A few neighbours sounding together, beating against each other."""
+    """A few close pitches together, which beat."""
     for _ in range(3):
         yield Note(0, bar.steps, bar.tonic + rng.uniform(-7, 7), rng.uniform(0.5, 1))
 
 
 def rolls(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
-    """One event repeated faster and faster, or slower and slower."""
+    """One note, repeated faster and faster, or slower and slower."""
     gap, ratio, at = rng.uniform(0.3, 2), rng.uniform(0.85, 1.15), rng.uniform(0, 8)
     pitch = bar.tonic + rng.uniform(-12, 24)
     while at < bar.steps and gap > 0.15:
@@ -205,7 +197,7 @@ PATTERNS: dict[str, Pattern] = {
     pattern.__name__: pattern
     for pattern in (
         hold, strum, picking, chug, power, stabs, comping, arpeggio,
-        roots, eighths, offbeats, octaves, walking, slides,
+        roots, eighths, offbeats, octaves, slides,
         melody, ornaments, hook, syllables, scattered, clusters, rolls,
     )
 }  # fmt: skip

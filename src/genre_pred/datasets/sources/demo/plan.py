@@ -1,7 +1,7 @@
-"""What there is to compose: artists, their splits, their pieces, and the broken files among them.
+"""Plans the collection: artists, their splits, their pieces, and some broken files.
 
-The plan is cheap and depends on nothing but its arguments; each piece carries a seed of its own, so
-that pieces can be rendered in any order and on any number of processes.
+The plan is cheap and depends only on its arguments. Each piece has its own seed, so pieces can be
+composed in any order and in any number of processes.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from genre_pred.datasets.sources.demo.artists import Artist, draw_artist
 from genre_pred.datasets.sources.demo.rules import RULES
 
 FLAWS = ("no audio", "one second", "truncated", "empty", "noise", "wrong extension")
-LAST_TRACK_ID = 155_320  # about where FMA's ids end
+LAST_TRACK_ID = 155_320  # about the largest id of FMA
 
 _BEGINNINGS = "Am Bel Cor Dun El Far Gil Har Ish Jor Kel Lum Mir Nor Ost Pel Ras Sol Tam".split()
 _MIDDLES = "a an ar e el en i in o on or u".split()
@@ -23,7 +23,7 @@ _QUALITIES = "Borrowed Broken Early Empty Last Late Long Near Old Other Second S
 
 @dataclass(frozen=True)
 class Piece:
-    """One file to be written: whose it is, how long, and the flaw it has, if any."""
+    """One file to write: its artist, its length, and its flaw, if any."""
 
     track_id: int
     artist: Artist
@@ -38,15 +38,15 @@ def plan_pieces(*, seed: int, artists_per_genre: int, clips_per_artist: int) -> 
     """Plan a collection.
 
     Args:
-        seed: of everything that is drawn, 0 or more.
-        artists_per_genre: 3 or more, so that every split has artists of its own.
-        clips_per_artist: good clips of each artist, 1 or more.
+        seed: Seed of all random choices, 0 or more.
+        artists_per_genre: 3 or more, so that every split has its own artists.
+        clips_per_artist: Good clips of each artist, 1 or more.
 
     Returns:
         The pieces in the order of their track ids: all good clips, and one for each of FLAWS.
 
     Raises:
-        ValueError: too few artists or clips.
+        ValueError: If there are too few artists or clips.
     """
     if artists_per_genre < 3:
         raise ValueError(
@@ -61,7 +61,7 @@ def plan_pieces(*, seed: int, artists_per_genre: int, clips_per_artist: int) -> 
     for genre, flaw in zip(rng.permutation(list(RULES)), FLAWS, strict=False):
         peers = [artist for artist in artists if artist.genre == genre]
         authors.append((peers[rng.integers(len(peers))], flaw))
-    # The ids are drawn for all, then dealt out: no id tells an artist or a genre.
+    # Random ids, so that no id reveals an artist or a genre.
     track_ids = 2 + rng.choice(LAST_TRACK_ID, len(authors), replace=False)
     pieces = [
         Piece(
@@ -69,23 +69,24 @@ def plan_pieces(*, seed: int, artists_per_genre: int, clips_per_artist: int) -> 
             artist=artist,
             album=2 * artist.number + int(rng.integers(2)),
             title=f"{rng.choice(_QUALITIES)} {rng.choice(_THINGS)}",
-            seconds=_seconds(rng),
-            seed=int(np.random.SeedSequence([seed, 2, place]).generate_state(1, np.uint64)[0]),
+            # 6 to 10 seconds, mostly short, because encoding MP3 takes most of the time.
+            seconds=round(float(6 + 4 * rng.beta(1, 8)), 2),
+            seed=int(np.random.SeedSequence([seed, 2, index]).generate_state(1, np.uint64)[0]),
             flaw=flaw,
         )
-        for place, ((artist, flaw), track_id) in enumerate(zip(authors, track_ids, strict=True))
+        for index, ((artist, flaw), track_id) in enumerate(zip(authors, track_ids, strict=True))
     ]
     return sorted(pieces, key=lambda piece: piece.track_id)
 
 
 def _artists(per_genre: int, seed: int, rng: np.random.Generator) -> list[Artist]:
-    """Artists of all genres, numbered in an order that tells nothing."""
+    """Artists of all genres, numbered in random order."""
     splits = _splits(per_genre)
     numbers = rng.permutation(len(RULES) * per_genre) + 1
     names = _names(len(numbers), rng)
     return [
         draw_artist(
-            # A generator of its own: a change to one genre's rules leaves the others' artists.
+            # Its own generator: a change to one genre's rules does not affect other artists.
             np.random.default_rng([seed, 1, place, index]),
             number=int(numbers[place * per_genre + index]),
             name=names[place * per_genre + index],
@@ -98,7 +99,7 @@ def _artists(per_genre: int, seed: int, rng: np.random.Generator) -> list[Artist
 
 
 def _splits(artists: int) -> list[str]:
-    """7 of 12 train, 2 validate and 3 test; other numbers in proportion, none left without."""
+    """Of 12 artists 7 train, 2 validation, 3 test; others in proportion, at least 1 each."""
     validation, test = max(1, round(artists * 2 / 12)), max(1, round(artists * 3 / 12))
     training = artists - validation - test
     return ["training"] * training + ["validation"] * validation + ["test"] * test
@@ -112,8 +113,3 @@ def _names(count: int, rng: np.random.Generator) -> list[str]:
         first = f"{rng.choice(_BEGINNINGS)}{rng.choice(_MIDDLES)}"
         names[f"{first} {''.join(words)}"] = None
     return list(names)
-
-
-def _seconds(rng: np.random.Generator) -> float:
-    """6 to 10 seconds, mostly short: encoding MP3 is what composing costs."""
-    return round(float(6 + 4 * rng.beta(1, 8)), 2)

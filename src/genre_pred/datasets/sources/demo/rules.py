@@ -1,8 +1,7 @@
-"""The eight genres as rules, and the artists who follow them more or less.
+"""The eight genres as rules, from which artists draw their habits.
 
-A part is written "pattern: instrument"; a word that comes twice in a list is twice as likely; an
-empty part is silent. Ranges are drawn from evenly. Genres overlap as they do in a record shop: an
-artist takes some of his habits from a genre that his own leans to.
+A part is written "pattern: instrument"; an empty part is silent. A choice that is listed twice is
+twice as likely. Ranges are uniform. Genres overlap: artists borrow some habits from related genres.
 """
 
 from dataclasses import dataclass
@@ -12,15 +11,15 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Rules:
-    """What is usual in a genre."""
+    """The rules of a genre."""
 
     fma_id: int  # the genre's number in FMA's genres.csv
     leans_to: tuple[str, ...]
-    tempo: Range  # beats a minute
+    tempo: Range  # beats per minute
     bars: tuple[int, ...]  # sixteenths in a bar
-    swing: Range  # share of a sixteenth by which every second one comes late
+    swing: Range  # delay of every second sixteenth, as a share of a sixteenth
     scales: tuple[str, ...]
-    progressions: tuple[str, ...]  # scale degrees from 1, one a bar
+    progressions: tuple[str, ...]  # scale degrees from 1, one per bar
     grooves: tuple[str, ...]
     kits: tuple[str, ...]
     bass: tuple[str, ...]
@@ -28,22 +27,20 @@ class Rules:
     lead: tuple[str, ...]
     pad: tuple[str, ...]
     tone: tuple[tuple[int, int], ...]  # the genre's mastering curve: octave-wide (Hz, dB)
-    tilt: Range  # dB an octave: below 0 is dark, above 0 bright
+    tilt: Range  # dB per octave: dark below 0, bright above 0
     room: Range  # seconds of reverberation
-    wet: Range  # share of it in the mix
+    wet: Range  # share of reverberation in the mix
     drive: Range  # dB into the limiter: more is denser
     loudness: Range  # dB full scale, RMS
     pump: Range  # 0..1: how far the kick ducks everything else
     hiss: Range  # dB full scale
 
 
+# fmt: off
 RULES: dict[str, Rules] = {
     "Electronic": Rules(
-        fma_id=15,
-        leans_to=("Experimental", "Pop", "Hip-Hop", "Instrumental"),
-        tempo=(112, 145),
-        bars=(16,),
-        swing=(0, 0.1),
+        fma_id=15, leans_to=("Experimental", "Pop", "Hip-Hop", "Instrumental"),
+        tempo=(112, 145), bars=(16,), swing=(0, 0.1),
         scales=("minor", "minor", "dorian", "phrygian"),
         progressions=("1", "11", "1166", "1673", "14"),
         grooves=("four on the floor", "four on the floor", "techno", "techno", "breakbeat"),
@@ -53,20 +50,12 @@ RULES: dict[str, Rules] = {
         lead=("hook: acid", "hook: saw", "hook: bell", "rolls: static", ""),
         pad=("hold: bright pad", "hold: warm pad", ""),
         tone=((50, 9), (400, -6), (9000, 6)),
-        tilt=(0.0, 0.8),
-        room=(0.4, 1.8),
-        wet=(0.08, 0.3),
-        drive=(4, 10),
-        loudness=(-16, -12),
-        pump=(0.3, 0.9),
-        hiss=(-90, -70),
+        tilt=(0.0, 0.8), room=(0.4, 1.8), wet=(0.08, 0.3),
+        drive=(4, 10), loudness=(-16, -12), pump=(0.3, 0.9), hiss=(-90, -70),
     ),
     "Experimental": Rules(
-        fma_id=38,
-        leans_to=("Electronic", "Instrumental", "International", "Rock"),
-        tempo=(50, 150),
-        bars=(14, 16, 20, 22),
-        swing=(0, 0.3),
+        fma_id=38, leans_to=("Electronic", "Instrumental", "International", "Rock"),
+        tempo=(50, 150), bars=(14, 16, 20, 22), swing=(0, 0.3),
         scales=("chromatic", "whole tone", "slendro", "minor"),
         progressions=("1", "12", "15"),
         grooves=("none", "none", "none", "hand drums", "breakbeat"),
@@ -76,20 +65,12 @@ RULES: dict[str, Rules] = {
         lead=("rolls: static", "scattered: static", "scattered: gamelan", "rolls: clang"),
         pad=("hold: wind", "clusters: choir", "clusters: strings", "scattered: wind"),
         tone=((300, 5), (4500, 6)),
-        tilt=(-0.8, 0.8),
-        room=(0.8, 4),
-        wet=(0.15, 0.6),
-        drive=(0, 9),
-        loudness=(-28, -15),
-        pump=(0, 0.1),
-        hiss=(-75, -45),
+        tilt=(-0.8, 0.8), room=(0.8, 4), wet=(0.15, 0.6),
+        drive=(0, 9), loudness=(-28, -15), pump=(0, 0.1), hiss=(-75, -45),
     ),
     "Folk": Rules(
-        fma_id=17,
-        leans_to=("International", "Instrumental", "Pop", "Rock"),
-        tempo=(75, 125),
-        bars=(16, 12, 16, 24),
-        swing=(0, 0.25),
+        fma_id=17, leans_to=("International", "Instrumental", "Pop", "Rock"),
+        tempo=(75, 125), bars=(16, 12, 16, 24), swing=(0, 0.25),
         scales=("major", "major", "mixolydian", "dorian"),
         progressions=("1451", "1541", "1645", "1415", "1171"),
         grooves=("none", "none", "none", "stomp", "shaker"),
@@ -99,20 +80,12 @@ RULES: dict[str, Rules] = {
         lead=("melody: singer", "melody: singer", "melody: fiddle", "melody: flute"),
         pad=("", "", "hold: accordion"),
         tone=((80, -12), (350, 4), (2200, 5)),
-        tilt=(-0.3, 0.4),
-        room=(0.2, 0.9),
-        wet=(0.05, 0.2),
-        drive=(0, 3),
-        loudness=(-25, -18),
-        pump=(0, 0),
-        hiss=(-70, -52),
+        tilt=(-0.3, 0.4), room=(0.2, 0.9), wet=(0.05, 0.2),
+        drive=(0, 3), loudness=(-25, -18), pump=(0, 0), hiss=(-70, -52),
     ),
     "Hip-Hop": Rules(
-        fma_id=21,
-        leans_to=("Electronic", "Pop", "Instrumental", "International"),
-        tempo=(72, 100),
-        bars=(16,),
-        swing=(0.1, 0.45),
+        fma_id=21, leans_to=("Electronic", "Pop", "Instrumental", "International"),
+        tempo=(72, 100), bars=(16,), swing=(0.1, 0.45),
         scales=("minor", "minor pentatonic", "dorian"),
         progressions=("1", "16", "14", "1141"),
         grooves=("boom bap", "boom bap", "breakbeat", "trap", "trap"),
@@ -122,20 +95,12 @@ RULES: dict[str, Rules] = {
         lead=("syllables: rapper", "syllables: rapper", "syllables: rapper", "hook: bell"),
         pad=("", "", "hold: crackle", "hold: choir"),
         tone=((60, 10), (1000, 5), (6000, -8)),
-        tilt=(-1.2, -0.4),
-        room=(0.1, 0.5),
-        wet=(0.02, 0.12),
-        drive=(3, 9),
-        loudness=(-17, -13),
-        pump=(0, 0.4),
-        hiss=(-75, -55),
+        tilt=(-1.2, -0.4), room=(0.1, 0.5), wet=(0.02, 0.12),
+        drive=(3, 9), loudness=(-17, -13), pump=(0, 0.4), hiss=(-75, -55),
     ),
     "Instrumental": Rules(
-        fma_id=1235,
-        leans_to=("Folk", "Experimental", "Electronic", "Rock"),
-        tempo=(55, 110),
-        bars=(16, 12, 16),
-        swing=(0, 0.1),
+        fma_id=1235, leans_to=("Folk", "Experimental", "Electronic", "Rock"),
+        tempo=(55, 110), bars=(16, 12, 16), swing=(0, 0.1),
         scales=("major", "minor", "lydian"),
         progressions=("1645", "1536", "14", "6415", "1"),
         grooves=("none", "none", "none", "none", "half time"),
@@ -145,20 +110,12 @@ RULES: dict[str, Rules] = {
         lead=("melody: piano", "melody: strings", "melody: flute", "melody: electric piano", ""),
         pad=("hold: strings", "hold: strings", "hold: warm pad", "hold: wind"),
         tone=((250, 6), (4000, -8), (9000, -8)),
-        tilt=(-1.2, -0.3),
-        room=(1.0, 3.5),
-        wet=(0.2, 0.5),
-        drive=(0, 3),
-        loudness=(-27, -19),
-        pump=(0, 0),
-        hiss=(-85, -62),
+        tilt=(-1.2, -0.3), room=(1.0, 3.5), wet=(0.2, 0.5),
+        drive=(0, 3), loudness=(-27, -19), pump=(0, 0), hiss=(-85, -62),
     ),
     "International": Rules(
-        fma_id=2,
-        leans_to=("Folk", "Pop", "Hip-Hop", "Experimental"),
-        tempo=(85, 135),
-        bars=(14, 16, 16, 20, 12),
-        swing=(0, 0.2),
+        fma_id=2, leans_to=("Folk", "Pop", "Hip-Hop", "Experimental"),
+        tempo=(85, 135), bars=(14, 16, 16, 20, 12), swing=(0, 0.2),
         scales=("hijaz", "hijaz", "rast", "slendro", "hirajoshi"),
         progressions=("1", "12", "1121", "17"),
         grooves=("dumbek", "dumbek", "clave", "hand drums", "hand drums"),
@@ -168,20 +125,12 @@ RULES: dict[str, Rules] = {
         lead=("ornaments: reed", "ornaments: sitar", "ornaments: flute", "ornaments: singer"),
         pad=("", "", "hold: reed", "hold: accordion"),
         tone=((130, 4), (900, 7), (1800, 5), (6000, -3)),
-        tilt=(-0.2, 0.5),
-        room=(0.3, 1.4),
-        wet=(0.06, 0.25),
-        drive=(1, 6),
-        loudness=(-22, -15),
-        pump=(0, 0),
-        hiss=(-72, -50),
+        tilt=(-0.2, 0.5), room=(0.3, 1.4), wet=(0.06, 0.25),
+        drive=(1, 6), loudness=(-22, -15), pump=(0, 0), hiss=(-72, -50),
     ),
     "Pop": Rules(
-        fma_id=10,
-        leans_to=("Electronic", "Rock", "Folk", "Hip-Hop"),
-        tempo=(92, 128),
-        bars=(16,),
-        swing=(0, 0.12),
+        fma_id=10, leans_to=("Electronic", "Rock", "Folk", "Hip-Hop"),
+        tempo=(92, 128), bars=(16,), swing=(0, 0.12),
         scales=("major", "major", "minor", "mixolydian"),
         progressions=("1564", "6415", "1465", "4156"),
         grooves=("backbeat", "backbeat", "backbeat", "four on the floor", "half time"),
@@ -191,20 +140,12 @@ RULES: dict[str, Rules] = {
         lead=("melody: singer", "melody: singer", "melody: singer", "hook: square"),
         pad=("hold: bright pad", "hold: choir", "hold: strings", ""),
         tone=((100, 3), (600, -3), (3200, 5), (10_000, 9)),
-        tilt=(0.4, 1.1),
-        room=(0.5, 1.4),
-        wet=(0.1, 0.25),
-        drive=(4, 9),
-        loudness=(-17, -13),
-        pump=(0, 0.3),
-        hiss=(-90, -72),
+        tilt=(0.4, 1.1), room=(0.5, 1.4), wet=(0.1, 0.25),
+        drive=(4, 9), loudness=(-17, -13), pump=(0, 0.3), hiss=(-90, -72),
     ),
     "Rock": Rules(
-        fma_id=12,
-        leans_to=("Pop", "Folk", "Experimental", "Instrumental"),
-        tempo=(105, 165),
-        bars=(16, 16, 16, 12),
-        swing=(0, 0.08),
+        fma_id=12, leans_to=("Pop", "Folk", "Experimental", "Instrumental"),
+        tempo=(105, 165), bars=(16, 16, 16, 12), swing=(0, 0.08),
         scales=("minor pentatonic", "mixolydian", "minor", "dorian"),
         progressions=("1451", "1735", "1475", "15", "1341"),
         grooves=("driving rock", "driving rock", "backbeat", "backbeat", "half time"),
@@ -214,15 +155,11 @@ RULES: dict[str, Rules] = {
         lead=("melody: singer", "melody: distorted", "hook: distorted", ""),
         pad=("", "", "", "power: distorted", "hold: organ"),
         tone=((120, 5), (500, -4), (2500, 8), (9000, -3)),
-        tilt=(-0.2, 0.5),
-        room=(0.2, 0.9),
-        wet=(0.03, 0.18),
-        drive=(6, 13),
-        loudness=(-17, -12),
-        pump=(0, 0),
-        hiss=(-75, -55),
+        tilt=(-0.2, 0.5), room=(0.2, 0.9), wet=(0.03, 0.18),
+        drive=(6, 13), loudness=(-17, -12), pump=(0, 0), hiss=(-75, -55),
     ),
 }
+# fmt: on
 
 SCALES: dict[str, tuple[float, ...]] = {  # in semitones; halves are quarter-tones
     "major": (0, 2, 4, 5, 7, 9, 11),
@@ -240,3 +177,4 @@ SCALES: dict[str, tuple[float, ...]] = {  # in semitones; halves are quarter-ton
     "slendro": (0, 2.4, 4.8, 7.2, 9.6),
 }
 PARTS = ("bass", "chords", "lead", "pad")
+PRODUCTION = ("tilt", "room", "wet", "drive", "loudness", "pump", "hiss")

@@ -1,4 +1,4 @@
-"""From a piece to finished stereo: the parts are played, mixed, coloured and levelled."""
+"""Records a piece in stereo: plays its parts, mixes, equalises and limits them."""
 
 from collections.abc import Iterator
 
@@ -11,19 +11,19 @@ from genre_pred.datasets.sources.demo.instruments import INSTRUMENTS, RATE, Arra
 from genre_pred.datasets.sources.demo.patterns import PATTERNS, Bar
 from genre_pred.datasets.sources.demo.rules import PARTS, SCALES
 
-# Octaves from the middle register, level in dB and place (-1 left, 1 right) of every part.
-SEATS = {
+# Octaves from the middle register, level in dB and panning (-1 left, 1 right) of each part.
+MIX = {
     "bass": (-2, 0.0, 0.0),
     "chords": (0, -3, -0.35),
     "lead": (1, -1, 0.15),
     "pad": (0, -8, 0.4),
 }
-RELEASE = 0.04  # seconds in which a note that ends dies away
-CEILING = 0.48  # the encoder drops the top octave, and limited peaks grow back by up to 5 dB
+RELEASE = 0.04  # seconds of the fade at the end of a note
+CEILING = 0.48  # low, because MP3 encoding raises limited peaks by up to 5 dB
 
 
 def record(artist: Artist, seconds: float, rng: np.random.Generator) -> Array:
-    """Play and produce one piece: float32 (samples, 2), 44.1 kHz, peaks below CEILING."""
+    """Play and mix one piece: float32 (samples, 2) at 44.1 kHz, peaks below CEILING."""
     n = round(seconds * RATE)
     step = 60 / artist.tempo / 4 * float(rng.uniform(0.95, 1.05))  # seconds of a sixteenth
     bars = list(_bars(artist, int(n / RATE / step / artist.bar) + 1, rng))
@@ -31,17 +31,17 @@ def record(artist: Artist, seconds: float, rng: np.random.Generator) -> Array:
     ducking = 1 - np.float32(artist.pump) * kicks
     left: Array = drums * _level(drums, artist.drums_level)
     right: Array = left
-    # Now and then somebody rests for a piece, but never the whole band.
-    playing = [place for place, part in enumerate(artist.parts) if part]
+    # In some pieces one part rests, if at least two others play.
+    playing = [index for index, part in enumerate(artist.parts) if part]
     resting = rng.choice(playing) if len(playing) > 2 and rng.random() < 0.35 else None
-    for place in playing:
-        if place == resting:
+    for index in playing:
+        if index == resting:
             continue
-        octaves, level, seat = SEATS[PARTS[place]]
-        sound = _part(artist.parts[place], bars, octaves, step, artist.swing, n, rng)
-        sound *= _level(sound, level + artist.levels[place] + rng.normal(0, 2)) * ducking
-        left = left + np.float32(1 - max(seat, 0)) * sound
-        right = right + np.float32(1 + min(seat, 0)) * sound
+        octaves, level, pan = MIX[PARTS[index]]
+        sound = _part(artist.parts[index], bars, octaves, step, artist.swing, n, rng)
+        sound *= _level(sound, level + artist.levels[index] + rng.normal(0, 2)) * ducking
+        left = left + np.float32(1 - max(pan, 0)) * sound
+        right = right + np.float32(1 + min(pan, 0)) * sound
     mix = _produce(np.stack([left, right]), artist, rng)
     fade = np.minimum(np.arange(n, dtype=np.float32)[::-1] / (0.02 * RATE), 1)
     return np.ascontiguousarray((mix * fade).T, dtype=np.float32)
@@ -59,7 +59,7 @@ def _bars(artist: Artist, count: int, rng: np.random.Generator) -> Iterator[Bar]
 def _drums(
     artist: Artist, bars: list[Bar], step: float, n: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """The drum track, and 0..1 how much each sample lies under a kick: both (samples,)."""
+    """The drum track, and an envelope 0..1 of the kicks: both (samples,)."""
     track, kicks = np.zeros(n, np.float32), np.zeros(n, np.float32)
     drums = strikes(KITS[artist.kit], rng)
     duck = np.exp(-np.arange(int(0.4 * RATE), dtype=np.float32) / (0.12 * RATE))
@@ -80,10 +80,10 @@ def _part(
     part: str, bars: list[Bar], octaves: int, step: float, swing: float, n: int,
     rng: np.random.Generator,
 ) -> Array:  # fmt: skip
-    """One musician, (samples,): the same pitch sounds once and is played many times."""
+    """One part, (samples,): each pitch is synthesised once and played many times."""
     pattern, instrument = part.split(": ")
     track = np.zeros(n, np.float32)
-    rung: dict[tuple[float, float], Array] = {}
+    sounds: dict[tuple[float, float], Array] = {}
     for number, bar in enumerate(bars):
         for note in PATTERNS[pattern](bar, rng):
             at = _sample(number * bar.steps + note.start, step, swing, rng)
@@ -92,15 +92,15 @@ def _part(
             seconds = note.length * step + RELEASE
             longest = float(np.ceil(seconds * 4) / 4)
             pitch = round(note.pitch + 12 * octaves, 2)
-            if (pitch, longest) not in rung:
+            if (pitch, longest) not in sounds:
                 hertz = float(np.clip(440 * 2 ** ((pitch - 69) / 12), 30, 4000))
-                rung[pitch, longest] = INSTRUMENTS[instrument](hertz, longest, rng)
-            _add(track, _ended(rung[pitch, longest], seconds), at, note.loudness)
+                sounds[pitch, longest] = INSTRUMENTS[instrument](hertz, longest, rng)
+            _add(track, _faded(sounds[pitch, longest], seconds), at, note.loudness)
     return track
 
 
-def _ended(sound: Array, seconds: float) -> Array:
-    """The sound cut to a length, its last RELEASE seconds dying away."""
+def _faded(sound: Array, seconds: float) -> Array:
+    """The sound cut to a length, with a fade of RELEASE seconds."""
     sound = sound[: round(seconds * RATE)].copy()
     tail = min(len(sound), int(RELEASE * RATE))
     sound[-tail:] *= np.linspace(1, 0, tail, dtype=np.float32)
@@ -108,7 +108,7 @@ def _ended(sound: Array, seconds: float) -> Array:
 
 
 def _sample(steps: float, step: float, swing: float, rng: np.random.Generator) -> int:
-    """The sample of a moment in sixteenths: swung, and a few milliseconds off, as people play."""
+    """The sample at a position in sixteenths, with swing and a few milliseconds of jitter."""
     late = swing * step if round(steps) % 2 else 0
     return max(0, round((steps * step + late + rng.normal(0, 0.004)) * RATE))
 
@@ -120,19 +120,19 @@ def _add(track: Array, sound: Array, at: int, loudness: float) -> None:
 
 
 def _level(sound: Array, decibels: float) -> np.float32:
-    """The gain that brings a track to so many dB above -20 dB RMS; silence stays silent."""
+    """The gain that brings a track to a level in dB relative to -20 dB RMS; 0 for silence."""
     rms = np.sqrt(np.mean(sound**2))
     return np.float32(0 if rms < 1e-6 else 0.1 * 10 ** (decibels / 20) / rms)
 
 
 def _produce(mix: Array, artist: Artist, rng: np.random.Generator) -> Array:
-    """Room, equaliser, limiter and level: (2, samples) to (2, samples).
+    """Apply room, equaliser, limiter and level: (2, samples) -> (2, samples).
 
-    Room and equaliser are linear, so both are one multiplication of the spectrum.
+    Room and equaliser are linear, so one multiplication of the spectrum applies both.
     """
     n = mix.shape[1]
-    # As long as the piece: what rings past the end comes round to the beginning, as if the clip
-    # had been cut from the middle of a recording.
+    # As long as the piece: reverberation past the end wraps to the beginning, as if the clip had
+    # been cut from the middle of a recording.
     size = fft.next_fast_len(n, real=True)
     tail = seconds_axis(min(artist.room, n / RATE))
     # -60 dB after `room` seconds; the first 10 ms stay clear for the direct sound.
@@ -140,10 +140,10 @@ def _produce(mix: Array, artist: Artist, rng: np.random.Generator) -> Array:
     room *= np.exp(tail * np.float32(-6.9 / artist.room)) * (tail > 0.01)
     room /= np.sqrt(np.sum(room**2, axis=1, keepdims=True))
     hertz = fft.rfftfreq(size, 1 / RATE).astype(np.float32)
-    # No two sessions sound quite the same: the microphones stand elsewhere.
+    # Sessions differ slightly, as if the microphones had been moved.
     colour = _equaliser(hertz, artist.tilt + float(rng.normal(0, 0.5)), artist.tone)
     response = fft.rfft(room, size)  # (2, frequencies)
-    response *= 1.4 * artist.wet * colour / (1 + (hertz / 6000) ** 2)  # air dulls an echo
+    response *= 1.4 * artist.wet * colour / (1 + (hertz / 6000) ** 2)  # air absorbs treble
     response += (1 - artist.wet) * colour
     mix = fft.irfft(fft.rfft(mix, size) * response, size)[:, :n]
     mix *= 0.12 * 10 ** (artist.drive / 20) / np.sqrt(np.mean(mix**2))
@@ -155,7 +155,7 @@ def _produce(mix: Array, artist: Artist, rng: np.random.Generator) -> Array:
 
 
 def _equaliser(hertz: Array, tilt: float, tone: tuple[tuple[float, float], ...]) -> Array:
-    """A tone as gains: a slope in dB an octave, resonances (Hz, dB), little below 30 Hz."""
+    """The gains of an equaliser: a slope in dB per octave, resonances (Hz, dB), and a high-pass."""
     points = np.geomspace(20, RATE / 2, 400)  # a smooth curve needs no more
     octaves = np.log2(points / 1000)
     decibels = tilt * np.clip(octaves, -4, 3)
