@@ -1,4 +1,4 @@
-"""Tables of hand-made features: a row for each window, in the order of the clips."""
+"""Tables of hand-crafted features: a row for each window, in the order of the clips."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def test_a_row_holds_the_descriptors_of_the_middle_of_its_clip(clips):
     np.testing.assert_allclose(table.iloc[0, 2:].astype(float), expected, rtol=1e-5)
 
 
-def test_other_sample_rates_are_brought_to_the_one_asked_for(clips):
+def test_clips_are_resampled_to_the_rate_of_the_settings(clips):
     table = describe_clips(clips, clip_of(3.0), SETTINGS, map)["mfcc"]
     samples, rate = read_samples(path_of(clips, "a"))
     expected = mfcc(resample(samples, rate, RATE)[: 3 * RATE], RATE)

@@ -59,7 +59,7 @@ def test_rows_are_the_clips_in_their_order(clips, tmp_path):
     assert stored == {"vggish": 8}
 
 
-def test_every_front_end_hears_the_same_decoded_clips(clips, tmp_path):
+def test_every_front_end_reads_the_same_decoded_clips(clips, tmp_path):
     every = Mel(front_ends=("vggish", "efficientat", "mel128"), dtype="float16")
     stored = store_patches(clips, ONE, every, tmp_path, map)
     shapes = {name: open_patches(tmp_path / name).patches.shape for name in stored}
@@ -79,7 +79,7 @@ def test_patches_are_those_of_the_direct_way(clips, tmp_path):
         np.testing.assert_allclose(store.patches[row], directly(path, middle), atol=1e-5)
 
 
-def test_each_window_is_a_row_of_its_own(clips, tmp_path):
+def test_each_window_is_one_row(clips, tmp_path):
     store_patches(clips, TWO, WHOLE, tmp_path, map)
     store = open_patches(tmp_path / "vggish")
     assert store.index["clip_id"].tolist() == ["d", "d", "a", "a", "c", "c", "b"]
@@ -124,7 +124,7 @@ def test_a_map_that_breaks_off_leaves_no_store(clips, tmp_path):
     assert list((tmp_path / "mel").iterdir()) == []
 
 
-def test_clips_shorter_than_a_patch_are_told_what_they_need(clips, tmp_path):
+def test_clips_shorter_than_a_patch_are_reported_with_the_length_needed(clips, tmp_path):
     short = Clip.model_construct(min_seconds=0.1, clip_seconds=0.5, windows_per_track=1)
     with pytest.raises(ValueError, match="too few: one vggish patch needs 15600 at 16000 Hz"):
         store_patches(clips, short, WHOLE, tmp_path, map)

@@ -1,4 +1,4 @@
-"""Descriptor sets by name: what they hold, what they need, and families at their own cost."""
+"""Descriptor sets by name: their values, their requirements, and single families."""
 
 import librosa
 import numpy as np

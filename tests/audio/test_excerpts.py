@@ -58,14 +58,14 @@ def test_there_are_as_many_excerpts_as_fit(path, seconds, asked, given):
 
 
 @pytest.mark.parametrize("seconds", [0.5, 2.0, 4.9])
-def test_a_file_that_has_become_shorter_is_told(tmp_path, write_sound, seconds):
+def test_a_file_that_has_become_shorter_is_reported(tmp_path, write_sound, seconds):
     heard = recording(write_sound(tmp_path / "a.wav", seconds=5.0, rate=RATE))
     write_sound(heard.source, seconds=seconds, rate=RATE)
     with pytest.raises(AudioError, match="has changed since it was first read"):
         list(read_excerpts(heard, clip_of(1.0), None))
 
 
-def test_a_file_that_has_become_another_is_told(tmp_path, write_sound):
+def test_a_file_that_was_replaced_is_reported(tmp_path, write_sound):
     heard = recording(write_sound(tmp_path / "a.wav", seconds=5.0, rate=RATE))
     write_sound(heard.source, seconds=5.0, rate=2 * RATE)
     with pytest.raises(AudioError, match="has changed since it was first read"):
@@ -113,13 +113,13 @@ def test_patches_are_rounded_as_the_store_rounds_them():
 
 
 @pytest.mark.parametrize("name", FRONT_ENDS)
-def test_the_loudest_that_can_be_heard_has_numbers_for_patches(name):
+def test_the_loudest_supported_samples_have_finite_patches(name):
     loudest = np.random.default_rng(0).choice(np.float32([-(2**32), 2**32]), 64_000)
     patches = excerpt_to_patches(loudest, 32_000, FRONT_ENDS[name], clip_of(2.0), "float16")
     assert np.isfinite(patches).all()
 
 
-def test_an_excerpt_shorter_than_a_patch_says_what_it_needs():
+def test_an_excerpt_shorter_than_a_patch_is_reported_with_the_length_needed():
     with pytest.raises(ValueError, match="8000 samples are too few: one vggish patch needs 15600"):
         excerpt_to_patches(
             np.zeros(8000, np.float32),

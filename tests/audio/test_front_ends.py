@@ -29,7 +29,7 @@ def test_number_of_patches(seconds: float, n_patches: int) -> None:
     [(1, (1, 100)), (6, (1, 600)), (10, (1, 1000)), (10.01, (2, 500)), (15, (2, 750)),
      (30, (3, 1000)), (29.98, (3, 999)), (0, (0, 0))],
 )  # fmt: skip
-def test_efficientat_hears_the_fewest_equal_patches_of_at_most_ten_seconds(
+def test_efficientat_cuts_the_fewest_equal_patches_of_at_most_ten_seconds(
     seconds: float, shape: tuple[int, int]
 ) -> None:
     front_end = FRONT_ENDS["efficientat"]
@@ -49,7 +49,7 @@ def test_image_networks_see_the_whole_clip(seconds: float, frames: int) -> None:
 
 @pytest.mark.parametrize("name", FRONT_ENDS)
 @pytest.mark.parametrize("seconds", [1, 1.2345, 7.77, 13.3])
-def test_the_shape_foretold_is_the_shape_that_comes(name: str, seconds: float) -> None:
+def test_the_predicted_shape_is_the_actual_shape(name: str, seconds: float) -> None:
     front_end = FRONT_ENDS[name]
     patches = waveform_to_patches(silence(front_end.n_samples(seconds)), front_end)
     assert patches.shape == (*front_end.patch_shape(seconds), front_end.n_mels)

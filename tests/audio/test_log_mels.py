@@ -152,7 +152,7 @@ with np.load(sys.argv[1]) as arrays:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_efficientat_equals_the_reference_on_this_processor_where_it_is_heard(
+def test_efficientat_equals_the_reference_on_this_processor_where_audible(
     golden: Path, kind: str
 ) -> None:
     """In silent bands the rounding of this processor's own float32 FFT shows: 2.0e-4 on a Xeon."""

@@ -28,7 +28,7 @@ def test_rows_are_copied_whether_the_array_is_mapped_or_not(tmp_path):
             assert type(taken) is np.ndarray
 
 
-def test_a_part_of_a_map_is_refused(tmp_path):
+def test_a_slice_of_a_memory_map_is_refused(tmp_path):
     np.save(tmp_path / "array.npy", np.arange(12.0).reshape(6, 2))
     whole = np.load(tmp_path / "array.npy", mmap_mode="r")
     for part in (whole[2:], whole[::-1], whole.reshape(3, 4)):

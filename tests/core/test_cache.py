@@ -1,4 +1,4 @@
-"""Unfinished work is found again by the same work only."""
+"""The folder of unfinished work is reused only by the same work."""
 
 from dataclasses import replace
 
@@ -24,13 +24,13 @@ def stage(tmp_path):
     return Stage("finetune", ("finetune",), *places, ())
 
 
-def test_the_cache_is_where_the_variable_says(tmp_path, monkeypatch):
+def test_the_cache_is_the_folder_of_the_environment_variable(tmp_path, monkeypatch):
     assert user_cache() == tmp_path / "cache"
     monkeypatch.delenv("GENRE_PRED_CACHE")
     assert user_cache().name == "genre-pred"
 
 
-def test_the_same_work_finds_its_folder_again(tmp_path, stage):
+def test_the_same_work_is_given_the_same_folder(tmp_path, stage):
     folder = work_folder(stage, {"epochs": 3, "seed": 1})
     assert folder.is_dir()
     assert tmp_path / "cache" in folder.parents

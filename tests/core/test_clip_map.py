@@ -85,7 +85,7 @@ def test_results_come_in_the_order_of_the_items(workers):
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_an_error_rises_with_its_type_and_all_that_it_says(workers):
+def test_an_exception_is_raised_with_its_type_and_message(workers):
     with pytest.raises(AudioError) as caught:
         list(the_map(workers)(fail_at_three, [1, 2, 3, 4]))
     assert (caught.value.path, caught.value.reason) == ("song.mp3", "is not a sound file")
@@ -133,14 +133,14 @@ def test_without_a_number_all_cores_work(monkeypatch):
     assert asked == [True]
 
 
-def test_a_killed_worker_is_a_fault_and_the_next_map_works_again():
+def test_a_killed_worker_is_an_error_and_the_next_map_works():
     with pytest.raises(UserError, match=r"was killed {SIGKILL.*compute\.workers below 2"):
         list(the_map(2)(die, [1, 2]))
     assert list(the_map(2)(square, [1, 2])) == [1, 4]
 
 
 @pytest.mark.parametrize(("workers", "block"), [(1, 4), (2, 1), (2, 4)])
-def test_items_that_kill_their_worker_are_told_and_the_rest_go_on(workers, block):
+def test_items_that_kill_their_worker_are_reported_and_the_others_are_done(workers, block):
     lost = the_map(workers, block=block, lost=lambda number: f"lost {number}")
     found = list(lost(partial(die_at, {3, 8, 9}), range(10)))
     assert found == [0, 1, 2, "lost 3", 4, 5, 6, 7, "lost 8", "lost 9"]
@@ -158,7 +158,7 @@ def test_a_worker_that_has_loaded_weights_works_on():
     assert len(set(held)) == 2
 
 
-def test_what_nobody_takes_is_not_done(tmp_path):
+def test_results_that_are_not_consumed_are_not_computed(tmp_path):
     # Two workers, 3 blocks of 2 each: so many wait at most, and the block that is being taken.
     results = the_map(2, block=2)(partial(leave_a_trace, tmp_path), range(100))
     assert next(results) == 0
@@ -171,7 +171,7 @@ def test_what_nobody_takes_is_not_done(tmp_path):
     assert len(list(tmp_path.iterdir())) == 12
 
 
-def test_torch_has_one_thread_and_then_its_own_number_again():
+def test_torch_has_one_thread_within_the_block_only():
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -180,7 +180,7 @@ def test_torch_has_one_thread_and_then_its_own_number_again():
     torch.set_num_threads(before)
 
 
-def test_whoever_leaves_first_takes_no_thread_limit_from_the_others():
+def test_the_first_thread_to_leave_keeps_the_limit_of_the_others():
     np.ones((8, 8)) @ np.ones((8, 8))  # a library with threads is there
     with threadpool_limits(2), ThreadPoolExecutor(1) as another:
         theirs = one_thread()
@@ -250,7 +250,7 @@ def pages_of_a_second_array(size):
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
-def test_a_timed_map_tells_what_an_item_takes_a_worker_but_for_the_first_ones(tmp_path):
+def test_a_timed_map_gives_the_time_per_item_without_the_first_ones(tmp_path):
     timed = TimedMap(the_map(2, block=1))
     assert list(timed(wait_a_moment, [1.0, *[0.02] * 9])) == [1.0, *[0.02] * 9]
     assert 0.02 <= timed.seconds < 0.5
@@ -262,7 +262,7 @@ def test_without_items_there_is_no_time():
     assert np.isnan(timed.seconds)
 
 
-def test_what_is_stopped_with_work_in_hand_leaves_no_trace(tmp_path):
+def test_an_interrupted_map_prints_no_stack_trace(tmp_path):
     code = """
 from genre_pred.core.parallel.clip_map import clip_map
 from genre_pred.config.sections import Compute
@@ -281,7 +281,7 @@ if __name__ == "__main__":
     assert "Traceback" not in done.stderr
 
 
-def test_workers_do_not_outlive_whoever_is_killed(tmp_path):
+def test_workers_exit_when_their_parent_is_killed(tmp_path):
     code = """
 import os, time
 from pathlib import Path

@@ -254,7 +254,7 @@ def test_nothing_to_do_gives_nothing(cluster):
     assert list(cluster.map()(square, [])) == []
 
 
-def test_an_error_rises_with_its_type_and_all_that_it_says(cluster):
+def test_an_exception_is_raised_with_its_type_and_message(cluster):
     with pytest.raises(AudioError) as caught:
         list(cluster.map()(fail_at_three, [1, 2, 3, 4]))
     assert (caught.value.path, caught.value.reason) == ("song.mp3", "is not a sound file")
@@ -300,7 +300,7 @@ def test_a_worker_of_two_threads_that_joins_later_is_refused(own_cluster):
         list(results)
 
 
-def test_a_scheduler_that_goes_away_is_named(own_cluster):
+def test_a_lost_scheduler_is_reported_with_its_address(own_cluster):
     own_cluster.worker()
     results = own_cluster.map(block=1)(partial(slowly, square), range(30_000))
     assert next(iter(results)) == 0
@@ -311,14 +311,14 @@ def test_a_scheduler_that_goes_away_is_named(own_cluster):
         list(results)
 
 
-def test_work_that_ends_one_worker_after_another_is_given_up(own_cluster):
+def test_work_that_kills_several_workers_is_given_up(own_cluster):
     own_cluster.worker(), own_cluster.worker()
     wait_for_workers(own_cluster, 2)
     with pytest.raises(UserError, match=r"has killed 2 workers of .* the last was tcp://"):
         list(own_cluster.map()(die, [1]))
 
 
-def test_an_item_that_ends_workers_is_told_and_the_rest_go_on():
+def test_an_item_that_kills_workers_is_reported_and_the_others_are_done():
     import dask
 
     local = Compute(workers=2, scheduler="local")
@@ -327,7 +327,7 @@ def test_an_item_that_ends_workers_is_told_and_the_rest_go_on():
         assert list(lost(die_at_three, range(6))) == [0, 1, 2, "lost 3", 4, 5]
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch):
+def test_without_the_extra_the_error_names_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(
         UserError, match=r"needs Dask .*pip install -c constraints.txt -e '\.\[cluster"

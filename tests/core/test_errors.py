@@ -45,5 +45,5 @@ def test_a_stage_without_faults_runs_to_its_end():
         ("x", "'x'; known are chroma, fma, mfcc"),
     ],
 )
-def test_an_unknown_name_is_told_with_all_known_ones_and_what_it_looks_like_first(name, told):
+def test_an_unknown_name_is_reported_with_the_known_ones_similar_first(name, told):
     assert unknown_name(name, {"mfcc": 1, "chroma": 2, "fma": 3}) == told

@@ -1,4 +1,4 @@
-"""Downloads from a real server that misbehaves: the right file or a clear error, nothing else."""
+"""Downloads from a real server that misbehaves: the right file or a clear error."""
 
 import errno
 import hashlib
@@ -106,7 +106,7 @@ def test_a_server_that_does_not_gives_a_clear_error_and_no_file(
     assert len(server.starts) == n_requests
 
 
-def test_a_short_file_is_found_by_its_hash_alone(server: Server, target: Path) -> None:
+def test_a_short_file_is_detected_by_its_hash_alone(server: Server, target: Path) -> None:
     server.answers = [shorter]
     with pytest.raises(FetchError, match="sha1"):
         fetch(server.url, target, sha1=SHA1, progress=False)
@@ -126,7 +126,7 @@ def test_a_later_call_goes_on_where_an_interrupted_one_stopped(
     assert server.starts == [CUT]
 
 
-def test_tries_that_bring_something_do_not_count(server: Server, target: Path) -> None:
+def test_tries_that_receive_data_do_not_count(server: Server, target: Path) -> None:
     server.answers = [crawling]
     fetch(server.url, target, sha1=SHA1, progress=False)
     assert target.read_bytes() == BODY
@@ -195,7 +195,7 @@ def test_no_server_and_no_address(server: Server, target: Path) -> None:
         fetch("body.bin", target, progress=False)
 
 
-def test_two_at_once_download_once(server: Server, target: Path) -> None:
+def test_concurrent_calls_download_once(server: Server, target: Path) -> None:
     threads = [
         threading.Thread(target=fetch, args=(server.url, target), kwargs={"progress": False})
         for _ in range(2)
@@ -208,7 +208,7 @@ def test_two_at_once_download_once(server: Server, target: Path) -> None:
     assert server.starts == [None]
 
 
-def test_progress_is_shown_when_asked_for(
+def test_progress_is_shown_on_request(
     server: Server, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fetch(server.url, target, sha1=SHA1)
@@ -243,6 +243,6 @@ def test_a_disk_that_fills_up_is_a_sentence_and_the_rest_comes_later(
     assert server.starts == [None, len(kept)]
 
 
-def test_another_fault_of_the_disk_is_not_called_full(tmp_path: Path) -> None:
+def test_other_disk_errors_are_not_reported_as_a_full_disk(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), user_error_if_disk_full(tmp_path, "x"):
         raise PermissionError(errno.EACCES, "no")

@@ -55,7 +55,7 @@ def test_names_as_long_as_the_system_allows_are_written_beside_each_other(tmp_pa
         temporary.write_text("")
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(small_disk):
+def test_a_full_disk_is_reported_and_leaves_no_file(small_disk):
     path = small_disk / "table.csv"
     with pytest.raises(DiskFull, match=r"full while writing table\.csv into"):  # noqa: SIM117
         with atomic_write(path) as temporary:

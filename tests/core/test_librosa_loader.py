@@ -10,7 +10,7 @@ from genre_pred.core import librosa_loader as compiled
 from genre_pred.core.librosa_loader import load_librosa
 
 
-def test_waits_for_whoever_compiles(tmp_path, monkeypatch):
+def test_a_process_waits_while_another_one_compiles(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     waiting = Thread(target=load_librosa)
     with FileLock(tmp_path / "librosa.lock"):

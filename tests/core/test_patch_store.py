@@ -22,7 +22,7 @@ def write(path: Path, dtype: str = "float32") -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_what_is_written_is_read(dtype: str, tmp_path: Path) -> None:
+def test_a_round_trip_keeps_the_values(dtype: str, tmp_path: Path) -> None:
     write(tmp_path / "new" / "vggish.v2", dtype)
     store = open_patches(tmp_path / "new" / "vggish.v2")
     assert store.patches.dtype == dtype

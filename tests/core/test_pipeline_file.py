@@ -19,7 +19,7 @@ def test_a_stage_has_the_params_inputs_code_and_outputs_that_the_file_names():
     assert stage.outputs[:2] == (Path("reports/plots"), Path("reports/leaderboard.csv"))
 
 
-def test_what_the_user_brings_is_neither_input_nor_code():
+def test_dependencies_of_the_user_are_neither_input_nor_code():
     stage = read_stage("download", ROOT / "dvc.yaml")
     assert stage.inputs == ()
     assert all(path.parts[0] in ("stages", "src") for path in stage.code)

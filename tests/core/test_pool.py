@@ -43,7 +43,7 @@ def test_a_block_that_raises_is_left():
         assert torch.get_num_threads() == 1
 
 
-def test_another_thread_has_a_block_of_its_own():
+def test_each_thread_has_its_own_block():
     counts = []
 
     def work():

@@ -32,12 +32,12 @@ def test_a_row_s_label_is_not_written(tmp_path):
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_a_round_trip_keeps_the_values(tmp_path):
     write_table(TABLE, tmp_path / "table.parquet")
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.parquet"), TABLE)
 
 
-def test_csv_ends_its_lines_in_one_way_on_every_machine(tmp_path):
+def test_csv_has_the_same_line_endings_on_every_machine(tmp_path):
     write_table(TABLE, tmp_path / "table.csv")
     assert b"\r" not in (tmp_path / "table.csv").read_bytes()
 
@@ -48,13 +48,13 @@ def test_a_missing_column_is_named(tmp_path):
         read_table(tmp_path / "table.parquet", ["clip_id", "path", "split"])
 
 
-def test_a_clip_may_not_stand_twice(tmp_path):
+def test_a_clip_may_not_appear_twice(tmp_path):
     write_table(pd.DataFrame({"clip_id": ["a", "b", "b"]}), tmp_path / "twice.parquet")
     with pytest.raises(ValueError, match=r"twice\.parquet holds b twice"):
         read_table(tmp_path / "twice.parquet")
 
 
-def test_a_clip_may_stand_once_in_each_window(tmp_path):
+def test_a_clip_may_appear_once_per_window(tmp_path):
     index = pd.DataFrame({"clip_id": ["a", "b", "b"], "window": [0, 0, 1]})
     write_table(index, tmp_path / "index.parquet")
     assert len(read_table(tmp_path / "index.parquet")) == 3

@@ -1,4 +1,4 @@
-"""Where the workspace lies, from wherever a command is typed."""
+"""The workspace, from any folder in which a command is run."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def test_a_folder_below_belongs_to_the_workspace(monkeypatch, params, below):
     assert tracking.store.repository_root() == ROOT
 
 
-def test_the_files_of_another_project_make_no_workspace(tmp_path, monkeypatch):
+def test_files_of_another_project_are_not_a_workspace(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text("learning_rate: 0.1\n")
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     monkeypatch.chdir(tmp_path)

@@ -67,7 +67,7 @@ def test_a_zip_file_becomes_its_folder(songs_zip, folder):
     assert not folder.with_name(".fma_small.part").exists()
 
 
-def test_what_is_unpacked_is_not_unpacked_again(songs_zip, folder):
+def test_an_unpacked_archive_is_not_unpacked_again(songs_zip, folder):
     unpack_zip(songs_zip, folder)
     songs_zip.unlink()
     assert held(unpack_zip(songs_zip, folder)) == SONGS
@@ -190,7 +190,7 @@ def test_a_file_damaged_on_the_disk_is_unpacked_again(songs_zip, folder):
 
 
 @pytest.mark.parametrize("name", ["000/000003.mp3", "../../precious", "/etc/passwd"])
-def test_checksums_cannot_name_what_is_not_there(tmp_path, folder, name):
+def test_checksums_of_missing_files_are_an_error(tmp_path, folder, name):
     precious = tmp_path / "precious"
     precious.write_text("mine")
     wrong = checksums_of(SONGS) + b"0" * 40 + f"  {name}\n".encode()
@@ -201,7 +201,7 @@ def test_checksums_cannot_name_what_is_not_there(tmp_path, folder, name):
     assert not folder.exists()
 
 
-def test_a_zip_file_without_checksums_has_its_own(tmp_path, folder):
+def test_a_zip_file_without_checksums_is_verified_by_its_crcs(tmp_path, folder):
     path = write_zip(tmp_path / "fma_small.zip", SONGS, checksums=False)
     assert held(unpack_zip(path, folder)) == SONGS
 
@@ -259,7 +259,7 @@ def test_an_interrupted_tar_file_is_unpacked_anew(tmp_path, folder):
 
 
 @pytest.mark.parametrize("body", [b"<html>gone</html>", b"", bz2.compress(b"no tar")])
-def test_what_is_no_tar_file_is_a_sentence(tmp_path, folder, body):
+def test_a_file_that_is_no_tar_file_is_a_clear_error(tmp_path, folder, body):
     path = tmp_path / "genres.tar.gz"
     path.write_bytes(body)
     with pytest.raises(ArchiveError, match="is damaged"):

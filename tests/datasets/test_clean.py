@@ -1,4 +1,4 @@
-"""Every file that is not worth keeping is told with its reason, and none is touched."""
+"""Every rejected file has a reason, and no file is changed."""
 
 import shutil
 from pathlib import Path
@@ -65,7 +65,7 @@ def clean(raw, names=NAMES, settings=LENIENT, each=map):
     return clean_tracks(tracks_of([raw / name for name in names]), CLIP, settings, each)
 
 
-def test_what_is_good_is_kept_with_its_measurements(raw):
+def test_good_files_are_kept_with_their_measurements(raw):
     clips, _ = clean(raw)
     assert list(clips) == list(CLIP_COLUMNS)
     assert clips["clip_id"].tolist() == ["a.wav", "b.wav"]
@@ -99,14 +99,14 @@ def test_every_rejected_file_has_its_reason(raw, name, reason):
     assert found["path"] == str(raw / name)
 
 
-def test_a_file_that_was_rejected_is_nobody_s_twin(raw, tmp_path):
+def test_a_rejected_file_does_not_count_as_a_duplicate(raw, tmp_path):
     for name in ("one", "two"):
         shutil.copy(raw / "short.wav", tmp_path / f"{name}.wav")
     _, rejected = clean(tmp_path, ["one.wav", "two.wav"])
     assert [reason.split(":")[0] for reason in rejected["reason"]] == ["too short", "too short"]
 
 
-def test_the_first_of_two_twins_is_kept(raw):
+def test_the_first_of_two_duplicates_is_kept(raw):
     clips, rejected = clean(raw, ["z copy.wav", "a.wav"])
     assert clips["clip_id"].tolist() == ["z copy.wav"]
     assert rejected["reason"].tolist() == ["identical to z copy.wav"]
@@ -130,7 +130,7 @@ def test_the_raw_files_stay_as_they_are(raw):
     assert (digest(raw), {path: path.stat().st_mtime_ns for path in raw.iterdir()}) == before
 
 
-def test_two_processes_find_what_one_finds(raw):
+def test_two_processes_give_the_result_of_one(raw):
     found = clean(raw, each=clip_map(Compute(workers=2, scheduler=None), "clean"))
     for one, other in zip(clean(raw), found, strict=True):
         pd.testing.assert_frame_equal(one, other)
@@ -145,7 +145,7 @@ def test_a_mistake_of_ours_is_no_reason(monkeypatch):
         measure_or_reason(str(Path("x.wav")))
 
 
-def test_of_twins_on_two_sides_the_one_that_judges_stays(raw):
+def test_of_duplicates_on_two_sides_the_test_clip_is_kept(raw):
     names = ["a.wav", "other name.flac", "b.wav"]
     tracks = tracks_of([raw / name for name in names])
     for sides, kept, reason in (

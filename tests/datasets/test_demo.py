@@ -95,7 +95,7 @@ def test_artists_are_shared_out_in_proportion(artists: int, wanted: tuple[int, .
         assert all(sum(piece.artist == artist for piece in good) == 2 for artist in peers)
 
 
-def test_track_ids_tell_no_genre() -> None:
+def test_track_ids_do_not_reveal_the_genre() -> None:
     pieces = plan_pieces(seed=254, artists_per_genre=12, clips_per_artist=4)
     ids = np.array([piece.track_id for piece in pieces])
     assert ids.min() >= 2 and ids.max() < 160_000
@@ -186,7 +186,7 @@ def test_too_few_artists_or_clips_are_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_rules_speak_of_nothing_that_does_not_exist() -> None:
+def test_rules_name_only_existing_patterns_and_instruments() -> None:
     assert {genre: rules.fma_id for genre, rules in RULES.items()} == GENRES
     for rules in RULES.values():
         assert set(rules.leans_to) <= set(RULES)

@@ -173,7 +173,7 @@ def test_local_archives_are_unpacked_into_the_cache(publisher, asked, tmp_path):
     assert publisher.asked == []
 
 
-def test_a_local_archive_that_is_another_is_refused(publisher, asked, tmp_path):
+def test_a_local_archive_with_another_hash_is_refused(publisher, asked, tmp_path):
     body = publisher.files["fma_small.zip"]
     (tmp_path / "local" / "fma_small.zip").write_bytes(body[:-1])
     with pytest.raises(ArchiveError, match="is incomplete, or not the publisher's: its sha1 is"):
@@ -193,7 +193,7 @@ def test_an_unpacked_tree_is_used_as_it_is(publisher, asked, tmp_path):
     assert tracks["path"].iloc[0] == (tmp_path / "local/fma_small/000/000002.mp3").as_posix()
 
 
-def test_a_folder_that_is_not_there_is_no_wish_to_download(publisher, asked, tmp_path):
+def test_a_missing_folder_is_an_error_and_not_a_download(publisher, asked, tmp_path):
     with pytest.raises(SourceError, match="is not a folder: set data.path"):
         download("fma_small", tmp_path / "misspelt", None)
     assert publisher.asked == []
@@ -207,7 +207,7 @@ def test_room_for_archive_and_tree_is_asked_for_first(publisher, asked, tmp_path
     assert publisher.asked == []
 
 
-def test_tracks_csv_of_another_version_is_a_sentence(publisher, asked, tmp_path):
+def test_tracks_csv_of_another_version_is_a_clear_error(publisher, asked, tmp_path):
     download("fma_small", tmp_path / "local", None)
     path = find("fma_metadata", tmp_path / "local") / "tracks.csv"
     path.write_text(TRACKS.replace("genre_top", "top"))

@@ -131,7 +131,7 @@ def test_missing_genres_are_named(tmp_path, write_gtzan, ask):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_without_a_copy_it_says_how_to_get_one(tmp_path, ask, there):
+def test_without_a_copy_the_error_explains_how_to_get_one(tmp_path, ask, there):
     if there:
         (tmp_path / "copy").mkdir()
     with pytest.raises(SourceError, match="its official download no longer works: set data.path"):
@@ -147,7 +147,7 @@ def test_without_a_copy_it_says_how_to_get_one(tmp_path, ask, there):
         ("blues/more/blues.00000.wav", r"has blues\.00000 twice"),
     ],
 )
-def test_a_file_that_is_not_gtzan_s_is_named(tmp_path, write_gtzan, write_sound, name, said):
+def test_a_file_that_is_not_of_gtzan_is_reported(tmp_path, write_gtzan, write_sound, name, said):
     root = write_gtzan(tmp_path)
     write_sound(root / name)
     with pytest.raises(SourceError, match=said):
@@ -181,7 +181,7 @@ def archive(tmp_path, write_gtzan):
 
 
 @pytest.mark.parametrize("name", [".", "genres.tar.gz"])
-def test_an_archive_of_one_s_own_is_unpacked_into_the_cache(tmp_path, archive, ask, name):
+def test_a_local_archive_is_unpacked_into_the_cache(tmp_path, archive, ask, name):
     asked = ask(archive.parent / name, "folds")
     assert read_clips(tmp_path, asked)[0] == 30
     _, tracks = read_clips(tmp_path, asked)
@@ -195,7 +195,7 @@ def test_an_archive_of_one_s_own_is_unpacked_into_the_cache(tmp_path, archive, a
     assert [path.name for path in archive.parent.iterdir()] == ["genres.tar.gz"]
 
 
-def test_an_archive_of_one_s_own_is_compared_with_the_md5_given(tmp_path, archive, ask):
+def test_a_local_archive_is_compared_with_the_md5_of_the_settings(tmp_path, archive, ask):
     with pytest.raises(ArchiveError, match="instead of data.md5 = 0000"):
         read_clips(tmp_path, ask(archive, md5="0" * 32))
     md5 = hashlib.md5(archive.read_bytes()).hexdigest()
@@ -209,7 +209,7 @@ def test_a_zip_file_is_to_be_unpacked_by_hand(tmp_path, ask):
         read_clips(tmp_path, ask(path))
 
 
-def test_an_address_is_downloaded_if_its_md5_fits(tmp_path, archive, ask, server, monkeypatch):
+def test_a_url_is_downloaded_and_its_md5_compared(tmp_path, archive, ask, server, monkeypatch):
     monkeypatch.setattr(gtzan, "ABOUT_BYTES", 1000)
     server.files["genres.tar.gz"] = archive.read_bytes()
     url = f"{server.url}/genres.tar.gz"

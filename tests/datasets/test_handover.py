@@ -70,7 +70,7 @@ def test_clips_with_samples_are_sound():
     assert not have_sound(pd.DataFrame({"n_samples": [0, 0]}))
 
 
-def test_numbers_too_large_for_the_store_are_a_fault(contents, tmp_path):
+def test_numbers_too_large_for_the_store_are_an_error(contents, tmp_path):
     laid_out(contents, tmp_path / "computed")
     path = tmp_path / "computed" / "mel" / "spectrograms.npy"
     np.save(path, np.load(path) + np.float32(1e5))

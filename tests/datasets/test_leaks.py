@@ -1,4 +1,4 @@
-"""On every source and with every split: nothing that is heard on two sides."""
+"""No audio is on two sides, for every source and every split."""
 
 import numpy as np
 import pandas as pd
@@ -136,7 +136,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("source", "method"), CASES)
-def test_nothing_is_heard_on_two_sides(source, method, collection):
+def test_no_audio_is_on_two_sides(source, method, collection):
     clips, params = collection(source, method)
     split = split_clips(clips, params.split)
     clips = taking_part(clips, split)

@@ -1,4 +1,4 @@
-"""Collections as they lie on a disk: FMA's layout, a folder of one's own, and its listing."""
+"""Collections on disk: FMA's layout, a local folder, and its listing."""
 
 import errno
 import hashlib
@@ -151,7 +151,7 @@ def test_a_genre_cannot_be_called_as_a_column_beside_the_genres(tmp_path, name):
         read_folder(tmp_path)
 
 
-def test_a_folder_without_sound_says_how_to_lay_it_out(tmp_path):
+def test_a_folder_without_audio_is_reported_with_the_layout(tmp_path):
     touch(tmp_path, "jazz/cover.jpg")
     with pytest.raises(SourceError, match=r"holds no audio files: .*GENRE/song\.mp3"):
         read_folder(tmp_path)
@@ -167,7 +167,9 @@ def test_an_empty_or_missing_folder_is_a_sentence(tmp_path, make):
 
 
 @pytest.mark.parametrize("copy", ["tmpab12", "standalone/tmpab12"])  # --queue and --temp
-def test_a_copy_of_the_repository_is_told_to_take_an_absolute_path(tmp_path, monkeypatch, copy):
+def test_in_a_copy_of_the_repository_the_error_asks_for_an_absolute_path(
+    tmp_path, monkeypatch, copy
+):
     repository = tmp_path / ".dvc" / "tmp" / "exps" / copy
     repository.mkdir(parents=True)
     monkeypatch.chdir(repository)
@@ -217,13 +219,13 @@ def test_the_mark_that_excel_puts_first_does_no_harm(songs):
         ("path,artist\na,b,c\nd,e,f,g\n", "is not a table"),
     ],
 )
-def test_artists_that_do_not_fit_the_files_are_a_sentence(songs, content, said):
+def test_artists_that_do_not_fit_the_files_are_a_clear_error(songs, content, said):
     (songs / "artists.csv").write_text(content)
     with pytest.raises(SourceError, match=said):
         read_folder(songs)
 
 
-def test_artists_in_another_encoding_are_a_sentence(songs):
+def test_artists_in_another_encoding_are_a_clear_error(songs):
     (songs / "artists.csv").write_bytes("path,artist\njazz/a.mp3,Böhse\n".encode("latin-1"))
     with pytest.raises(SourceError, match=r"artists\.csv is not a table in UTF-8"):
         read_folder(songs)
@@ -276,7 +278,7 @@ def test_a_missing_collection_leaves_no_listing(tmp_path):
 # the registry
 
 
-def test_a_folder_of_one_s_own_goes_through_the_registry(tmp_path, params):
+def test_a_local_folder_goes_through_the_catalogue(tmp_path, params):
     root = touch(tmp_path / "music", "jazz/a.mp3", "blues/b.mp3")
     data = params.data.model_copy(update={"source": "folder", "path": str(root)})
     asked = params.model_copy(update={"data": data})
@@ -301,7 +303,7 @@ def test_links_that_lead_nowhere_or_in_circles(tmp_path, write_sound):
         files_under(tmp_path / "music")
 
 
-def test_music_that_a_link_leads_to_is_listed_where_it_lies(tmp_path):
+def test_the_target_of_a_link_is_listed_at_its_real_path(tmp_path):
     touch(tmp_path, "music/jazz/0.mp3", "music/blues/1.mp3", "elsewhere/2.mp3")
     (tmp_path / "music" / "a").symlink_to("jazz")
     (tmp_path / "music" / "blues" / "best").symlink_to("../jazz")
@@ -330,15 +332,13 @@ def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path, monkeypatch):
         write_listing(tmp_path / "music", tmp_path / "raw", map)
 
 
-def test_what_may_not_be_entered_is_a_sentence(tmp_path):
+def test_a_folder_without_permission_is_a_clear_error(tmp_path):
     with pytest.raises(SourceError, match=r"cannot be read \(File name too long\)"):
         files_under(tmp_path / ("a" * 300))
 
 
 @pytest.mark.parametrize("source", ["folder", "fma"])
-def test_a_collection_that_cannot_be_read_is_told_before_anything_is_listed(
-    tmp_path, params, source
-):
+def test_an_unreadable_collection_is_reported_before_anything_is_listed(tmp_path, params, source):
     touch(tmp_path / "music", "README.md")
     data = params.data.model_copy(update={"source": source, "path": str(tmp_path / "music")})
     with pytest.raises(SourceError, match=r"GENRE/song\.mp3|tracks\.csv is missing"):

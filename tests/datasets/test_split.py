@@ -84,7 +84,7 @@ def test_three_units_of_a_genre_suffice_for_three_sides(make_clips, method, n):
     assert (pd.crosstab(whole["genre"], whole["split"]) >= 1).all(axis=None)
 
 
-def test_the_artists_of_a_scarce_genre_stand_for_it_where_they_make_another_too(make_clips):
+def test_artists_of_several_genres_count_for_the_scarcest(make_clips):
     # Each of the three players of polka has made blues before.
     clips = make_clips(artists=12, each=1)
     polka = pd.DataFrame(
@@ -150,7 +150,7 @@ def test_stratified_needs_three_clips_of_each_genre(make_clips, n):
         split_clips(clips, settings("stratified"))
 
 
-def test_a_seed_gives_its_split_again_and_another_seed_another(make_clips):
+def test_a_seed_determines_the_split(make_clips):
     clips = make_clips(artists=12)
     for method in ("grouped", "stratified", "folds"):
         one, again = (split_clips(clips, settings(method, seed=3)) for _ in range(2))
@@ -211,7 +211,7 @@ def test_a_publisher_may_have_no_test_clips(make_clips):
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_each_clip_is_predicted_once_by_who_has_not_seen_it_or_its_artist(seed, known):
+def test_each_clip_is_predicted_once_by_a_model_that_has_not_seen_its_artist(seed, known):
     clips = uneven_clips(seed)
     if not known:
         clips["artist"] = pd.NA
@@ -283,7 +283,7 @@ def test_without_folds_there_is_one_round(make_clips):
     assert set(one.holdout) == of_side["validation"] | of_side["test"]
 
 
-def test_fold_numbers_stand_in_the_order_of_the_clips(make_clips):
+def test_fold_numbers_have_the_order_of_the_clips(make_clips):
     clips = make_clips(artists=6, each=2)
     numbers = fold_numbers(clips, 3, 0)
     by_artist = pd.Series(numbers).groupby(clips["artist"].to_numpy(dtype=object)).nunique()
@@ -295,18 +295,18 @@ def test_fold_numbers_stand_in_the_order_of_the_clips(make_clips):
 
 
 @pytest.mark.parametrize("method", ["official", "grouped", "stratified", "folds"])
-def test_one_genre_alone_cannot_be_told_apart(make_clips, method):
+def test_a_single_genre_is_an_error(make_clips, method):
     with pytest.raises(SplitError, match=r"one genre only \(blues\)"):
         split_clips(make_clips(genres=("blues",)), settings(method))
 
 
 @pytest.mark.parametrize("method", ["official", "grouped", "stratified", "folds"])
-def test_no_clips_at_all_are_a_fault(make_clips, method):
+def test_no_clips_at_all_are_an_error(make_clips, method):
     with pytest.raises(SplitError, match="no clips"):
         split_clips(make_clips().iloc[:0], settings(method))
 
 
-def test_artists_are_known_only_where_all_are(make_clips):
+def test_artists_are_known_only_if_all_are(make_clips):
     clips = make_clips()
     assert artist_groups(clips).tolist() == clips["artist"].tolist()
     clips.loc[0, "artist"] = pd.NA
@@ -326,7 +326,7 @@ def test_artists_are_known_only_where_all_are(make_clips):
         ("folds", False, "3 folds, artists unknown, optimistic"),
     ],
 )
-def test_the_protocol_says_what_is_known_of_artists(make_clips, method, known, words):
+def test_the_protocol_states_what_is_known_of_artists(make_clips, method, known, words):
     clips = make_clips(artists=9, each=4, known=known)
     said = protocol(clips, split_clips(clips, settings(method)), settings(method))
     no_test = "; no test clips: chosen and scored on the same clips, optimistic"

@@ -86,9 +86,7 @@ def trained_names(net: GenreNet, trainable: str) -> set[str]:
 
 
 @pytest.mark.parametrize("trainable", ["fc", "head"])
-def test_gradients_reach_what_is_trained_and_nothing_else(
-    named: tuple[str, GenreNet], trainable: str
-) -> None:
+def test_gradients_reach_only_the_trained_part(named: tuple[str, GenreNet], trainable: str) -> None:
     name, net = named
     moved = moved_by(net, clips_for(name, 2), trainable)
     assert moved == trained_names(net, trainable)
@@ -132,7 +130,7 @@ def test_the_same_seeds_give_the_same_network_whatever_came_before(name: str) ->
 
 
 @pytest.mark.parametrize("name", ["mn04", "cnn_mel", "s4_cnn"])
-def test_eight_clips_are_learnt_by_heart(name: str) -> None:
+def test_eight_clips_are_overfitted(name: str) -> None:
     clips, targets = clips_for(name, 8, seconds=1.0), torch.arange(8) % 2
     clips[targets == 1, :, :, :40] += 0.5 * clips.std()
     net = NETWORKS[name].build(clips.shape[1:], 16, 2)
@@ -157,7 +155,7 @@ def test_s4_has_its_layers() -> None:
 
 
 @pytest.mark.parametrize("name", IMAGENET)
-def test_torchvisions_own_state_fits_without_its_classifier(name: str) -> None:
+def test_torchvisions_state_dict_fits_without_its_classifier(name: str) -> None:
     quick = {"init_weights": False} if name == "inception_v3" else {}  # else it warns
     with torch.device("meta"):
         original = torchvision_models().get_model(IMAGENET[name].model, **quick)

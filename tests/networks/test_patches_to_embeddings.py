@@ -1,4 +1,4 @@
-"""Embeddings: the stored ones are those of the network itself, whoever works on them."""
+"""Stored embeddings equal those of the network, for any number of workers."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def embedded(stored, precision, path, each=map):
     return np.load(path)
 
 
-def test_they_are_the_networks_own(stored, tmp_path):
+def test_stored_embeddings_are_those_of_the_network(stored, tmp_path):
     net, patches, _ = stored
     with torch.inference_mode():
         whole = net(torch.from_numpy(patches.reshape(26, 100, 128).astype(np.float32))).numpy()
@@ -45,7 +45,7 @@ def test_they_are_the_networks_own(stored, tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_clip_alone_as_in_prediction_gives_what_the_workers_store(stored, tmp_path, precision):
+def test_a_single_clip_as_in_prediction_gives_the_stored_embeddings(stored, tmp_path, precision):
     _, patches, folder = stored
     net = BACKBONES["mn04"].build()
     net.load_state_dict(load_file(folder / "mn04.safetensors"))

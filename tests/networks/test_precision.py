@@ -1,4 +1,4 @@
-"""What people are told of a precision that their processor only imitates."""
+"""The warning about a precision that is slow on this processor."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ from genre_pred.networks.backbones.precision import precision_warning
         ),
     ],
 )
-def test_a_precision_that_is_slower_here_is_told(monkeypatch, bfloat16, told):
+def test_a_slow_precision_gives_a_warning(monkeypatch, bfloat16, told):
     taken = {"float32": 1.0, "bfloat16": bfloat16}
     monkeypatch.setattr(
         "genre_pred.networks.backbones.precision._seconds_of_products", lambda *_: taken

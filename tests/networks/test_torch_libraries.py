@@ -75,7 +75,7 @@ def test_other_faults_are_not_hidden(tmp_path: Path) -> None:
     )
 
 
-def test_forced_alignment_says_what_is_missing() -> None:
+def test_forced_alignment_reports_the_missing_library() -> None:
     torchaudio_transforms()
     torchaudio = sys.modules["torchaudio"]
     if torchaudio._extension._IS_TORCHAUDIO_EXT_AVAILABLE:

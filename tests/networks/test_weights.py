@@ -120,7 +120,7 @@ def test_a_file_that_is_no_weights_is_refused_and_runs_nothing(tmp_path: Path) -
     assert not (tmp_path / "made").exists()
 
 
-def test_an_unknown_name_tells_what_is_known() -> None:
+def test_an_unknown_name_is_reported_with_the_known_ones() -> None:
     with pytest.raises(WeightsError, match="'imagenet': no such file; known are random, audioset"):
         load_weights(small_net(), "vggish", "imagenet", 0)
 
@@ -189,7 +189,7 @@ def test_a_wrong_download_without_a_published_hash_is_not_kept(
     assert same(net, state)
 
 
-def test_what_has_the_published_hash_and_what_is_one_s_own_is_never_removed(
+def test_files_with_the_published_hash_and_local_files_are_never_removed(
     cache: Path, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.mkdir()
@@ -268,7 +268,7 @@ def test_without_a_network_the_error_names_every_way_on(
     assert "random" in said
 
 
-def test_weights_that_cannot_be_had_are_told_before_they_are_needed(
+def test_missing_weights_are_reported_before_they_are_needed(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched = []

@@ -58,7 +58,7 @@ PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/hostname\
     ],
 )
 @pytest.mark.parametrize("suffix", [".mp3", ".wav", ".raw"])
-def test_what_is_no_sound_is_said_so(raw: bytes, suffix: str, tmp_path: Path) -> None:
+def test_files_without_audio_are_reported_as_such(raw: bytes, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"song{suffix}"
     path.write_bytes(raw)
     with pytest.raises(AudioError, match="not a sound file that can be decoded|no audio") as caught:
@@ -124,7 +124,7 @@ def test_samples_that_are_no_numbers_are_refused(bad: float, tmp_path: Path) -> 
         read_samples(path, 80_000, 15_000)
 
 
-def test_what_is_far_louder_than_sound_can_be_is_refused(tmp_path: Path) -> None:
+def test_samples_far_beyond_full_scale_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "loud.wav"
     soundfile.write(path, np.full(10_000, -1e20, np.float32), 8000, subtype="FLOAT")
     with pytest.raises(AudioError, match=r"not audio: a sample is 1e\+20 times full scale"):
@@ -133,7 +133,7 @@ def test_what_is_far_louder_than_sound_can_be_is_refused(tmp_path: Path) -> None
         read_samples(path, 5000, 100)
 
 
-def test_integers_stored_as_floats_are_heard(tmp_path: Path) -> None:
+def test_integers_stored_as_floats_are_decoded(tmp_path: Path) -> None:
     path = tmp_path / "integers.wav"
     soundfile.write(path, np.full(10_000, -(2.0**31), np.float32), 8000, subtype="FLOAT")
     assert measure(path).peak == 2.0**31
@@ -163,7 +163,7 @@ def test_the_error_travels_between_processes() -> None:
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", ["mp3", "wav", "flac", "aiff", "caf"])
-def test_damaged_files_are_heard_or_refused_and_nothing_is_printed(kind, tmp_path, stereo, capfd):
+def test_damaged_files_are_decoded_or_refused_and_nothing_is_printed(kind, tmp_path, stereo, capfd):
     path = tmp_path / f"damaged.{kind}"
     soundfile.write(path, stereo[: 2 * RATE], RATE)
     whole = np.frombuffer(path.read_bytes(), np.uint8)

@@ -27,7 +27,7 @@ CLIPS_CSV = "clip_id,genre,split\n"
         ("", "is not a table in UTF-8"),
     ],
 )
-def test_clips_csv_that_is_wrong_is_a_sentence(root, text, said):
+def test_a_wrong_clips_csv_is_a_clear_error(root, text, said):
     (root / "spectrograms.npy").unlink()
     (root / "clips.csv").write_text(text)
     with pytest.raises(SourceError, match=said):
@@ -55,7 +55,7 @@ def by_clip(ids, values=1.0):
         (by_clip(IDS)[["f"]].iloc[:4], r"has 4 rows, but clips\.csv has 5"),
     ],
 )
-def test_a_table_of_features_that_does_not_fit_is_a_sentence(root, table, said):
+def test_a_table_of_features_that_does_not_fit_is_a_clear_error(root, table, said):
     path = root / "features" / "mine.parquet"
     table.to_parquet(path, index=False)
     with pytest.raises(SourceError, match=said) as caught:
@@ -73,20 +73,20 @@ def test_a_table_of_features_that_does_not_fit_is_a_sentence(root, table, said):
         (np.where(np.eye(5, 12), np.nan, 0), r"vggish_00 of a is nan, .* \(and 4 more\)"),
     ],
 )
-def test_an_array_of_features_that_does_not_fit_is_a_sentence(root, values, said):
+def test_an_array_of_features_that_does_not_fit_is_a_clear_error(root, values, said):
     np.save(root / "features" / "vggish.npy", values, allow_pickle=True)
     with pytest.raises(SourceError, match=said):
         read_all(root)
 
 
 @pytest.mark.parametrize("name", ["mine.npy", "mine.csv", "mine.parquet"])
-def test_a_file_of_another_kind_is_a_sentence(root, name):
+def test_a_file_of_another_format_is_a_clear_error(root, name):
     (root / "features" / name).write_bytes(b"")
     with pytest.raises(SourceError, match=r"mine\.\w+ is not "):
         read_all(root)
 
 
-def test_features_of_one_name_or_of_no_known_kind(root):
+def test_features_with_the_same_name_or_an_unknown_format(root):
     (root / "features" / "vggish.csv").write_text("f\n1\n")
     with pytest.raises(SourceError, match="has vggish twice"):
         opened(root)
@@ -103,7 +103,7 @@ def test_features_of_one_name_or_of_no_known_kind(root):
         (np.where(np.arange(5) == 3, np.nan, 0)[:, None, None] + SPECTROGRAMS, "of NA is not fini"),
     ],
 )
-def test_spectrograms_that_do_not_fit_are_a_sentence(root, values, said):
+def test_spectrograms_that_do_not_fit_are_a_clear_error(root, values, said):
     np.save(root / "spectrograms.npy", values)
     with pytest.raises(SourceError, match=said):
         read_all(root)
@@ -116,7 +116,7 @@ def test_spectrograms_json_is_strict(root, text):
         opened(root)
 
 
-def test_a_folder_with_nothing_computed_says_what_may_be_there(root, tmp_path):
+def test_a_folder_with_nothing_precomputed_is_reported_with_the_layouts(root, tmp_path):
     (root / "spectrograms.npy").unlink()
     (root / "features" / "vggish.npy").unlink()
     (root / "features").rmdir()

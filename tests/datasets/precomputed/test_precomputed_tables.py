@@ -1,4 +1,4 @@
-"""The tables that come with FMA and with GTZAN, and a sentence for those of another kind."""
+"""The tables of FMA and GTZAN, and clear errors for other tables."""
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ def test_fma_s_features_are_those_of_the_subset(fma, place):
     assert len(open_contents(fma / place, "medium").tracks) == 3
 
 
-def test_fma_of_another_version_is_a_sentence(fma):
+def test_fma_of_another_version_is_a_clear_error(fma):
     path = fma / "fma_metadata" / "features.csv"
     whole = path.read_text()
     path.write_text("\n".join(line.rpartition(",")[0] for line in whole.splitlines()))
@@ -120,7 +120,7 @@ def test_gtzan_s_features(tmp_path, place):
         (lambda t: t.assign(f3=t["f3"].mask(t.index == 3)), r"f3 of classical\.00000 is nan"),
     ],
 )
-def test_gtzan_s_table_of_another_kind_is_a_sentence(tmp_path, change, said):
+def test_a_wrong_gtzan_table_is_a_clear_error(tmp_path, change, said):
     write_gtzan(tmp_path, change(gtzan_table()))
     with pytest.raises(SourceError, match=said):
         contents = opened(tmp_path)
@@ -137,7 +137,7 @@ def test_a_table_is_read_once(tmp_path, monkeypatch):
     assert len(reads) == 1
 
 
-def test_one_value_is_told_without_more_of_them(tmp_path):
+def test_a_single_wrong_value_is_reported_without_a_count(tmp_path):
     write_gtzan(tmp_path, gtzan_table().assign(f3=lambda t: t["f3"].mask(t.index == 3)))
     with pytest.raises(SourceError, match=r"is nan, not a finite number$"):
         opened(tmp_path).digests()

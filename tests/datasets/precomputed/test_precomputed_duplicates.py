@@ -1,4 +1,4 @@
-"""What others computed: clips that are identical never stand on two sides."""
+"""Precomputed collections: duplicates are never on two sides."""
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ def test_clips_that_differ_all_stay(root):
     assert clips["rms_db"].isna().all()
 
 
-def test_content_tells_every_number(root):
+def test_content_depends_on_every_number(root):
     before = opened(root).digests()
     changed = SPECTROGRAMS.copy()
     changed[1, 0, 0] ^= 1
@@ -57,11 +57,11 @@ def test_content_tells_every_number(root):
         ),
     ],
 )
-def test_a_twin_on_the_learning_side_is_rejected(root, values, reasons):
+def test_a_duplicate_on_the_train_side_is_rejected(root, values, reasons):
     assert twins_at(root, values) == reasons
 
 
-def test_who_a_clip_is_does_not_depend_on_what_lies_beside_it(root):
+def test_content_does_not_depend_on_which_features_exist(root):
     before, _ = clean_precomputed(opened(root))
     np.save(root / "features" / "more.npy", VALUES)
     after, _ = clean_precomputed(opened(root))
@@ -69,6 +69,6 @@ def test_who_a_clip_is_does_not_depend_on_what_lies_beside_it(root):
     assert before["content"].is_unique
 
 
-def test_without_the_publisher_s_split_only_the_first_twin_stays(root):
+def test_without_the_publisher_s_split_only_the_first_duplicate_is_kept(root):
     found = twins_at(root, [1, 1, 2, 1, 2], split=None)
     assert found == {"b": "identical to a", "NA": "identical to a", "7": "identical to c"}
