@@ -136,7 +136,7 @@ def test_efficientat_equals_the_reference(golden: Path) -> None:
     code = f"""
 import sys
 import numpy as np
-from genre_pred.audio.log_mels import efficientat_log_mel
+from genre_pred.audio.logmel.log_mels import efficientat_log_mel
 
 with np.load(sys.argv[1]) as arrays:
     for kind in {KINDS}:

@@ -210,9 +210,9 @@ def test_the_mark_that_excel_puts_first_does_no_harm(songs):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("path,artist\njazz/a.mp3,X\n", r"has no artist for 1 of 2 files \(as blues/b\.mp3\)"),
+        ("path,artist\njazz/a.mp3,X\n", r"has no artist for 1 of 2 files \(such as blues/b\.mp3\)"),
         ("path,artist\njazz/a.mp3,X\nblues/b.mp3,\n", r"has no artist for 1 of 2 files"),
-        ("path,artist\njazz/a.mp3,X\njazz/a.mp3,X\n", r"names jazz/a\.mp3 twice"),
+        ("path,artist\njazz/a.mp3,X\njazz/a.mp3,X\n", r"lists jazz/a\.mp3 twice"),
         ("file,artist\njazz/a.mp3,X\n", "must have the columns path and artist"),
         ("path;artist\njazz/a.mp3;X\n", "must have the columns path and artist"),
         ("", "is not a table"),

@@ -12,11 +12,11 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from genre_pred.apps.cli import weights_check
 from genre_pred.apps.cli.weights_check import check_vggish
 from genre_pred.core.fetch import FetchError
 from genre_pred.networks.backbones.torch_libraries import torchvision_models
 from genre_pred.networks.weights import files as weight_files
-from genre_pred.networks.weights import loading as weights
 from genre_pred.networks.weights.files import WeightsError, fetch_weights
 from genre_pred.networks.weights.loading import load_weights, weights_note
 from genre_pred.networks.weights.published import IMAGENET, WEIGHTS, Weights, published_weights
@@ -319,7 +319,7 @@ class Fake(nn.Module):
 def test_the_published_figures_are_compared_within_ten_percent(
     mean: float, std: float, agree: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "VGGish", Fake)
+    monkeypatch.setattr(weights_check, "VGGish", Fake)
     monkeypatch.setattr(Fake, "mean", mean)
     monkeypatch.setattr(Fake, "std", std)
     rows = check_vggish("random")
