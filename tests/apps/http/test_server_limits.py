@@ -53,7 +53,7 @@ def test_other_pages_of_mlflow_return_404(path):
     behind = Behind()
     status, told = asyncio.run(ask(Bounded(behind, LIMITS), [], path=path))
     assert (status, told["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
-    assert told["message"].endswith("ask /invocations, /ping, /health, /version")
+    assert told["message"].endswith("use /invocations, /ping, /health, /version")
     assert behind.bodies == []
 
 

@@ -113,17 +113,17 @@ def test_damaged_parts_are_reported(classifier, tmp_path):
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ([], "there are no rows: each row's audio is a sound file as base64 text"),
+        ([], "there are no rows: each row's audio is an audio file as base64 text"),
         ([text(sound(200))] * 3, "there are 3 rows: at most 2 at a time"),
         ([text(sound(200)), "/etc/passwd"], "row 1: its audio is not base64 text"),
         (["Ä"], "row 0: its audio is not base64 text"),
-        ([None], "row 0: its audio is no text"),
+        ([None], "row 0: its audio is not text"),
         ([""], "row 0: the file is empty"),
         ([text(b"no sound")], "row 0: is not a sound file that can be decoded"),
         ([text(sound(200, 0.2))], "row 0: too short: 0.2 s of at least 1 s"),
         ([text(sound(200, 5.5))], "row 0: too long: more than 5 s"),
         ([text(sound(200, 60, "FLAC"))], "row 0: too long: more than 5 s"),
-        ([text(sound(200, 2.6))] * 2, "the rows are too long together: more than 5 s"),
+        ([text(sound(200, 2.6))] * 2, "the audio of all rows is too long: more than 5 s"),
     ],
 )
 def test_invalid_requests_are_refused_in_a_sentence(classifier, rows, sentence):

@@ -61,13 +61,13 @@ def test_unknown_songs_and_sets_are_explained():
     assert "<i>" not in told
     told = genre_summary(made_up(unknown=True, why_no_set="too few to calibrate"))
     assert '<h2 class="gp-genre">Unknown</h2>' in told and "Rock is the nearest (70%)" in told
-    assert "No prediction set:  too few to calibrate." in told
+    assert "No prediction set: too few to calibrate." in told
 
 
 def test_a_training_file_is_marked(classifier, songs):
     asked = GenreClassifier(classifier.folder)
     found = asked.predict(songs["wav"])
-    assert not found.learnt_from and "training" not in genre_summary(found)
+    assert not found.learnt_from and "used in training" not in genre_summary(found)
     asked.trained_on = frozenset([found.content])
     again = asked.predict(songs["wav"])
     assert again.learnt_from and "used in training" in genre_summary(again)
