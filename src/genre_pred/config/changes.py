@@ -20,7 +20,9 @@ def changed_settings(before: str, after: str) -> dict[str, Any]:
     return dict(_changed(yaml.load(before) or {}, yaml.load(after) or {}))
 
 
-def _changed(before: Mapping, after: Mapping, above: str = "") -> Iterator[tuple[str, Any]]:
+def _changed(
+    before: Mapping[str, Any], after: Mapping[str, Any], above: str = ""
+) -> Iterator[tuple[str, Any]]:
     for key, value in after.items():
         name, old = f"{above}{key}", before.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping) and name != "classical.search":

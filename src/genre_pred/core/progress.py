@@ -9,7 +9,7 @@ from tqdm import tqdm
 LOG_SECONDS = 30.0
 
 
-def bar(items: Iterable | None = None, *, doing: str, unit: str, **more: Any) -> tqdm:
+def bar(items: Iterable[Any] | None = None, *, doing: str, unit: str, **more: Any) -> "tqdm[Any]":
     """Show progress.
 
     Args:

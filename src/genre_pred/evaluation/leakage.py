@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +54,7 @@ def measure_leakage(
     *,
     n_folds: int,
     n_repeats: int,
-    map_repeats: Callable,
+    map_repeats: Callable[..., Any],
 ) -> Leakage:
     """Cross-validate a classifier with folds grouped by artist, and with random folds.
 

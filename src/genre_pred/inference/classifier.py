@@ -193,7 +193,8 @@ class GenreClassifier:
 
     @staticmethod
     def _mean(probabilities: Sequence[np.ndarray]) -> np.ndarray:
-        return np.mean(probabilities, axis=0)
+        values: np.ndarray = np.mean(probabilities, axis=0)
+        return values
 
     def _score_windows(
         self, recording: Recording, count: int | None, check: Callable[[], object] | None = None
@@ -228,7 +229,8 @@ class GenreClassifier:
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
         """Turn (n_windows, n_genres) scores into a clip's calibrated probabilities, (n_genres,)."""
         clip_scores, _ = windows_to_clips(scores, np.zeros(len(scores), dtype=int))
-        return softmax(clip_scores, self.spec.temperature)[0]
+        values: np.ndarray = softmax(clip_scores, self.spec.temperature)[0]
+        return values
 
     def features(self, recording: Recording, count: int | None) -> np.ndarray:
         """The features for a classical classifier: (n_windows, n_features)."""

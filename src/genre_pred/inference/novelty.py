@@ -180,4 +180,5 @@ def _novelty(points: np.ndarray, training: np.ndarray) -> np.ndarray:
     """(n, size) and (m, size) -> (n,) mean distance to the nearest training points."""
     neighbors = min(NEAR, len(training))
     search = NearestNeighbors(n_neighbors=neighbors, algorithm="brute").fit(training)
-    return search.kneighbors(points)[0].mean(axis=1)
+    values: np.ndarray = search.kneighbors(points)[0].mean(axis=1)
+    return values

@@ -89,7 +89,8 @@ class WindowScorer:
 
     def _network_scores(self, patches: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return self._network(torch.from_numpy(patches.astype(np.float32))).numpy()
+            values: np.ndarray = self._network(torch.from_numpy(patches.astype(np.float32))).numpy()
+            return values
 
     @property
     def _front_end(self) -> str:

@@ -136,7 +136,8 @@ def fetch_version(version: ModelVersion) -> Path:
     """
     local = mlflow.artifacts.download_artifacts(f"models:/{version.name}/{version.version}")
     flavor = mlflow.models.Model.load(local).flavors["python_function"]
-    return Path(local) / flavor["data"]
+    result: Path = Path(local) / flavor["data"]
+    return result
 
 
 @user_error_if_store_broken()

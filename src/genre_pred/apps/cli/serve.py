@@ -66,6 +66,7 @@ def serve(
     buffers requests in front of a public server.
     """
     check_free(host, port)
-    from genre_pred.apps.http.server import Limits, run
+    from genre_pred.apps.http.bounded import Limits
+    from genre_pred.apps.http.server import run
 
     run(model, host, port, workers, Limits(megabytes, rows, seconds, queue, timeout))

@@ -39,7 +39,9 @@ class Served:
     ) -> None:
         self.classifier, self.max_rows, self.max_seconds = classifier, max_rows, max_seconds
 
-    def predict(self, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
+    def predict(
+        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Predict the genre of each row.
 
         Args:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pandas as pd
@@ -112,7 +113,8 @@ def build_page(classifier: GenreClassifier) -> gr.Blocks:
             gr.HTML(partial(standing.challenge_summary, name))
             gr.HTML(partial(standing.leaderboards, collection))
     page.queue(max_size=MOST_WAITING, default_concurrency_limit=1, api_open=False)
-    return page
+    result: gr.Blocks = page
+    return result
 
 
 def _song_tab(classifier: GenreClassifier) -> None:
@@ -176,11 +178,11 @@ def _batch_tab(classifier: GenreClassifier) -> None:
     )
 
 
-def _batch_callback(classifier: GenreClassifier) -> Callable[..., tuple[str, dict]]:
+def _batch_callback(classifier: GenreClassifier) -> Callable[..., tuple[str, dict[str, Any]]]:
     def predict_all(
         files: Sequence[str] | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008, required by Gradio
-    ) -> tuple[str, dict]:
+    ) -> tuple[str, dict[str, Any]]:
         if not files:
             return alert("Choose files first."), gr.update(visible=False)
         rows: list[dict[str, object]] = []

@@ -266,4 +266,5 @@ def _mono(planes: np.ndarray) -> np.ndarray:
             mono += plane
     if len(planes) > 1:
         mono /= np.float32(len(planes))
-    return mono
+    values: np.ndarray = mono
+    return values

@@ -17,4 +17,7 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """
     if from_rate == to_rate:
         return samples
-    return soxr.resample(samples.astype(np.float32, copy=False), from_rate, to_rate, quality="HQ")
+    values: np.ndarray = soxr.resample(
+        samples.astype(np.float32, copy=False), from_rate, to_rate, quality="HQ"
+    )
+    return values

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -17,7 +18,7 @@ from genre_pred.core.tables import INDEX_COLUMNS, read_table
 
 
 def describe_clips(
-    clips: pd.DataFrame, clip: Clip, settings: Descriptors, each: Callable
+    clips: pd.DataFrame, clip: Clip, settings: Descriptors, each: Callable[..., Any]
 ) -> dict[str, pd.DataFrame]:
     """Compute every set of descriptors for every clip.
 

@@ -47,9 +47,10 @@ class Sound:
     @cached_property
     def magnitude(self) -> np.ndarray:
         """(1025, n_frames) magnitudes of the short-time Fourier transform."""
-        return np.abs(
+        values: np.ndarray = np.abs(
             librosa.stft(self.samples, n_fft=N_FFT, hop_length=HOP_LENGTH, pad_mode="reflect")
         )
+        return values
 
     @cached_property
     def power(self) -> np.ndarray:
@@ -68,7 +69,8 @@ class Sound:
             tuning=None,
             pad_mode="reflect",
         )
-        return np.abs(transform)
+        values: np.ndarray = np.abs(transform)
+        return values
 
     @cached_property
     def chroma_cens(self) -> np.ndarray:
@@ -100,7 +102,8 @@ def _mfcc(sound: Sound) -> np.ndarray:
 def _rmse(sound: Sound) -> np.ndarray:
     # Of the spectrum, as in librosa 0.5: today's librosa.feature.rms is scaled to the samples, and
     # is smaller by sqrt(2 * 1025) / 2048.
-    return np.sqrt(sound.power.mean(axis=0, keepdims=True))
+    values: np.ndarray = np.sqrt(sound.power.mean(axis=0, keepdims=True))
+    return values
 
 
 def _spectral_bandwidth(sound: Sound) -> np.ndarray:
@@ -167,13 +170,14 @@ def fma(
     with warnings.catch_warnings():
         # librosa warns about silence, which has no pitch, and correctly assumes a tuning of 0.
         warnings.filterwarnings("ignore", "Trying to estimate tuning from empty frequency set")
-        return pd.concat(
+        result: pd.Series = pd.concat(
             [
                 summarise_frames(name, compute(sound))
                 for name, compute in FAMILIES.items()
                 if name in families
             ]
         )
+        return result
 
 
 def mfcc(samples: np.ndarray, sample_rate: int) -> pd.Series:

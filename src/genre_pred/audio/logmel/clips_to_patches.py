@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from genre_pred.core.patch_store import PatchWriter, open_patches, store_rows
 
 
 def store_patches(
-    clips: pd.DataFrame, clip: Clip, settings: Mel, folder: Path, each: Callable
+    clips: pd.DataFrame, clip: Clip, settings: Mel, folder: Path, each: Callable[..., Any]
 ) -> dict[str, int]:
     """Decode every clip and store its patches, one array per front end.
 

@@ -23,7 +23,8 @@ def vggish_log_mel(waveform: np.ndarray) -> np.ndarray:
     samples = np.ascontiguousarray(waveform, np.float32)
     log_mel = mel_spectrogram(samples, _periodic_hann(400), 160, 512, _vggish_bands(), power=False)
     log_mel += np.float32(0.01)
-    return np.log(log_mel, out=log_mel)
+    values: np.ndarray = np.log(log_mel, out=log_mel)
+    return values
 
 
 def efficientat_log_mel(waveform: np.ndarray) -> np.ndarray:

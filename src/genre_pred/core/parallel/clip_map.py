@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, closing
 from functools import partial
 from itertools import islice
 from statistics import median
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from loky import cpu_count
 
@@ -53,7 +53,7 @@ def clip_map(
     unit: str = "clip",
     block: int = 8,
     lost: Callable[[Item], Result] | None = None,
-) -> Map:
+) -> Map[Any, Any]:
     """A `map` over clips that uses all cores, keeps the order and shows progress.
 
     Args:
@@ -82,7 +82,7 @@ class TimedMap:
             which also loads libraries, hardly counts. NaN without items.
     """
 
-    def __init__(self, each: Map) -> None:
+    def __init__(self, each: Map[Any, Any]) -> None:
         self._each = each
         self.seconds = float("nan")
 
@@ -161,7 +161,7 @@ def _results(
         yield from spread(pool, most, function, items)
 
 
-def _n_workers(settings: Workers, items: Sequence) -> int:
+def _n_workers(settings: Workers, items: Sequence[Any]) -> int:
     return max(1, min(settings.workers or cpu_count(), len(items)))  # no idle workers
 
 

@@ -36,7 +36,7 @@ class Pool:
     """
 
     n_workers: int
-    submit: Callable[[Callable[[], Any]], Future]
+    submit: Callable[[Callable[[], Any]], Future[Any]]
     check: Callable[[], None]
 
 

@@ -18,7 +18,7 @@ class TooManyRejected(UserError):
 
 
 def clean_tracks(
-    tracks: pd.DataFrame, clip: Clip, settings: Clean, each: Callable
+    tracks: pd.DataFrame, clip: Clip, settings: Clean, each: Callable[..., Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Decode every track; keep those that are long enough, not silent and not duplicates.
 

@@ -165,5 +165,6 @@ def _lowest_is_last(path: Path) -> bool:
         raise SourceError(f"{path} is not valid JSON: {error}") from error
     match settings:
         case {"lowest_band": ("first" | "last") as which, **rest} if not rest:
-            return which == "last"
+            result: bool = which == "last"
+            return result
     raise SourceError(f'{path} must be {{"lowest_band": "first"}} or {{"lowest_band": "last"}}')

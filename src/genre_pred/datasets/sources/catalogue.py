@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,16 +29,16 @@ class Source:
     contents: Callable[[Params], precomputed.Contents] | None = None
 
 
-def _compose(raw: Path, params: Params, each: Callable) -> int:
+def _compose(raw: Path, params: Params, each: Callable[..., Any]) -> int:
     return demo.compose(raw, each=each, **params.demo.model_dump())
 
 
-def _list_local(raw: Path, params: Params, each: Callable) -> int:
+def _list_local(raw: Path, params: Params, each: Callable[..., Any]) -> int:
     SOURCES[params.data.source].tracks(raw, params)  # fails now, not in the stage clean
     return listing.write_listing(Path(params.data.path), raw, each)
 
 
-def _download_fma(name: str, raw: Path, params: Params, each: Callable) -> int:
+def _download_fma(name: str, raw: Path, params: Params, each: Callable[..., Any]) -> int:
     folders = fma_archives.download(name, Path(params.data.path), params.data.url)
     files: dict[str, Path] = {}
     for archive, unpacked in folders.items():
@@ -52,7 +53,7 @@ def _fma_tracks(name: str, raw: Path, params: Params) -> pd.DataFrame:
     return fma.read_tracks(metadata, fma_archives.SUBSET_OF[name], folders[name])
 
 
-def _download_gtzan(raw: Path, params: Params, each: Callable) -> int:
+def _download_gtzan(raw: Path, params: Params, each: Callable[..., Any]) -> int:
     root = gtzan.download(params.data)
     _gtzan_tracks(raw, params)
     return listing.write_listing(root, raw, each)
@@ -66,7 +67,7 @@ def _contents(params: Params) -> precomputed.Contents:
     return precomputed.open_contents(Path(params.data.path), params.data.subset)
 
 
-def _list_contents(raw: Path, params: Params, each: Callable) -> int:
+def _list_contents(raw: Path, params: Params, each: Callable[..., Any]) -> int:
     return listing.list_files(_contents(params).files, raw, each)
 
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ class SourceError(UserError):
     """The collection is missing, or its layout is wrong."""
 
 
-def write_listing(root: Path, raw: Path, each: Callable) -> int:
+def write_listing(root: Path, raw: Path, each: Callable[..., Any]) -> int:
     """List every file under a folder with its size and md5.
 
     Args:
@@ -35,7 +35,7 @@ def write_listing(root: Path, raw: Path, each: Callable) -> int:
     return list_files(named_under(root), raw, each)
 
 
-def list_files(files: Mapping[str, Path], raw: Path, each: Callable) -> int:
+def list_files(files: Mapping[str, Path], raw: Path, each: Callable[..., Any]) -> int:
     """List files with their sizes and md5.
 
     Args:

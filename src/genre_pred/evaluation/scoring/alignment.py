@@ -36,7 +36,8 @@ class Aligned:
     @property
     def hits(self) -> np.ndarray:
         """(n,) bool, whether the most probable genre (ties: the first) is the true one."""
-        return self.probabilities.argmax(axis=1) == self.targets
+        values: np.ndarray = self.probabilities.argmax(axis=1) == self.targets
+        return values
 
 
 def genre_columns(predictions: pd.DataFrame) -> list[str]:

@@ -146,7 +146,8 @@ def confidence_bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:
     Returns:
         (n,) int in [0, n_bins).
     """
-    return np.digitize(confidence, np.linspace(0, 1, n_bins + 1)[1:-1], right=True)
+    values: np.ndarray = np.digitize(confidence, np.linspace(0, 1, n_bins + 1)[1:-1], right=True)
+    return values
 
 
 def calibration_error(probabilities: np.ndarray, targets: np.ndarray, n_bins: int = 15) -> float:

@@ -209,7 +209,8 @@ def _resampled_means(
     """
     kinds, times = np.unique(np.column_stack([sums, counts]), axis=0, return_counts=True)
     draws = rng.multinomial(len(sums), times / len(sums), size=n_resamples)  # (n_resamples, kinds)
-    return (draws @ kinds[:, 0]) / (draws @ kinds[:, 1])
+    values: np.ndarray = (draws @ kinds[:, 0]) / (draws @ kinds[:, 1])
+    return values
 
 
 def _quantiles(means: np.ndarray, levels: tuple[float, ...], n_groups: int) -> list[float]:

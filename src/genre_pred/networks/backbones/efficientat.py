@@ -49,13 +49,15 @@ class EfficientAT(nn.Module):
 
     def classify(self, patches: torch.Tensor) -> torch.Tensor:
         """Classify sounds: (n, frames, 128) log-mels -> (n, 527) logits of AudioSet's classes."""
-        return self.classifier(self._maps(patches))
+        output: torch.Tensor = self.classifier(self._maps(patches))
+        return output
 
     def _maps(self, patches: torch.Tensor) -> torch.Tensor:
         # (n, frames, n_mels) -> (n, 1, n_mels, frames) as a channels-last view, which the
         # convolutions keep: 2 to 7 times faster on a CPU.
         images = patches.transpose(1, 2).contiguous()
-        return self.features(images.unsqueeze(-1).permute(0, 3, 1, 2))
+        output: torch.Tensor = self.features(images.unsqueeze(-1).permute(0, 3, 1, 2))
+        return output
 
 
 class ChannelAttention(nn.Module):
@@ -73,7 +75,8 @@ class ChannelAttention(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """(n, channels, n_mels, frames) -> the same, each channel scaled."""
-        return self.conc_se_layers[0](maps)
+        output: torch.Tensor = self.conc_se_layers[0](maps)
+        return output
 
 
 class SqueezeExcitation(nn.Module):

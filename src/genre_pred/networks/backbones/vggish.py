@@ -56,8 +56,10 @@ class VGGish(nn.Module):
         # net.to(memory_format=torch.channels_last) gains as much again.
         maps = self.features(patches.unsqueeze(-1).permute(0, 3, 1, 2))
         # (n, 512, 6, 4) -> (n, 6, 4, 512) -> (n, 12288): TensorFlow's order, time, mel, channel
-        return maps.permute(0, 2, 3, 1).flatten(1)
+        output: torch.Tensor = maps.permute(0, 2, 3, 1).flatten(1)
+        return output
 
     def embed(self, flat: torch.Tensor) -> torch.Tensor:
         """Run the linear layers alone: (n, 12288) -> (n, 128)."""
-        return self.embeddings(flat)
+        output: torch.Tensor = self.embeddings(flat)
+        return output

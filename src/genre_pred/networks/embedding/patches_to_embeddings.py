@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -82,7 +82,7 @@ def patches_to_embeddings(
 
 
 def store_embeddings(
-    name: str, weights: Path, patches: Path, precision: str, path: Path, each: Callable
+    name: str, weights: Path, patches: Path, precision: str, path: Path, each: Callable[..., Any]
 ) -> int:
     """Embed every patch of a store.
 
@@ -104,11 +104,12 @@ def store_embeddings(
     with atomic_write(path) as temporary, RowsFile(temporary, n_rows, "float32") as file:
         for block, embeddings in zip(blocks, each(embed, blocks), strict=True):
             file.write(block.start, embeddings)
-    return n_rows * n_patches
+    result: int = n_rows * n_patches
+    return result
 
 
 def embed_collection(
-    name: str, settings: Embed, start: Weights, mel: Path, folder: Path, each: Callable
+    name: str, settings: Embed, start: Weights, mel: Path, folder: Path, each: Callable[..., Any]
 ) -> dict[str, float]:
     """Embed every patch of a collection by one backbone.
 

@@ -25,7 +25,8 @@ def clip_picture(patches: torch.Tensor) -> torch.Tensor:
         pictures = patches.flatten(1, 2).transpose(1, 2).flip(1).unsqueeze(1)
     lowest = pictures.amin(dim=(2, 3), keepdim=True)
     highest = pictures.amax(dim=(2, 3), keepdim=True)
-    return (pictures - lowest) / (highest - lowest).clamp(min=1e-6)
+    output: torch.Tensor = (pictures - lowest) / (highest - lowest).clamp(min=1e-6)
+    return output
 
 
 def resized(pictures: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -56,7 +56,8 @@ class GenreNet(nn.Module):
 
     def classify(self, frozen: torch.Tensor, trainable: str) -> torch.Tensor:
         """Run the trained part: output of `freeze` -> (n, n_genres) logits."""
-        return self.head(self.represent(frozen, trainable))
+        output: torch.Tensor = self.head(self.represent(frozen, trainable))
+        return output
 
     def trained_part(self, trainable: str) -> list[nn.Parameter]:
         """The parameters that training updates."""

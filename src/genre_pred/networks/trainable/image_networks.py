@@ -31,7 +31,8 @@ class PictureNet(GenreNet):
 
     def convolve(self, patches: torch.Tensor) -> torch.Tensor:
         """(n, n_patches, frames, n_mels) log-mels -> (n, size)."""
-        return self.backbone(self.picture(patches))
+        output: torch.Tensor = self.backbone(self.picture(patches))
+        return output
 
 
 class DensePictureNet(PictureNet):
@@ -40,11 +41,13 @@ class DensePictureNet(PictureNet):
     def convolve(self, patches: torch.Tensor) -> torch.Tensor:
         """(n, n_patches, frames, n_mels) log-mels -> (n, flattened maps)."""
         maps = self.backbone.get_submodule("features")(self.picture(patches))
-        return self.backbone.get_submodule("avgpool")(maps).flatten(1)
+        output: torch.Tensor = self.backbone.get_submodule("avgpool")(maps).flatten(1)
+        return output
 
     def embed(self, convolved: torch.Tensor) -> torch.Tensor:
         """(n, flattened maps) -> (n, 4096)."""
-        return self.backbone.get_submodule("classifier")(convolved)
+        output: torch.Tensor = self.backbone.get_submodule("classifier")(convolved)
+        return output
 
     def fully_connected(self) -> list[nn.Module]:
         """The two layers of 4096."""
@@ -70,7 +73,8 @@ class S3Vgg16(PictureNet):
 
     def embed(self, convolved: torch.Tensor) -> torch.Tensor:
         """(n, 25088) -> (n, 64)."""
-        return self.dense(convolved)
+        output: torch.Tensor = self.dense(convolved)
+        return output
 
     def fully_connected(self) -> list[nn.Module]:
         """The dense layers except the last."""

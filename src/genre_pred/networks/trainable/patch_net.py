@@ -30,7 +30,10 @@ class PatchNet(GenreNet):
 
     def convolve(self, patches: torch.Tensor) -> torch.Tensor:
         """(n, n_patches, frames, n_mels) log-mels -> (n, n_patches, 12288)."""
-        return self.backbone.convolve(patches.flatten(0, 1)).unflatten(0, patches.shape[:2])
+        output: torch.Tensor = self.backbone.convolve(patches.flatten(0, 1)).unflatten(
+            0, patches.shape[:2]
+        )
+        return output
 
     def embed(self, convolved: torch.Tensor) -> torch.Tensor:
         """(n, n_patches, 12288) -> (n, n_patches * 128)."""
@@ -70,4 +73,5 @@ class PooledNet(GenreNet):
     def convolve(self, patches: torch.Tensor) -> torch.Tensor:
         """(n, n_patches, frames, n_mels) log-mels -> (n, size), the mean over patches."""
         embeddings = self.backbone(patches.flatten(0, 1)).unflatten(0, patches.shape[:2])
-        return embeddings.mean(dim=1)
+        output: torch.Tensor = embeddings.mean(dim=1)
+        return output

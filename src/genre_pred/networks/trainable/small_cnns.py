@@ -48,7 +48,8 @@ class CnnMel(GenreNet):
 
     def embed(self, convolved: torch.Tensor) -> torch.Tensor:
         """(n, 512) -> (n, 512)."""
-        return self.dropout(convolved)
+        output: torch.Tensor = self.dropout(convolved)
+        return output
 
 
 class S4Cnn(GenreNet):
@@ -78,11 +79,13 @@ class S4Cnn(GenreNet):
 
     def convolve(self, patches: torch.Tensor) -> torch.Tensor:
         """(n, n_patches, frames, n_mels) log-mels -> (n, 240)."""
-        return self.features(self.picture(patches))
+        output: torch.Tensor = self.features(self.picture(patches))
+        return output
 
     def embed(self, convolved: torch.Tensor) -> torch.Tensor:
         """(n, 240) -> (n, 64)."""
-        return self.dense(convolved)
+        output: torch.Tensor = self.dense(convolved)
+        return output
 
     def fully_connected(self) -> list[nn.Module]:
         """The linear layer before the head."""

@@ -24,7 +24,8 @@ def scores_of(probabilities: np.ndarray) -> np.ndarray:
     Returns:
         (n, k) natural logarithms, never below log(1e-12).
     """
-    return np.log(np.clip(probabilities, SMALLEST_PROBABILITY, None))
+    values: np.ndarray = np.log(np.clip(probabilities, SMALLEST_PROBABILITY, None))
+    return values
 
 
 def softmax(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -37,7 +38,8 @@ def softmax(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     Returns:
         (n, k), rows sum to 1.
     """
-    return scipy_softmax(np.asarray(scores, dtype=np.float64) / temperature, axis=1)
+    values: np.ndarray = scipy_softmax(np.asarray(scores, dtype=np.float64) / temperature, axis=1)
+    return values
 
 
 def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:

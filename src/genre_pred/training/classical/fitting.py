@@ -149,7 +149,8 @@ def _best_settings(
         n_jobs=1,
         error_score="raise",
     )
-    return search.fit(values, targets).best_params_
+    result: dict[str, object] = search.fit(values, targets).best_params_
+    return result
 
 
 def _check_fits_data(

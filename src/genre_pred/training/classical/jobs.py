@@ -288,7 +288,8 @@ def window_scores(pipeline: Pipeline, values: np.ndarray) -> np.ndarray:
     if isinstance(pipeline[-1], GaussianNB):
         # Naive Bayes assumes independent features: with many, its probabilities round to 0 and 1,
         # which no temperature can soften. The mean over features keeps their order.
-        return pipeline.predict_log_proba(values) / pipeline[-1].n_features_in_
+        array: np.ndarray = pipeline.predict_log_proba(values) / pipeline[-1].n_features_in_
+        return array
     if not hasattr(pipeline, "decision_function"):
         return scores_of(pipeline.predict_proba(values))
     scores = pipeline.decision_function(values)

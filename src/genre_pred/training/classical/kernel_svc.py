@@ -52,7 +52,7 @@ def products_between(rows: np.ndarray, others: np.ndarray) -> Products:
     return Products(rows @ others.T, np.vecdot(rows, rows), np.vecdot(others, others))
 
 
-class KernelSVC(ClassifierMixin, BaseEstimator):
+class KernelSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """SVC(kernel, C, gamma, degree, break_ties=True), fitted on a precomputed kernel.
 
     Ties in the votes go to the largest score, so that the prediction is the argmax of the scores.
@@ -124,13 +124,15 @@ class KernelSVC(ClassifierMixin, BaseEstimator):
     @property
     def classes_(self) -> np.ndarray:
         """The classes, (n_classes,)."""
-        return self.machine_.classes_
+        values: np.ndarray = self.machine_.classes_
+        return values
 
     def decision_function(self, values: np.ndarray) -> np.ndarray:
         """Scores as in SVC: (n_rows, n_classes), or (n_rows,) of the second of two classes."""
         check_is_fitted(self)
         if self.machine_.kernel != "precomputed":
-            return self.machine_.decision_function(values)
+            array: np.ndarray = self.machine_.decision_function(values)
+            return array
         values = validate_data(self, values, dtype=[np.float64, np.float32], reset=False)
         batches = gen_batches(len(values), ROWS_AT_ONCE)
         return np.concatenate([self._decide(values[batch]) for batch in batches])
@@ -140,7 +142,8 @@ class KernelSVC(ClassifierMixin, BaseEstimator):
         kernel = np.zeros((len(values), self.machine_.shape_fit_[0]))
         products = products_between(values, self.support_vectors_)
         kernel[:, self.machine_.support_] = self._kernel_of(products, products.inner)
-        return self.machine_.decision_function(kernel)
+        array: np.ndarray = self.machine_.decision_function(kernel)
+        return array
 
     def predict(self, values: np.ndarray) -> np.ndarray:
         """The class of the largest score, (n_rows,)."""
@@ -152,11 +155,13 @@ class KernelSVC(ClassifierMixin, BaseEstimator):
 
     def _class_of(self, scores: np.ndarray) -> np.ndarray:
         largest = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
-        return self.classes_[largest]
+        values: np.ndarray = self.classes_[largest]
+        return values
 
     def _gamma_of(self, values: np.ndarray) -> float:
         if self.gamma == "auto":
-            return 1 / values.shape[1]
+            result: float = 1 / values.shape[1]
+            return result
         if self.gamma == "scale":
             variance = values.var(dtype=np.float64)
             return float(1 / (values.shape[1] * variance)) if variance else 1.0
@@ -166,14 +171,15 @@ class KernelSVC(ClassifierMixin, BaseEstimator):
         if self.kernel == "linear":
             return products.inner
         if self.kernel == "poly":
-            kernel = np.multiply(products.inner, self.gamma_, out=out)
+            kernel: np.ndarray = np.multiply(products.inner, self.gamma_, out=out)
             kernel **= self.degree
             return kernel
         # -gamma |a - b|^2, by a.a + b.b - 2 a.b
         kernel = np.multiply(products.inner, 2 * self.gamma_, out=out)
         kernel -= self.gamma_ * products.squares[:, None]
         kernel -= self.gamma_ * products.other_squares
-        return np.exp(kernel, out=kernel)
+        np.exp(kernel, out=kernel)
+        return kernel
 
 
 def best_settings(
@@ -208,4 +214,5 @@ def best_settings(
             machine.fit_products(among, rows, targets[training])
             predicted = machine.predict_products(between)
             scores[number, fold] = accuracy_score(targets[held_out], predicted)
-    return tried[int(scores.mean(axis=1).argmax())]
+    result: dict[str, object] = tried[int(scores.mean(axis=1).argmax())]
+    return result

@@ -53,7 +53,7 @@ def _numbered(schema: str) -> tuple[str, dict[str, str]]:
     names: dict[str, str] = {}
     count = itertools.count()
 
-    def new(match: re.Match) -> str:
+    def new(match: re.Match[str]) -> str:
         scalar, identity, name = match.groups()
         if name:
             names.setdefault(name, f"{len(names):04d}{Path(name).suffix}")

@@ -60,7 +60,8 @@ def run_frozen_part(
     if settings.trainable == "all":
         return patches
     if path.is_file():
-        return np.load(path, mmap_mode="r")
+        values: np.ndarray = np.load(path, mmap_mode="r")
+        return values
     net = net.to(device_for(settings)).eval()
     freeze = partial(net.freeze, trainable=settings.trainable)
     return _map_rows(freeze, patches, settings, path, "frozen part")
@@ -79,7 +80,8 @@ def _map_rows(
             # One row at a time, as in prediction: the last digits depend on the batch size.
             batch = torch.from_numpy(rows_of(array, [row]).astype(np.float32)).to(device)
             file.write(row, run(batch).cpu().numpy())
-    return np.load(path, mmap_mode="r")
+    values: np.ndarray = np.load(path, mmap_mode="r")
+    return values
 
 
 @one_thread()

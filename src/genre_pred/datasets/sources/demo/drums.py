@@ -118,7 +118,8 @@ def _skin(hertz: float, decay: float, bend: float) -> Array:
     """A drum skin: a decaying sine that starts `bend` times its pitch too high."""
     t = seconds_axis(decay * 5)
     turns = np.float32(hertz) * (t - np.float32(bend * 0.03) * np.expm1(-t / np.float32(0.03)))
-    return np.sin(np.float32(2 * np.pi) * turns) * np.exp(-t / np.float32(decay))
+    samples: Array = np.sin(np.float32(2 * np.pi) * turns) * np.exp(-t / np.float32(decay))
+    return samples
 
 
 def _rattle(rng: np.random.Generator, low: float, high: float, decay: float) -> Array:

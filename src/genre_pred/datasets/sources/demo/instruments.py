@@ -34,7 +34,8 @@ def noise(rng: np.random.Generator, n: int, low: float, high: float) -> Array:
     last = max(last, first + 2)
     spectrum[:first] = 0
     spectrum[last:] = 0
-    return fft.irfft(spectrum, size)[:n] * np.float32(np.sqrt(size / 2 / (last - first)))
+    samples: Array = fft.irfft(spectrum, size)[:n] * np.float32(np.sqrt(size / 2 / (last - first)))
+    return samples
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def _cycle(amplitudes: Array) -> Array:
     k = np.arange(1, len(amplitudes) + 1)
     spectrum[1 : len(amplitudes) + 1] = amplitudes * np.exp(-1j * np.pi * k * k / len(k))
     wave = fft.irfft(spectrum)
-    return (wave * (0.3 / (np.sqrt(np.mean(wave**2)) + 1e-12))).astype(np.float32)
+    samples: Array = (wave * (0.3 / (np.sqrt(np.mean(wave**2)) + 1e-12))).astype(np.float32)
+    return samples
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ class Pluck:
         spectra = burst * np.exp(np.outer(np.arange(rounds), loop + lag)).astype(np.complex64)
         wave = fft.irfft(spectra, period, axis=1).astype(np.float32)  # (rounds, period)
         wave *= 0.3 / np.sqrt(np.mean(wave[0] ** 2))
-        return wave.reshape(-1)[:n]
+        samples: Array = wave.reshape(-1)[:n]
+        return samples
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ class Bell:
         fading = np.exp(-t / np.float32(self.decay))
         turn = np.float32(2 * np.pi * hertz) * t
         modulator = np.float32(self.index) * fading * np.sin(np.float32(self.ratio) * turn)
-        return np.float32(0.4) * fading * np.sin(turn + modulator)
+        samples: Array = np.float32(0.4) * fading * np.sin(turn + modulator)
+        return samples
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,8 @@ class Texture:
         t = seconds_axis(seconds)
         low, high = hertz * 2**-self.width, min(hertz * 2**self.width, 15_000)
         shape = np.minimum(t / np.float32(self.swell), 1) * np.exp(-t / np.float32(seconds))
-        return np.float32(0.25) * noise(rng, len(t), low, high) * shape
+        samples: Array = np.float32(0.25) * noise(rng, len(t), low, high) * shape
+        return samples
 
 
 def _crackle(hertz: float, seconds: float, rng: np.random.Generator) -> Array:
@@ -148,7 +153,8 @@ def _crackle(hertz: float, seconds: float, rng: np.random.Generator) -> Array:
     at = rng.integers(0, n, round(18 * seconds))
     clicks[at] = rng.standard_normal(len(at))
     away = (fft.rfftfreq(n, 1 / RATE) - 4 * hertz) / (2 * hertz)
-    return fft.irfft(fft.rfft(clicks) / (1 + away**2).astype(np.float32), n)
+    samples: Array = fft.irfft(fft.rfft(clicks) / (1 + away**2).astype(np.float32), n)
+    return samples
 
 
 def _formants(*peaks: tuple[float, float]) -> Recipe:
