@@ -185,7 +185,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(tmp_path):
 
 def test_a_diverging_training_names_the_learning_rate(tmp_path):
     settings = SETTINGS.model_copy(update={"learning_rate": 1e30, "optimizer": "sgd"})
-    with pytest.raises(UserError, match=r"lower finetune\.learning_rate = 1e\+30"):
+    with pytest.raises(UserError, match=r"lower finetune\.learning_rate \(1e\+30\)"):
         trained(tmp_path, settings)
 
 
@@ -246,7 +246,7 @@ def test_with_folds_every_clip_is_predicted_once_by_a_network_that_has_not_seen_
     )
     assert sorted(done.predictions["clip_id"]) == sorted(IDS)
     for turn, seen in zip(turns, learnt, strict=False):
-        assert not seen & set(turn.predicted)
+        assert not seen & set(turn.holdout)
     assert learnt[-1] == set(IDS)
     assert done.predictions[["a", "b"]].sum(axis=1).to_numpy() == pytest.approx(np.ones(16))
 
