@@ -24,9 +24,3 @@ def finished(tmp_path_factory) -> Repository:
 def repository(finished, tmp_path) -> Repository:
     """A copy for one test, with all computed."""
     return finished.copied(tmp_path / "copy" / "clone")
-
-
-@pytest.fixture
-def fresh(tmp_path) -> Repository:
-    """A repository in which nothing has run."""
-    return Repository.made(tmp_path / "fresh" / "clone")
