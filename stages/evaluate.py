@@ -47,7 +47,7 @@ def main() -> None:
         sets = clips_digest(clips, split, VALIDATION), clips_digest(clips, split)
         test_seen = run.scored_on(*sets, [model.identity for model in evaluation.tested])
         priced = with_prices(evaluation, run.ancestry())
-        priced = priced.assign(test_seen=test_seen, collection=params.data.collection)
+        priced = priced.assign(test_seen=test_seen, collection=run.collection)
         run.table(priced, tracking.BOARD)
         run.summary_metrics(evaluation.metrics)
         run.files(read_stage("evaluate").outputs)

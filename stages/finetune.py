@@ -21,8 +21,7 @@ from genre_pred.training.finetuning.loop import device_for
 from genre_pred.training.finetuning.result import write_finetuned
 from genre_pred.training.finetuning.rows import seconds_per_clip
 
-DATA, MODELS = Path("data"), Path("models/finetune")
-FINETUNED = DATA / "finetuned"
+DATA, MODELS, FINETUNED = Path("data"), Path("models/finetune"), Path("data/finetuned")
 
 
 def main() -> None:
@@ -37,9 +36,10 @@ def main() -> None:
         on_cpu = settings.networks and device_for(settings).type == "cpu"
         if on_cpu and (warning := precision_warning("finetune.precision", settings.precision)):
             click.echo(warning, err=True)
+        unfinished = work_folder(read_stage("finetune"), run.settings)
         for name in settings.networks:
             store = open_network_patches(name, settings, DATA / "mel")
-            work = work_folder(read_stage("finetune"), run.settings | {"network": name})
+            work = unfinished / name
             with FileLock(work.with_suffix(".lock")):  # another process may run the same training
                 work.mkdir(parents=True, exist_ok=True)
                 on_epoch = partial(run.epoch, name)

@@ -18,7 +18,7 @@ from genre_pred.reporting.page import render
 from genre_pred.reporting.reading import read_findings
 
 DATA, MODELS, REPORTS = Path("data"), Path("models"), Path("reports")
-PAGE = REPORTS / "report.html"
+PAGE, PICTURE = REPORTS / "report.html", REPORTS / "spectrograms.png"
 INPUTS = REPORTS / "report_inputs.csv"  # what DVC tracks; the page has run ids and dates
 
 
@@ -29,10 +29,11 @@ def main() -> None:
         with atomic_write(PAGE) as temporary:
             temporary.write_text(page, encoding="utf-8")
         clips = read_table(DATA / "clips.parquet", CLIP_COLUMNS)
+        PICTURE.unlink(missing_ok=True)  # of another collection
         for front_end in stored_patches(DATA / "mel", FRONT_ENDS)[:1]:
-            store, picture = open_patches(DATA / "mel" / front_end), REPORTS / "spectrograms.png"
-            draw_spectrograms(clips, store, FRONT_ENDS[front_end], picture)
-            run.files([picture])
+            store = open_patches(DATA / "mel" / front_end)
+            draw_spectrograms(clips, store, FRONT_ENDS[front_end], PICTURE)
+            run.files([PICTURE])
         inputs = [(path.as_posix(), digest(path)) for path in read_stage("report").inputs]
         write_table(pd.DataFrame(inputs, columns=["path", "digest"]), INPUTS)
         run.files([PAGE])

@@ -1,10 +1,12 @@
-"""The rules of the house that tools can check: rooms, dependencies of stages, who imports whom."""
+"""The layout: rooms and floors, the dependencies of stages, who imports whom."""
 
 import ast
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+
+from genre_pred.config.params import Params
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
@@ -107,7 +109,7 @@ def test_every_script_is_a_stage_and_none_shares_its_name_with_a_module_at_the_r
     }
 
 
-def test_the_rooms_are_those_of_the_plan():
+def test_the_package_has_these_rooms():
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__"}
     assert folders == {*ROOMS, TRACKING}
 
@@ -154,6 +156,38 @@ def test_only_tracking_imports_mlflow():
 def test_only_torch_libraries_imports_torchaudio_and_torchvision():
     only = {"networks/backbones/torch_libraries.py"}
     assert importers_of("torchaudio") | importers_of("torchvision") <= only
+
+
+def test_no_module_imports_by_the_public_names_or_by_text():
+    """Such imports would be missed here: the root package resolves its names when they are used."""
+    for path in [*FILES, *(ROOT / "stages").glob("*.py")]:
+        if path.parent == PACKAGE:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "genre_pred":
+                assert {alias.name for alias in node.names} <= {TRACKING}, path
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+                assert "genre_pred" not in ast.unparse(node), path
+
+
+def sections_read(path: Path) -> set[str]:
+    """The sections of params.yaml that a file reads of the whole of it."""
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "params"
+    } & set(Params.model_fields)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_names_the_sections_of_params_yaml_that_it_reads(stage):
+    script = ROOT / f"stages/{stage}.py"
+    read = {name for file in [script, *files_run_by(script)] for name in sections_read(file)}
+    named = {key.split(".")[0] for key in STAGES[stage]["params"]}
+    # How work is spread changes no result; only download composes the demo collection.
+    free = {"compute"} | ({"demo"} if stage == "clean" else set())
+    assert read - free <= named
+    assert named - read <= {"split", "clip"}, "a section that nothing reads"
 
 
 def test_nothing_imports_a_stage():

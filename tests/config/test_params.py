@@ -358,3 +358,10 @@ def test_one_experiment_after_another_can_set_a_list(tmp_path, monkeypatch, name
     for part in name.split("."):
         written = written[part]
     assert written == ["c"]
+
+
+def test_the_old_name_of_the_official_split_is_accepted(tmp_path):
+    written = OWN.read_text().replace("method: official", "method: publisher")
+    assert "method: publisher" in written
+    (tmp_path / "params.yaml").write_text(written)
+    assert read_params(tmp_path / "params.yaml").split.method == "official"

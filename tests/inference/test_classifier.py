@@ -3,6 +3,7 @@
 import base64
 import json
 import pickle
+import zipfile
 from pathlib import Path
 
 import librosa
@@ -341,3 +342,23 @@ def test_a_classifier_without_sets_still_predicts(workspace, tmp_path):
     assert "version without genre sets" in found.why_no_set
     assert (found.unknown, found.novelty, found.nearest) == (None, None, ())
     assert "no novelty detector" in found.why_no_novelty
+
+
+def test_a_classifier_of_version_0_1_is_read(workspace, tmp_path):
+    folder = tmp_path / "classifier"
+    current = served(workspace, "mfcc/svc_rbf", folder).predict(Path(workspace.clips["path"][0]))
+    spec = json.loads((folder / "classifier.json").read_text())
+    spec["hears"] = spec.pop("accepts_audio")
+    (folder / "classifier.json").write_text(json.dumps(spec))
+    with zipfile.ZipFile(folder / "pipeline.skops") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    new, old = b"genre_pred.training.classical.kernel_svc", b"genre_pred.classical.kernel_svc"
+    assert new in members["schema.json"]
+    members["schema.json"] = members["schema.json"].replace(new, old)
+    with zipfile.ZipFile(folder / "pipeline.skops", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    classifier = GenreClassifier(folder)
+    assert classifier.spec.accepts_audio
+    found = classifier.predict(Path(workspace.clips["path"][0]))
+    assert found.probabilities == current.probabilities

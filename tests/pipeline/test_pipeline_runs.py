@@ -131,7 +131,7 @@ def test_a_killed_run_is_made_good_by_the_next(repository, stage, change, begun)
     places = (repository.folder, repository.folder.parent / "user-cache/finetune")
     deadline = time.monotonic() + LIMIT
     while running.poll() is None and time.monotonic() < deadline:
-        if list(places[0].glob(begun)) or list(places[1].glob(f"*/{begun}")):
+        if list(places[0].glob(begun)) or list(places[1].rglob(begun)):
             break
         time.sleep(0.02)
     assert running.poll() is None, f"{stage} ended before it could be killed"

@@ -63,6 +63,7 @@ def test_a_folder_of_ones_own_gets_a_champion_and_a_new_song_is_noticed(reposito
     assert "low/new.wav" in set(clips["clip_id"])
 
 
+@pytest.mark.slow
 def test_every_family_of_systems_ends_in_a_row(repository):
     repository.change(
         mel={"front_ends": ["vggish", "efficientat", "mel128"]},
@@ -119,17 +120,17 @@ def test_what_others_computed_gets_a_champion_that_does_not_accept_sound(reposit
     asked = ("predict", "--model", "genre-theirs@champion", "README.md")
     assert "theirs" in command(repository, *asked, fails=True)
     repository.run_stages("promote")
-    assert "is champion already" in promotion(repository)["reason"]
+    assert "is already the champion" in promotion(repository)["reason"]
 
 
-def test_predict_answers_good_files_and_tells_of_bad_ones(finished, tmp_path):
-    songs = sorted((finished.folder / "data/raw/fma_small").rglob("*.mp3"))
+def test_predict_answers_good_files_and_reports_bad_ones(repository, tmp_path):
+    songs = sorted((repository.folder / "data/raw/fma_small").rglob("*.mp3"))
     good = max(songs, key=lambda path: path.stat().st_size)
     bad = tmp_path / "it's broken.mp3"
     bad.write_bytes(b"no music")
     done = subprocess.run(
         ["genre-pred", "predict", str(good), str(bad), "--json"],
-        cwd=finished.folder, env=finished.env, capture_output=True, text=True, timeout=LIMIT,
+        cwd=repository.folder, env=repository.env, capture_output=True, text=True, timeout=LIMIT,
         check=False,
     )  # fmt: skip
     assert done.returncode == 1

@@ -1,9 +1,11 @@
 """The MLflow runs of the stages, read back from a real store."""
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -120,6 +122,57 @@ def test_leaderboards_are_those_of_finished_evaluations_newest_first(params, mon
     assert [*rows["run"]] == ["ortho-leas", commit[:8], commit[:8]]
     assert rows["validation_accuracy"].dtype == float
     assert capsys.readouterr().err == ""
+
+
+def test_the_names_of_version_0_1_are_those_of_today(params):
+    old = {"approach": "floor", "protocol": "publisher, artists apart"}
+    run_stage(params, "evaluate", board=board_of("a", **old))
+    run_stage(params, "evaluate", board=board_of("b", protocol="official, artists apart"))
+    rows = tracking.leaderboards().set_index("model")
+    assert rows.loc["a", "approach"] == "baseline"
+    assert set(rows["protocol"]) == {"official, artists apart"}
+    shown = CliRunner().invoke(main, ["leaderboard", "--approach", "floor"]).output
+    assert "a" in shown.split() and "b" not in shown.split()
+
+
+def parent_of(params):
+    with tracking.record("mel", params, [], [], []) as run:
+        return run.parent
+
+
+def test_one_commit_and_one_params_file_share_a_parent_run(params, monkeypatch):
+    first = parent_of(params)
+    assert parent_of(params) == first
+    other = params.model_copy(update={"mel": params.mel.model_copy(update={"dtype": "float16"})})
+    assert parent_of(other) != first
+    monkeypatch.setenv("DVC_EXP_NAME", "ortho-leas")
+    assert parent_of(params) != first
+
+
+def test_a_repaired_stage_makes_its_parent_run_finished(params):
+    client = mlflow.MlflowClient
+    with pytest.raises(UserError), tracking.record("mel", params, [], [], []) as run:
+        raise UserError("no")
+    assert client().get_run(run.parent).info.status == "FAILED"
+    run_stage(params, "embed")
+    assert client().get_run(run.parent).info.status == "FAILED"
+    run_stage(params, "mel")
+    assert client().get_run(run.parent).info.status == "FINISHED"
+
+
+def test_a_run_that_version_0_1_left_running_is_closed(params):
+    parent = parent_of(params)
+    client = mlflow.MlflowClient()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    experiment = client.get_run(parent).info.experiment_id
+    host = socket.gethostname()
+    of_old = {"genre_pred.execution": f"{host}:{gone.pid}:0:"}
+    execution = client.create_run(experiment, tags=of_old).info.run_id
+    tags = {"stage": "mel", "mlflow.parentRunId": execution}
+    orphan = client.create_run(experiment, tags=tags).info.run_id
+    run_stage(params, "mel")
+    assert {client.get_run(run).info.status for run in (orphan, execution)} == {"KILLED"}
 
 
 def test_without_a_run_there_is_no_row():

@@ -1,8 +1,8 @@
 """Settings of the workspace, with defaults for commands that also run outside of one."""
 
+from genre_pred.config.location import workspace
 from genre_pred.config.params import Params, read_params
 from genre_pred.config.sections import Compute, Evaluate
-from genre_pred.core.workspace import workspace
 
 # Defaults outside of a workspace.
 ALL_CORES = Compute(workers=None, scheduler=None)

@@ -21,13 +21,19 @@ def user_cache() -> Path:
 
 
 def code_digests(places: Iterable[Path] = (PACKAGE,)) -> list[str]:
-    """The md5 digests of Python files, as they are on disk now.
+    """The names and md5 digests of Python files, as they are on disk now.
 
     Args:
         places: Python files, or folders that hold them.
+
+    Returns:
+        Texts such as "parallel/pool.py DIGEST", in the order of places and names.
     """
-    files = [file for place in places for file in ([place], place.rglob("*.py"))[place.is_dir()]]
-    return [digest(file) for file in sorted(files)]
+    found = []
+    for place in places:
+        files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+        found += [f"{file.relative_to(place.parent).as_posix()} {digest(file)}" for file in files]
+    return found
 
 
 def work_folder(stage: Stage, settings: Mapping[str, Any]) -> Path:

@@ -50,11 +50,12 @@ def read_stage(name: str, path: Path = Path("dvc.yaml")) -> Stage:
         raise UserError(f"{path} has no stage {name}")
     entry = stages[name]
     deps = [Path(dep) for dep in entry.get("deps", ())]
+    outs = entry.get("outs", ())
     return Stage(
         name,
         tuple(entry.get("params", ())),
         tuple(dep for dep in deps if dep.parts[0] in MADE),
         tuple(dep for dep in deps if dep.parts[0] in CODE),
         # An output is a path, or a mapping of a path to how DVC caches it.
-        tuple(Path(out if isinstance(out, str) else next(iter(out))) for out in entry["outs"]),
+        tuple(Path(out if isinstance(out, str) else next(iter(out))) for out in outs),
     )

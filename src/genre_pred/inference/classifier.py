@@ -232,6 +232,7 @@ class GenreClassifier:
         values: np.ndarray = softmax(clip_scores, self.spec.temperature)[0]
         return values
 
+    @one_thread()
     def features(self, recording: Recording, count: int | None) -> np.ndarray:
         """The features for a classical classifier: (n_windows, n_features)."""
         rate = recording.sample_rate

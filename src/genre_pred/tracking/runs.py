@@ -13,13 +13,14 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-import psutil
 from mlflow.entities import Metric, Param, RunTag
 
 from genre_pred.config.changes import changed_settings
+from genre_pred.config.location import repository_root
 from genre_pred.config.params import Params
 from genre_pred.core.files import digest
 from genre_pred.core.pipeline import read_stage
+from genre_pred.tracking.interrupted import EXECUTION, PROCESS, close_interrupted, this_process
 from genre_pred.tracking.model_registry import requirements
 from genre_pred.tracking.past_runs import (
     CHANGED,
@@ -31,14 +32,15 @@ from genre_pred.tracking.past_runs import (
 )
 from genre_pred.tracking.store import lock, open_experiment
 
-EXECUTION, PROCESS = "genre_pred.execution", "genre_pred.process"
-
 
 class StageRun:
     """The MLflow run of a stage, while it is open."""
 
-    def __init__(self, run_id: str, parent: str, settings: Mapping[str, Any]) -> None:
-        self.run_id, self.parent, self.settings = run_id, parent, dict(settings)
+    def __init__(
+        self, run_id: str, parent: str, collection: str, settings: Mapping[str, Any]
+    ) -> None:
+        self.run_id, self.parent = run_id, parent
+        self.collection, self.settings = collection, dict(settings)
         self._metrics: list[Metric] = []
 
     def metrics(self, figures: Mapping[str, float], step: int = 0) -> None:
@@ -163,12 +165,13 @@ def record(
     parent = _execution(experiment, params)
     client = mlflow.MlflowClient()
     tags = {PARENT: parent, "stage": name, "collection": params.data.collection, **_lineage()}
-    tags[PROCESS] = _this_process()
+    tags[PROCESS] = this_process()
     run_id = client.create_run(experiment, tags=tags, run_name=name).info.run_id
     settings = {key: value for each in keys for key, value in _setting(params, each).items()}
     logged = [Param(key, str(value)) for key, value in settings.items()]
     client.update_run(parent, status="RUNNING")
-    run, started, ended = StageRun(run_id, parent, settings), time.perf_counter(), "FAILED"
+    run = StageRun(run_id, parent, params.data.collection, settings)
+    started, ended = time.perf_counter(), "FAILED"
     try:
         client.log_batch(parent, params=logged)
         digests = [RunTag(f"in:{path.as_posix()}", digest(path)) for path in inputs]
@@ -210,7 +213,7 @@ def _execution(experiment: str, params: Params) -> str:
     client = mlflow.MlflowClient()
     key = _execution_key(params)
     with lock("store"):
-        _close_interrupted(experiment)
+        close_interrupted(experiment)
         runs = client.search_runs([experiment], f"tags.`{EXECUTION}` = '{key}'", max_results=1)
         if runs:
             return str(runs[0].info.run_id)
@@ -220,39 +223,11 @@ def _execution(experiment: str, params: Params) -> str:
 
 
 def _execution_key(params: Params) -> str:
-    """The key of an execution: the DVC experiment or the commit, and a hash of the settings."""
+    """The key of an execution: the workspace, the DVC experiment or commit, and the settings."""
+    workspace = f"{socket.gethostname()}:{repository_root()}"
     name = os.environ.get("DVC_EXP_NAME") or _commit()
-    return f"{name}:{hashlib.sha256(params.model_dump_json().encode()).hexdigest()[:16]}"
-
-
-def _this_process() -> str:
-    """Host, process id and start time of this process."""
-    me = psutil.Process()
-    return f"{socket.gethostname()}:{me.pid}:{me.create_time():.0f}"
-
-
-def _close_interrupted(experiment: str) -> None:
-    """Close runs whose process on this machine was killed; MLflow still lists them as running."""
-    client = mlflow.MlflowClient()
-    running = client.search_runs([experiment], "attributes.status = 'RUNNING'")
-    stages = [run for run in running if PARENT in run.data.tags]
-    dead = [run for run in stages if not _alive(run.data.tags.get(PROCESS, ""))]
-    for run in dead:
-        client.set_terminated(run.info.run_id, "KILLED")
-    busy = {run.data.tags[PARENT] for run in stages if run not in dead}
-    for parent in {run.data.tags[PARENT] for run in dead} - busy:
-        client.set_terminated(parent, "KILLED")
-
-
-def _alive(process: str) -> bool:
-    host, _, rest = process.partition(":")
-    if host != socket.gethostname():
-        return True  # the state of another machine's process is unknown
-    pid, _, started = rest.partition(":")
-    try:
-        return f"{psutil.Process(int(pid)).create_time():.0f}" == started
-    except psutil.NoSuchProcess:
-        return False
+    digest_of = hashlib.sha256(f"{workspace} {params.model_dump_json()}".encode())
+    return f"{name}:{digest_of.hexdigest()[:16]}"
 
 
 def _lineage() -> dict[str, str]:

@@ -11,8 +11,8 @@ from filelock import FileLock
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from genre_pred.config.location import repository_root
 from genre_pred.core.errors import UserError, describe_error
-from genre_pred.core.workspace import repository_root
 
 LOCK_SECONDS = 600
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -57,7 +57,7 @@ def _point() -> None:
     mlflow.set_tracking_uri(uri or _local_store())
     # set_tracking_uri also sets the environment variable; the next call, perhaps in another
     # workspace, would mistake it for the user's choice.
-    if uri is None:
+    if not uri:
         os.environ.pop(VARIABLE, None)
 
 

@@ -74,6 +74,7 @@ def leaderboard(
     rows = rows[rows["collection"].isin(shown)]
     published = {name: published_on(name) for name in shown}
     approaches = set(rows["approach"]).union(*(quoted["approach"] for quoted in published.values()))
+    approach = "baseline" if approach == "floor" else approach  # its name before version 0.2
     if approach and approach not in approaches:
         raise UserError(f"no approach {approach!r}; there are {', '.join(sorted(approaches))}")
     merged = standings(rows.assign(command=_commands(rows)), published)

@@ -36,7 +36,7 @@ def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
         raise SplitError(f"there is one genre only ({only}): a classifier needs at least two")
     match settings.method:
         case "official":
-            split, fold = _publisher(clips), np.full(len(clips), -1)
+            split, fold = _official(clips), np.full(len(clips), -1)
             _check_genres(clips, split)
         case "folds":
             split = pd.Series(VALIDATION, index=clips.index)
@@ -48,7 +48,7 @@ def split_clips(clips: pd.DataFrame, settings: Split) -> pd.DataFrame:
     return pd.DataFrame({"clip_id": clips["clip_id"], "split": split.astype(str), "fold": fold})
 
 
-def _publisher(clips: pd.DataFrame) -> pd.Series:
+def _official(clips: pd.DataFrame) -> pd.Series:
     unknown = clips.loc[clips["split"].isna(), "clip_id"]
     if not unknown.empty:
         raise SplitError(

@@ -1,7 +1,7 @@
 """Prediction sets: sets of genres that contain the true genre with a given coverage.
 
 Split conformal prediction (Vovk, Gammerman and Shafer 2005, "Algorithmic Learning in a Random
-World"): the probabilities of the true genre on covered-out clips give a threshold, and a set holds
+World"): the probabilities of the true genre on held-out clips give a threshold, and a set holds
 all genres above it. The coverage holds for any model, even a badly calibrated one, if new songs
 are exchangeable with these clips. It does not hold for music unlike the collection.
 

@@ -1,5 +1,6 @@
 """Fitted scikit-learn pipelines on disk, without pickle and with reproducible bytes."""
 
+import io
 import itertools
 import re
 import zipfile
@@ -18,6 +19,7 @@ TRUSTED = [
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
 ]
+BEFORE_0_2 = b'"genre_pred.classical.kernel_svc"', b'"genre_pred.training.classical.kernel_svc"'
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 IDENTITY = re.compile(r'("is_json": true,\s+)?"__id__": (\d+)|"file": "([^"]+)"')
 
@@ -44,7 +46,17 @@ def save_pipeline(pipeline: Pipeline, path: Path) -> None:
 
 def load_pipeline(path: Path) -> Pipeline:
     """Read a fitted pipeline; skops refuses types that are not in TRUSTED."""
-    return skops.io.load(path, trusted=TRUSTED)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    if BEFORE_0_2[0] not in members.get("schema.json", b""):
+        return skops.io.load(path, trusted=TRUSTED)
+    # Version 0.1 kept the same class in another module.
+    members["schema.json"] = members["schema.json"].replace(*BEFORE_0_2)
+    renamed = io.BytesIO()
+    with zipfile.ZipFile(renamed, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return skops.io.loads(renamed.getvalue(), trusted=TRUSTED)
 
 
 def _numbered(schema: str) -> tuple[str, dict[str, str]]:

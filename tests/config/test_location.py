@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from genre_pred import tracking
+from genre_pred.config.location import workspace
 from genre_pred.config.workspace import ALL_CORES, INTERVALS, compute_settings, intervals
-from genre_pred.core.workspace import workspace
 from genre_pred.tracking import model_names as named
 
 ROOT = Path(__file__).parents[2]
