@@ -42,8 +42,8 @@ docs: setup  ## Build the documentation into site/; any warning is an error.
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000.
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
-app: setup  ## Open the page that hears songs.
+app: setup  ## Open the web page: a song and its predicted genre.
 	genre-pred app
 
 clean:  ## Remove what the pipeline made; the cache and MLflow's runs stay.
-	rm -rf data models reports/plots
+	rm -rf data models reports/plots reports/spectrograms.png
