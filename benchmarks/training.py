@@ -85,7 +85,7 @@ def training_rows(
             fixed = "storing the patches and running the convolutions take"
         seconds = [step + all_epochs / epochs for step, all_epochs in zip(alone, once, strict=True)]
         note = f"{precision}, the step alone {times_faster(taken['S1'], alone):.1f} times; "
-        note += f"{fixed} {median(once):.2f} s, once; with cached patches for S1:  "
+        note += f"{fixed} {median(once):.2f} s, once; with cached patches for S1: "
         note += f"{times_faster(taken['S1, patches given'], seconds):.1f} times"
         if precision == "bfloat16":
             cosine = _cosine(step.gradient, steps[trainable, "float32"].gradient)
